@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What initiators, switches and targets agree on: data types, reductions,
+ * limits and the timing constants of the fabric.
+ * Specification: Documentation/hw/fabric.rst.
+ */
+#ifndef HW_ALINK_FABRIC_H
+#define HW_ALINK_FABRIC_H
+
+#include <hw/alink/shim.h>
+
+#define ALINK_MAX_ENDPOINTS		1024
+#define ALINK_MAX_PARTITIONS		1024	/* 0 is none */
+
+enum alink_dtype {
+	ALINK_DT_INT32		= 0,
+	ALINK_DT_FP32		= 1,
+	ALINK_DT_BF16		= 2,
+	ALINK_DT_FP16		= 3,
+	ALINK_DT_FP8_E4M3	= 4,
+	ALINK_DT_FP8_E5M2	= 5,
+	ALINK_DT_UINT8		= 6,
+};
+
+enum alink_redop {
+	ALINK_OP_SUM		= 0,
+	ALINK_OP_MIN		= 1,
+	ALINK_OP_MAX		= 2,
+};
+
+enum alink_atomic {
+	ALINK_ATOMIC_ADD	= 0,	/* wraps */
+	ALINK_ATOMIC_CAS	= 1,	/* compare with operand 2, store operand 1 */
+	ALINK_ATOMIC_SWAP	= 2,
+	ALINK_ATOMIC_AND	= 3,
+	ALINK_ATOMIC_OR		= 4,
+	ALINK_ATOMIC_XOR	= 5,
+	ALINK_ATOMIC_MIN	= 6,	/* unsigned */
+	ALINK_ATOMIC_MAX	= 7,	/* unsigned */
+};
+
+/* Payload of one fabric packet, and its cost on the wire beyond the payload */
+#define ALINK_PACKET_BYTES		256
+#define ALINK_PACKET_OVERHEAD		16
+
+/* Rights of a segment */
+#define ALINK_SEG_READ			ALINK_BIT(0)
+#define ALINK_SEG_WRITE			ALINK_BIT(1)
+#define ALINK_SEG_ATOMIC		ALINK_BIT(2)
+#define ALINK_SEG_GROUP			ALINK_BIT(3)	/* may be bound to a group */
+
+#define ALINK_MAX_SEGMENTS		4096	/* per endpoint */
+
+#endif /* HW_ALINK_FABRIC_H */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * ALink link window: one per link of an xPU and per port of a switch, at
+ * ALINK_LINK_BASE + n * ALINK_LINK_STRIDE of BAR0. Same form on both ends.
+ * Specification: Documentation/hw/fabric.rst.
+ *
+ * Counters count since power on or cold reset, never clear, and survive FLR.
+ */
+#ifndef HW_ALINK_LINK_H
+#define HW_ALINK_LINK_H
+
+#include <hw/alink/common.h>
+
+#define ALINK_LINK_STRIDE	0x100
+#define ALINK_LINK_WINDOW(n)	(ALINK_LINK_BASE + (n) * ALINK_LINK_STRIDE)
+
+#define ALINK_LINK_STATE	0x00	/* RO 32 -  enum alink_link_state */
+#define ALINK_LINK_CTRL		0x04	/* RW 32 0x1  ALINK_LINK_CTRL_* */
+#define ALINK_LINK_SPEED	0x08	/* RO 32 -  present rate, Mb/s per direction; 0 when down */
+#define ALINK_LINK_MAX_SPEED	0x0c	/* RO 32 -  rate of the variant, Mb/s per direction */
+#define ALINK_LINK_LANES	0x10	/* RO 32 -  in use 15:0, fitted 31:16 */
+#define ALINK_LINK_REASON	0x14	/* RO 32 -  enum alink_down_reason */
+#define ALINK_LINK_PEER_ID	0x18	/* RO 32 -  fabric id of the peer xPU, plane of the peer switch, or ALINK_ID_NONE */
+#define ALINK_LINK_PEER_PORT	0x1c	/* RO 32 -  link or port number at the peer, type ALINK_DEVTYPE_* in 31:24 */
+#define ALINK_LINK_PEER_SERIAL	0x20	/* RO 64 -  serial number of the peer */
+#define ALINK_LINK_FEC		0x28	/* RO 32 -  enum alink_fec in use */
+#define ALINK_LINK_MODULE	0x2c	/* RO 32 -  optics: first lane 7:0, channel 15:8, controller serial low 31:16; ALINK_ID_NONE: copper */
+#define ALINK_LINK_DOWNS	0x30	/* RO 64 0x0  times the link went down */
+#define ALINK_LINK_TX_BYTES	0x40	/* RO 64 0x0  payload bytes sent */
+#define ALINK_LINK_RX_BYTES	0x48	/* RO 64 0x0  payload bytes received */
+#define ALINK_LINK_TX_PACKETS	0x50	/* RO 64 0x0  fabric packets of up to 256 bytes, and frames */
+#define ALINK_LINK_RX_PACKETS	0x58	/* RO 64 0x0  */
+#define ALINK_LINK_TX_RAW	0x60	/* RO 64 0x0  bytes on the wire sent: payload, headers, replays */
+#define ALINK_LINK_RX_RAW	0x68	/* RO 64 0x0  */
+#define ALINK_LINK_FEC_CORR	0x70	/* RO 64 0x0  code words corrected */
+#define ALINK_LINK_FEC_UNCORR	0x78	/* RO 64 0x0  code words lost */
+#define ALINK_LINK_CRC_ERRORS	0x80	/* RO 64 0x0  flits with a bad CRC */
+#define ALINK_LINK_REPLAYS	0x88	/* RO 64 0x0  flits sent again */
+#define ALINK_LINK_TX_ERRORS	0x90	/* RO 64 0x0  packets given up */
+#define ALINK_LINK_RX_ERRORS	0x98	/* RO 64 0x0  packets dropped: port disabled, no route */
+#define ALINK_LINK_STALL_NS	0xa0	/* RO 64 0x0  modelled time waited for the wire, ns */
+#define ALINK_LINK_BUSY_NS	0xa8	/* RO 64 0x0  modelled time on the wire, ns */
+#define ALINK_LINK_TX_FRAMES	0xb0	/* RO 64 0x0  link-level frames sent */
+#define ALINK_LINK_RX_FRAMES	0xb8	/* RO 64 0x0  link-level frames received */
+
+#define ALINK_LINK_CTRL_ENABLE		ALINK_BIT(0)	/* administratively up */
+#define ALINK_LINK_CTRL_IDENTIFY	ALINK_BIT(1)	/* blink the port's light */
+
+enum alink_link_state {
+	ALINK_LINK_DOWN		= 0,
+	ALINK_LINK_TRAINING	= 1,
+	ALINK_LINK_UP		= 2,
+	ALINK_LINK_ABSENT	= 3,	/* port not populated */
+};
+
+enum alink_fec {
+	ALINK_FEC_NONE		= 0,
+	ALINK_FEC_RS544		= 1,	/* RS(544,514) */
+	ALINK_FEC_LL272		= 2,	/* RS(272,257), low latency */
+};
+
+/* Why a link is down; codes are stable */
+enum alink_down_reason {
+	ALINK_DOWN_NONE			= 0,
+	ALINK_DOWN_ADMIN		= 1,	/* closed by command */
+	ALINK_DOWN_NO_PARTNER		= 2,
+	ALINK_DOWN_NO_CABLE		= 3,
+	ALINK_DOWN_MODULE_NOT_READY	= 4,
+	ALINK_DOWN_MODULE_FAULT		= 5,
+	ALINK_DOWN_RATE			= 6,
+	ALINK_DOWN_AUTONEG		= 7,
+	ALINK_DOWN_TRAINING		= 8,
+	ALINK_DOWN_SIGNAL		= 9,	/* bit error rate over the limit */
+	ALINK_DOWN_REMOTE_FAULT		= 10,
+	ALINK_DOWN_DESKEW		= 11,
+	ALINK_DOWN_WIDTH		= 12,
+	ALINK_DOWN_RATE_REDUCED		= 13,
+	ALINK_DOWN_LASER		= 14,
+	ALINK_DOWN_RX_LOS		= 15,
+	ALINK_DOWN_RX_LOL		= 16,
+	ALINK_DOWN_TEMPERATURE		= 17,
+	ALINK_DOWN_REMOVED		= 18,
+	ALINK_DOWN_MISWIRED		= 19,
+	ALINK_DOWN_PARTITION		= 20,
+	ALINK_DOWN_FIRMWARE		= 21,
+	ALINK_DOWN_POWER		= 22,
+};
+
+#endif /* HW_ALINK_LINK_H */

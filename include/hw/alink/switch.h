@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * ALink switch: registers and limits beyond the common block.
+ * Specification: Documentation/hw/switch.rst.
+ */
+#ifndef HW_ALINK_SWITCH_H
+#define HW_ALINK_SWITCH_H
+
+#include <hw/alink/link.h>
+
+/* ALINK_REG_VARIANT of a switch; the table is in Documentation/hw/switch.rst */
+#define ALINK_SWITCH_ICN1		0x0001	/* ICN Switch 1.0: 64 x 400G */
+#define ALINK_SWITCH_ALINK64		0x0002	/* ALink-64: 64 x 800G (8 x 112G lanes) */
+
+#define ALINK_SW_REG_RADIX	0x1000	/* RO 32 -  ports of the variant, populated or not */
+#define ALINK_SW_REG_PLANE	0x1004	/* RO 32 -  plane that the switch serves */
+#define ALINK_SW_REG_HOP_NS	0x1008	/* RO 32 -  port-to-port latency, ns */
+#define ALINK_SW_REG_MAX_ROUTES	0x100c	/* RO 32 -  entries of the route table */
+#define ALINK_SW_REG_MAX_GROUPS	0x1010	/* RO 32 -  entries of the group table */
+#define ALINK_SW_REG_INC_DTYPES	0x1014	/* RO 32 -  bitmap of enum alink_dtype that reductions take */
+#define ALINK_SW_REG_INC_OPS	0x1018	/* RO 32 -  bitmap of enum alink_redop that reductions take */
+#define ALINK_SW_REG_REDUCTIONS	0x1020	/* RO 64 0x0  reducing operations served */
+#define ALINK_SW_REG_MULTICASTS	0x1028	/* RO 64 0x0  multicast writes served */
+#define ALINK_SW_REG_DROPS_NOROUTE 0x1030 /* RO 64 0x0  packets without a route */
+#define ALINK_SW_REG_DROPS_PART	0x1038	/* RO 64 0x0  packets between partitions */
+
+#endif /* HW_ALINK_SWITCH_H */

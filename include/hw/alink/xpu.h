@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * ALink xPU: registers, page tables, queues, descriptors, admin commands.
+ * Specification: Documentation/hw/xpu.rst.
+ *
+ * BAR0 registers, link windows and doorbell pages; BAR1 MSI-X;
+ * BAR2 HBM (64-bit prefetchable); BAR4 aperture (with ALINK_CAP_APERTURE).
+ */
+#ifndef HW_ALINK_XPU_H
+#define HW_ALINK_XPU_H
+
+#include <hw/alink/fabric.h>
+#include <hw/alink/link.h>
+
+#define ALINK_XPU_BAR_HBM		2
+#define ALINK_XPU_BAR_APERTURE		4
+
+/* ALINK_REG_VARIANT of an xPU; the table is in Documentation/hw/xpu.rst */
+#define ALINK_XPU_M890			0x0001
+#define ALINK_XPU_810E			0x0002
+
+#define ALINK_XPU_REG_HBM_SIZE	0x1000	/* RO 64 -  HBM fitted, bytes */
+#define ALINK_XPU_REG_HBM_BAR	0x1008	/* RO 64 -  part of it that BAR2 shows, bytes */
+#define ALINK_XPU_REG_NUM_DIES	0x1010	/* RO 32 -  */
+#define ALINK_XPU_REG_NUM_RINGS	0x1014	/* RO 32 -  DMA rings; queues share them by queue id modulo rings */
+#define ALINK_XPU_REG_NUM_QUEUES 0x1018	/* RO 32 -  queues that may exist at once */
+#define ALINK_XPU_REG_NUM_CTX	0x101c	/* RO 32 -  contexts that may exist at once; ids 1..n */
+#define ALINK_XPU_REG_VA_BITS	0x1020	/* RO 32 -  48 */
+#define ALINK_XPU_REG_DTYPES	0x1024	/* RO 32 -  bitmap of enum alink_dtype that engines take */
+#define ALINK_XPU_REG_NUM_IMPORTS 0x1028 /* RO 32 -  import slots */
+#define ALINK_XPU_REG_NUM_SEGMENTS 0x102c /* RO 32 -  segments that may be exported */
+#define ALINK_XPU_REG_BUSY_NS	0x1030	/* RO 64 0x0  wall time that engines worked since power on, ns */
+#define ALINK_XPU_REG_COMMANDS	0x1038	/* RO 64 0x0  descriptors completed since power on */
+#define ALINK_XPU_REG_IRQS	0x1040	/* RO 64 0x0  queue interrupts raised since power on */
+#define ALINK_XPU_REG_DOORBELLS	0x1048	/* RO 64 0x0  doorbell writes since power on */
+
+/* Doorbell pages: one per queue, mapped to user space whole */
+#define ALINK_XPU_DB_BASE		0x80000
+#define ALINK_XPU_DB_STRIDE		0x1000
+#define ALINK_XPU_DB(q)			(ALINK_XPU_DB_BASE + (q) * ALINK_XPU_DB_STRIDE)
+#define ALINK_XPU_DB_TAIL		0x000	/* WO 32 0x0  per queue: free-running producer index */
+#define ALINK_XPU_MAX_QUEUES		64
+
+/* Vectors: 0 admin and events, then queue interrupts */
+#define ALINK_XPU_VECTOR_QUEUE(n)	(1 + (n))
+#define ALINK_XPU_NUM_VECTORS		5	/* queue vectors 1..4 */
+
+/*
+ * Page tables: 48-bit device virtual addresses, 4 levels of 512 entries of
+ * 64 bits, in system memory, 4 KiB each. Levels are numbered 3 (root) to 0.
+ * A level 1 entry with LEAF maps 2 MiB. Tables are found by DMA address.
+ */
+#define ALINK_PTE_VALID			ALINK_BIT64(0)
+#define ALINK_PTE_READ			ALINK_BIT64(1)
+#define ALINK_PTE_WRITE			ALINK_BIT64(2)
+#define ALINK_PTE_ATOMIC		ALINK_BIT64(3)
+#define ALINK_PTE_LEAF			ALINK_BIT64(4)	/* level 1: maps 2 MiB */
+#define ALINK_PTE_APERTURE_SHIFT	5
+#define ALINK_PTE_APERTURE_MASK		ALINK_MASK64(6, 5)
+#define ALINK_PTE_ADDR_MASK		ALINK_MASK64(57, 12)	/* bits 11:0 are 0 */
+#define ALINK_PTE_RESERVED		(ALINK_MASK64(11, 7) | ALINK_MASK64(63, 58))
+
+enum alink_aperture {
+	ALINK_AP_SYSTEM		= 0,	/* address: DMA address */
+	ALINK_AP_HBM		= 1,	/* address: offset in own HBM */
+	ALINK_AP_REMOTE		= 2,	/* address: import slot and offset */
+	ALINK_AP_GROUP		= 3,	/* address: group slot and offset */
+};
+
+/* Address of the two remote apertures: slot in 57:44, offset in 43:0 (16 TiB) */
+#define ALINK_REMOTE_SLOT_SHIFT		44
+#define ALINK_REMOTE_OFFSET_MASK	ALINK_MASK64(43, 0)
+#define ALINK_XPU_MAX_IMPORTS		4096
+
+/*
+ * Queue: ring of descriptors at a device virtual address of the context; a
+ * status block at another. The user writes descriptors at index tail % size
+ * and then the new tail into the doorbell.
+ */
+struct alink_xpu_desc {
+	__u8  opcode;		/* ALINK_XPU_OP_* */
+	__u8  flags;		/* ALINK_XPU_DF_* */
+	__u8  dtype;		/* enum alink_dtype, for reductions and element-wise work */
+	__u8  subop;		/* enum alink_redop, enum alink_atomic or enum alink_wait */
+	__le32 reserved;	/* 0 */
+	__le64 dst;		/* device virtual address */
+	__le64 src;		/* device virtual address, or operand */
+	__le64 src2;		/* device virtual address, or operand */
+	__le64 len;		/* bytes */
+	__le64 fence_addr;	/* with DF_FENCE: 8-byte aligned device virtual address */
+	__le64 fence_value;	/* stored there as __le64 once all effects are visible */
+	__le64 user;		/* not read by the device */
+};
+static_assert(sizeof(struct alink_xpu_desc) == 64, "descriptor is 64 bytes");
+
+#define ALINK_XPU_DF_FENCE		ALINK_BIT(0)	/* write fence_value at completion */
+#define ALINK_XPU_DF_IRQ		ALINK_BIT(1)	/* then raise the queue's vector */
+#define ALINK_XPU_DF_KNOWN		(ALINK_XPU_DF_FENCE | ALINK_XPU_DF_IRQ)
+
+enum alink_xpu_opcode {
+	ALINK_XPU_OP_NOP	= 0,
+	ALINK_XPU_OP_COPY	= 1,	/* dst := src. dst in a group: multicast write */
+	ALINK_XPU_OP_FILL	= 2,	/* dst := low 32 bits of src, repeated; len multiple of 4 */
+	ALINK_XPU_OP_ATOMIC32	= 3,	/* dst: target; src: operand; src2: CAS compare; old value -> len field's address, 0: none */
+	ALINK_XPU_OP_ATOMIC64	= 4,	/* as ATOMIC32 */
+	ALINK_XPU_OP_WAIT	= 5,	/* wait until *(__le64 *)dst compares with src as subop says */
+	ALINK_XPU_OP_REDUCE	= 6,	/* dst := src op src2, element by element */
+	ALINK_XPU_OP_REDUCE_READ = 7,	/* src in a group: dst := op over all members' data at that offset */
+};
+
+enum alink_wait {
+	ALINK_WAIT_EQ		= 0,
+	ALINK_WAIT_GE		= 1,	/* as (s64)(memory - src) >= 0 */
+};
+
+#define ALINK_XPU_MAX_LEN		(1ULL << 32)	/* bytes of one descriptor */
+
+/* Written by the device; a queue with error != 0 has stopped */
+struct alink_xpu_queue_status {
+	__le32 head;		/* free-running: descriptors consumed */
+	__le32 error;		/* enum alink_status of the descriptor at error_index */
+	__le32 error_index;	/* free-running index */
+	__le32 reserved0;
+	__le64 error_addr;	/* device virtual address at fault, or 0 */
+	__le64 model_ns;	/* modelled time of all descriptors completed so far, ns */
+	__le64 model_last_ns;	/* modelled time of the latest descriptor, ns */
+	__le64 bytes;		/* bytes moved so far */
+	__le64 reserved1[2];
+};
+static_assert(sizeof(struct alink_xpu_queue_status) == 64, "queue status is 64 bytes");
+
+/* Admin commands of the xPU */
+enum alink_xpu_admin_opcode {
+	ALINK_XPU_ADMIN_CTX_CREATE	= 0x0100,	/* CTX */
+	ALINK_XPU_ADMIN_CTX_DESTROY	= 0x0101,	/* ID: refused with BUSY while queues exist */
+	ALINK_XPU_ADMIN_TLB_INVALIDATE	= 0x0102,	/* ID: context; returns when no old translation is in use */
+	ALINK_XPU_ADMIN_QUEUE_CREATE	= 0x0108,	/* QUEUE */
+	ALINK_XPU_ADMIN_QUEUE_DESTROY	= 0x0109,	/* ID: aborts what runs; returns when idle */
+	ALINK_XPU_ADMIN_SEG_EXPORT	= 0x0110,	/* SEGMENT */
+	ALINK_XPU_ADMIN_SEG_REVOKE	= 0x0111,	/* ID: returns when no access is in flight */
+	ALINK_XPU_ADMIN_SEG_IMPORT	= 0x0112,	/* IMPORT */
+	ALINK_XPU_ADMIN_SEG_RELEASE	= 0x0113,	/* ID: import slot */
+	ALINK_XPU_ADMIN_GROUP_BIND	= 0x0118,	/* GROUP_BIND: own segment becomes this member's memory */
+	ALINK_XPU_ADMIN_GROUP_UNBIND	= 0x0119,	/* ID: group */
+	ALINK_XPU_ADMIN_GROUP_IMPORT	= 0x011a,	/* IMPORT with group id and key: a slot for the GROUP aperture */
+	ALINK_XPU_ADMIN_GROUP_RELEASE	= 0x011b,	/* ID: group slot */
+};
+
+#define ALINK_TLV_XPU_CTX		0x0100	/* struct alink_xpu_ctx */
+#define ALINK_TLV_XPU_QUEUE		0x0101	/* struct alink_xpu_queue */
+#define ALINK_TLV_XPU_SEGMENT		0x0102	/* struct alink_xpu_segment */
+#define ALINK_TLV_XPU_IMPORT		0x0103	/* struct alink_xpu_import */
+#define ALINK_TLV_XPU_GROUP_BIND	0x0104	/* struct alink_xpu_group_bind */
+
+struct alink_xpu_ctx {
+	__le32 id;		/* 1..NUM_CTX */
+	__le32 reserved;
+	__le64 root;		/* DMA address of the level 3 table */
+};
+static_assert(sizeof(struct alink_xpu_ctx) == 16, "context is 16 bytes");
+
+struct alink_xpu_queue {
+	__le32 id;		/* 0..NUM_QUEUES - 1; also its doorbell page */
+	__le32 ctx;
+	__le64 ring;		/* device virtual address, 64-byte aligned */
+	__le64 status;		/* device virtual address of struct alink_xpu_queue_status, 64-byte aligned */
+	__le32 size;		/* descriptors: 2..65536, power of two */
+	__le16 vector;		/* 1..ALINK_XPU_NUM_VECTORS - 1 */
+	__le16 priority;	/* 0 low, 1 normal, 2 high */
+};
+static_assert(sizeof(struct alink_xpu_queue) == 32, "queue is 32 bytes");
+
+/*
+ * A segment opens part of the xPU's memory to other endpoints. Pieces of HBM
+ * follow as extents, so that a segment need not be contiguous in HBM.
+ */
+struct alink_xpu_extent {
+	__le64 addr;		/* offset in own HBM, 4 KiB aligned */
+	__le64 len;		/* bytes, 4 KiB aligned */
+};
+static_assert(sizeof(struct alink_xpu_extent) == 16, "extent is 16 bytes");
+
+#define ALINK_XPU_SEG_MAX_EXTENTS	16
+struct alink_xpu_segment {
+	__le32 id;		/* 0..NUM_SEGMENTS - 1 */
+	__le32 rights;		/* ALINK_SEG_* */
+	__le64 key;		/* importers must name it; not 0 */
+	__le32 num_extents;	/* 1..ALINK_XPU_SEG_MAX_EXTENTS */
+	__le32 reserved;
+	struct alink_xpu_extent extents[ALINK_XPU_SEG_MAX_EXTENTS];
+};
+static_assert(sizeof(struct alink_xpu_segment) == 280, "segment is 280 bytes");
+
+struct alink_xpu_import {
+	__le32 slot;		/* 0..NUM_IMPORTS - 1 */
+	__le32 endpoint;	/* fabric id of the exporter; 0 for groups */
+	__le32 object;		/* segment id, or group id */
+	__le32 reserved;
+	__le64 key;
+};
+static_assert(sizeof(struct alink_xpu_import) == 24, "import is 24 bytes");
+
+struct alink_xpu_group_bind {
+	__le32 group;
+	__le32 segment;		/* own segment with ALINK_SEG_GROUP */
+	__le64 key;		/* of the group */
+	__le64 offset;		/* group offset 0 is here in the segment, 4 KiB aligned */
+	__le64 len;		/* bytes that the group may address */
+};
+static_assert(sizeof(struct alink_xpu_group_bind) == 32, "group bind is 32 bytes");
+
+#endif /* HW_ALINK_XPU_H */

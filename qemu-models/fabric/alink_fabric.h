@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ALink fabric core: topology, routes, partitions, segments, groups,
+ * counters and timing, over one control page without pointers.
+ *
+ * Plain C, no QEMU header. Everything that several initiators share lives in
+ * struct af_page, which holds indices and offsets only, so it can be process
+ * memory (one VM) or a sealed memfd (several VMs) without change. What is
+ * private to a process (where the memory of an endpoint is mapped) lives in
+ * struct af_fabric.
+ *
+ * The initiator executes: af_read() and its kin check route, partition, key
+ * and port state, walk the timing model, copy or reduce straight into the
+ * target's memory, and count. They block for the length of the copy, never
+ * for another party, and may run on several threads at once.
+ *
+ * Tables change under the page's writer lock; an operation holds the reader
+ * side, so that a change (revoke, delete, port down) returns only when no
+ * operation still uses the old state. alink_fabric.c has the rules.
+ */
+#ifndef ALINK_FABRIC_H
+#define ALINK_FABRIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hw/alink/common.h>
+#include <hw/alink/fabric.h>
+#include <hw/alink/link.h>
+
+#define AF_MAX_PLANES		64
+#define AF_MAX_SEG_EXTENTS	16
+
+struct af_page;
+struct af_fabric;
+
+enum af_timing { AF_TIMING_OFF, AF_TIMING_REPORT, AF_TIMING_ENFORCE };
+
+/**
+ * struct af_timing_params - constants of the timing model
+ * @endpoint_ns:	time in the initiator and in the target per operation
+ * @cable_ns:		propagation of one link
+ * @hop_ns:		port-to-port latency of a switch
+ */
+struct af_timing_params {
+	uint32_t endpoint_ns;
+	uint32_t cable_ns;
+	uint32_t hop_ns;
+};
+
+/* Result of one operation */
+struct af_result {
+	enum alink_status status;
+	uint64_t model_ns;	/* modelled duration; 0 with AF_TIMING_OFF */
+	uint64_t fail_offset;	/* for errors: offset within the operation */
+	uint64_t old;		/* atomics: value before */
+};
+
+/* One extent of the memory behind a segment */
+struct af_extent {
+	uint64_t addr;		/* offset in the endpoint's memory */
+	uint64_t len;
+};
+
+/* --- life cycle ------------------------------------------------------- */
+struct af_fabric *af_fabric_new(enum af_timing timing);
+void af_fabric_free(struct af_fabric *f);
+void af_fabric_set_timing(struct af_fabric *f, enum af_timing timing,
+			  const struct af_timing_params *params);
+/* Monotonic clock of the fabric, ns. */
+uint64_t af_clock_ns(struct af_fabric *f);
+
+/* Called with no lock held after a link or a table changed, so that a device can tell its driver.
+ * @dev_type/@dev_id: ALINK_DEVTYPE_XPU + endpoint id, or ALINK_DEVTYPE_SWITCH + plane. */
+typedef void af_event_fn(void *opaque, uint32_t dev_type, uint32_t dev_id,
+			 const struct alink_event *event);
+void af_fabric_set_event_fn(struct af_fabric *f, af_event_fn *fn, void *opaque);
+
+/* --- parts: endpoints and switches ------------------------------------ */
+/* @mem is the endpoint's HBM as mapped here, @size its length. Returns 0 or -errno
+ * (-EEXIST, -EINVAL). Links are indexed 0..num_links-1; link p goes to plane p, port id
+ * unless af_link_wire() says otherwise. */
+int af_endpoint_add(struct af_fabric *f, uint32_t id, uint64_t serial,
+		    void *mem, uint64_t size, uint32_t num_links,
+		    uint32_t link_mbps, uint32_t lanes);
+int af_endpoint_remove(struct af_fabric *f, uint32_t id);
+int af_switch_add(struct af_fabric *f, uint32_t plane, uint64_t serial,
+		  uint32_t radix, uint32_t port_mbps, uint32_t lanes,
+		  uint32_t hop_ns);
+int af_switch_remove(struct af_fabric *f, uint32_t plane);
+int af_link_wire(struct af_fabric *f, uint32_t endpoint, uint32_t link,
+		 uint32_t plane, uint32_t port);
+/* Reset as FLR: endpoint loses segments, imports, group bindings; switch loses nothing but
+ * what Documentation/hw says. Counters stay. */
+void af_endpoint_reset(struct af_fabric *f, uint32_t id);
+void af_switch_reset(struct af_fabric *f, uint32_t plane);
+
+/* --- links ------------------------------------------------------------ */
+/* Everything of a link window, read in one go by the device models. */
+struct af_link_info {
+	uint32_t state, speed_mbps, max_mbps, lanes, max_lanes, reason;
+	uint32_t peer_type, peer_id, peer_port, fec;
+	uint64_t peer_serial;
+	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
+	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
+	uint64_t tx_errors, rx_errors, stall_ns, busy_ns, tx_frames, rx_frames;
+};
+int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		 uint32_t link, struct af_link_info *info);
+int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, bool up);
+/* Fault injection and optics: why a side cannot carry light; ALINK_DOWN_NONE clears. */
+int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, enum alink_down_reason reason);
+/* Errors that the model's knobs add to the counters (each >= 0) */
+int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,
+		       uint64_t crc, uint64_t replays);
+/* Link-level frame: counted here, delivered by the caller to the peer that it returns.
+ * 0 or -ENOLINK; *peer_* say where it comes out. */
+int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		  uint32_t link, uint32_t len, uint32_t *peer_type,
+		  uint32_t *peer_id, uint32_t *peer_link);
+
+/* --- tables (each returns enum alink_status) -------------------------- */
+int af_route_set(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		 const struct alink_route *route);
+int af_route_del(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		 uint32_t dst);
+/* First route with dst >= @from; ALINK_ST_NOT_FOUND past the last. */
+int af_route_get(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		 uint32_t from, struct alink_route *route);
+int af_group_add(struct af_fabric *f, uint32_t plane,
+		 const struct alink_group *group, const uint32_t *members);
+int af_group_del(struct af_fabric *f, uint32_t plane, uint32_t id);
+int af_group_get(struct af_fabric *f, uint32_t plane, uint32_t from,
+		 struct alink_group *group, uint32_t *members, size_t room);
+int af_partition_set(struct af_fabric *f, uint32_t endpoint, uint32_t partition);
+int af_partition_get(struct af_fabric *f, uint32_t endpoint, uint32_t *partition);
+
+/* --- segments, imports, groups of an endpoint (enum alink_status) ------ */
+int af_seg_export(struct af_fabric *f, uint32_t id, uint32_t seg, uint64_t key,
+		  uint32_t rights, const struct af_extent *ext, size_t n);
+int af_seg_revoke(struct af_fabric *f, uint32_t id, uint32_t seg); /* waits for accesses in flight */
+int af_seg_import(struct af_fabric *f, uint32_t id, uint32_t slot,
+		  uint32_t target, uint32_t seg, uint64_t key);
+int af_seg_release(struct af_fabric *f, uint32_t id, uint32_t slot);
+int af_group_bind(struct af_fabric *f, uint32_t id, uint32_t group,
+		  uint32_t seg, uint64_t key, uint64_t offset, uint64_t len);
+int af_group_unbind(struct af_fabric *f, uint32_t id, uint32_t group);
+int af_group_import(struct af_fabric *f, uint32_t id, uint32_t slot,
+		    uint32_t group, uint64_t key);
+int af_group_release(struct af_fabric *f, uint32_t id, uint32_t slot);
+
+/* --- operations; @id is the initiator, @buf its own memory as mapped here --- */
+void af_read(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
+	     void *buf, uint64_t len, struct af_result *res);
+void af_write(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
+	      const void *buf, uint64_t len, struct af_result *res);
+/* @width 4 or 8; naturally aligned, else ALINK_ST_ALIGN */
+void af_atomic(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
+	       enum alink_atomic op, unsigned int width, uint64_t operand,
+	       uint64_t compare, struct af_result *res);
+/* Multicast write: lands in every member, all or nothing is checked before the first byte */
+void af_group_write(struct af_fabric *f, uint32_t id, uint32_t slot,
+		    uint64_t offset, const void *buf, uint64_t len,
+		    struct af_result *res);
+/* Reducing read: member data at @offset, in ascending member order; FP16, BF16 and FP8
+ * accumulate in FP32 and round once */
+void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
+		     uint64_t offset, void *buf, uint64_t len,
+		     enum alink_dtype dtype, enum alink_redop op,
+		     struct af_result *res);
+
+/* Arithmetic, also used for the local REDUCE command: dst := a op b, n elements.
+ * Returns an enum alink_status. */
+int af_reduce2(void *dst, const void *a, const void *b, size_t n,
+	       enum alink_dtype dtype, enum alink_redop op);
+size_t af_dtype_size(enum alink_dtype dtype);	/* bytes, 0 if unknown */
+
+#endif /* ALINK_FABRIC_H */
