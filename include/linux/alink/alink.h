@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What alink.ko offers to the drivers of ALink PCI functions.
+ *
+ * A driver embeds nothing: it calls alink_dev_probe() and gets a struct
+ * alink_dev with BAR0 behind the MMIO guard, the handshake and self-test
+ * done, and, when the function has them, admin queue and event ring running.
+ * Link netdevs, hwmon, routes, groups and events to user space come from here
+ * too, so that an xPU link and a switch port are the same thing to everybody.
+ */
+#ifndef LINUX_ALINK_ALINK_H
+#define LINUX_ALINK_ALINK_H
+
+#include <linux/device.h>
+#include <linux/netdevice.h>
+#include <linux/notifier.h>
+#include <linux/pci.h>
+#include <linux/types.h>
+
+#include <hw/alink/common.h>
+#include <hw/alink/link.h>
+
+struct alink_dev;
+struct alink_port;
+struct devlink;
+
+/**
+ * struct alink_dev_ops - what a driver tells the core
+ * @devtype:	ALINK_DEVTYPE_* that the function must report
+ * @event:	called in process context for each event ring entry after the
+ *		core has handled it; may sleep; may be NULL
+ * @lost:	called once, in process context, when the device reads all ones;
+ *		may sleep; may be NULL
+ */
+struct alink_dev_ops {
+	enum alink_devtype devtype;
+	void (*event)(struct alink_dev *adev, const struct alink_event *event);
+	void (*lost)(struct alink_dev *adev);
+};
+
+/* --- life cycle: alink_core.c, alink_handshake.c ----------------------- */
+struct alink_dev *alink_dev_probe(struct pci_dev *pdev,
+				  const struct alink_dev_ops *ops, void *priv);
+void alink_dev_remove(struct alink_dev *adev);
+int alink_dev_register(struct alink_dev *adev);
+void alink_dev_unregister(struct alink_dev *adev);
+int alink_dev_reset_prepare(struct alink_dev *adev);
+int alink_dev_reset_done(struct alink_dev *adev);
+
+void *alink_dev_priv(struct alink_dev *adev);
+struct pci_dev *alink_dev_pdev(struct alink_dev *adev);
+const char *alink_dev_name(struct alink_dev *adev);
+u32 alink_dev_index(struct alink_dev *adev);
+u64 alink_dev_caps(struct alink_dev *adev);
+u32 alink_dev_variant(struct alink_dev *adev);
+u32 alink_dev_fabric_id(struct alink_dev *adev);
+u64 alink_dev_serial(struct alink_dev *adev);
+bool alink_dev_lost(struct alink_dev *adev);
+int alink_dev_irq(struct alink_dev *adev, unsigned int vector);
+unsigned int alink_dev_num_vectors(struct alink_dev *adev);
+
+/* --- guarded registers: alink_mmio.c ----------------------------------- */
+u32 alink_rd32(struct alink_dev *adev, u32 reg);
+u64 alink_rd64(struct alink_dev *adev, u32 reg);
+void alink_wr32(struct alink_dev *adev, u32 reg, u32 value);
+void alink_wr64(struct alink_dev *adev, u32 reg, u64 value);
+
+/* --- admin queue: alink_admin.c ---------------------------------------- */
+int alink_admin_exec(struct alink_dev *adev, u16 opcode,
+		     const void *req, size_t req_len,
+		     void *resp, size_t resp_len, size_t *resp_used,
+		     u16 *status);
+int alink_admin_tlv(struct alink_dev *adev, u16 opcode, u16 tlv,
+		    const void *payload, size_t len, u16 *status);
+int alink_admin_id(struct alink_dev *adev, u16 opcode, u32 id, u16 *status);
+int alink_status_errno(u16 status);
+const char *alink_status_str(u16 status);
+
+/* TLV building and walking, over a caller's buffer */
+struct alink_tlv_buf {
+	void *data;
+	size_t len;
+	size_t room;
+};
+
+int alink_tlv_put(struct alink_tlv_buf *buf, u16 type, const void *payload,
+		  size_t len);
+const struct alink_tlv *alink_tlv_next(const void *data, size_t len,
+				       const struct alink_tlv *prev);
+
+/* --- links and ports: alink_port*.c ------------------------------------ */
+int alink_ports_create(struct alink_dev *adev, struct devlink *devlink);
+void alink_ports_destroy(struct alink_dev *adev);
+struct net_device *alink_port_netdev(struct alink_dev *adev, unsigned int n);
+
+/* --- hwmon over the common sensors: alink_hwmon.c ----------------------- */
+int alink_hwmon_register(struct alink_dev *adev, const char *name);
+void alink_hwmon_unregister(struct alink_dev *adev);
+
+/*
+ * Optics registry (alink_module.c): the optics driver offers modules, the
+ * ports of xPU and switch find theirs by what ALINK_LINK_MODULE says.
+ */
+struct alink_module;
+struct ethtool_module_eeprom;
+
+/**
+ * struct alink_module_ops - one CMIS module, as its ports use it
+ * @read_page:	as ethtool_ops.get_module_eeprom_by_page; may sleep
+ * @write_page:	as ethtool_ops.set_module_eeprom_by_page; may sleep
+ * @set_low_power: request or leave low power mode; may sleep
+ * @low_power:	present power mode: 1 low, 0 high, or -errno; may sleep
+ */
+struct alink_module_ops {
+	int (*read_page)(void *priv, const struct ethtool_module_eeprom *page,
+			 struct netlink_ext_ack *extack);
+	int (*write_page)(void *priv, const struct ethtool_module_eeprom *page,
+			  struct netlink_ext_ack *extack);
+	int (*set_low_power)(void *priv, bool low,
+			     struct netlink_ext_ack *extack);
+	int (*low_power)(void *priv);
+};
+
+struct alink_module *alink_module_register(u32 controller_serial, u32 channel,
+					   const struct alink_module_ops *ops,
+					   struct module *owner, void *priv);
+void alink_module_unregister(struct alink_module *module);
+
+#endif /* LINUX_ALINK_ALINK_H */
