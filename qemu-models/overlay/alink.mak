@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Devices of the minimal x86_64 build: the machine, what the guest needs to
+# boot, the peers that tests and benchmarks compare with, and ours.
+CONFIG_Q35=y
+CONFIG_VTD=y
+CONFIG_PCIE_PORT=y
+CONFIG_XIO3130=y
+CONFIG_PXB=y
+CONFIG_VIRTIO_PCI=y
+CONFIG_VIRTIO_9P=y
+CONFIG_VIRTIO_BLK=y
+CONFIG_VIRTIO_NET=y
+CONFIG_VIRTIO_RNG=y
+CONFIG_VIRTIO_SERIAL=y
+CONFIG_SERIAL_ISA=y
+CONFIG_NVME_PCI=y
+CONFIG_IVSHMEM_DEVICE=y
+CONFIG_EDU=y
+CONFIG_ISA_DEBUG=y
+CONFIG_PCI_DEVICES=y
+CONFIG_TEST_DEVICES=y
+CONFIG_ALINK=y
