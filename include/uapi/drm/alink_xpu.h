@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * User interface of the ALink xPU: /dev/accel/accelN of alink_xpu.ko.
+ */
+#ifndef _UAPI_DRM_ALINK_XPU_H_
+#define _UAPI_DRM_ALINK_XPU_H_
+
+#include "drm.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/**
+ * DOC: ALink xPU user interface
+ *
+ * The order of work: query the device, create a VM (a device address space),
+ * create buffer objects, bind them into the VM, create a queue whose ring and
+ * status block lie in bound buffers, map its doorbell page, write descriptors
+ * (struct alink_xpu_desc of <hw/alink/xpu.h>) and ring. A descriptor stores a
+ * 64-bit fence value in memory when it is done; user space polls the memory,
+ * or sleeps in &DRM_IOCTL_ALINK_XPU_WAIT_FENCE.
+ *
+ * Buffer objects, imported segments and imported groups are all GEM objects:
+ * &DRM_IOCTL_ALINK_XPU_VM_BIND takes any of them, and &DRM_IOCTL_GEM_CLOSE
+ * releases them. An object lives as long as a handle, a mapping, a VM binding,
+ * a segment export or a group binding uses it. VM, queue, export and group
+ * binding ids belong to the open file, start at 1, and die with it.
+ *
+ * Rules that hold for each ioctl:
+ *
+ * - Padding and reserved fields must be 0, unknown flags are refused, both
+ *   with %EINVAL. Structures grow at the end only; a field that an older
+ *   caller does not know reads as 0.
+ * - %ENOENT: no such handle or id in this file. %EFAULT: a bad user pointer.
+ *   %ENODEV: the device is gone. %EBUSY: the device is in reset or suspended,
+ *   try again. %EIO: the device failed and waits for its reset.
+ * - No ioctl needs a privilege, but for &DRM_ALINK_XPU_PRIORITY_HIGH. Who may
+ *   use the device is a matter of the mode of its node.
+ *
+ * A function-level reset, and suspend, end each queue: its waiters return with
+ * %ECANCELED, and it must be destroyed. VMs with what is bound in them and
+ * buffer objects stay (what HBM holds is then undefined). Exports, imports,
+ * group bindings and group imports made before are void: accesses through them
+ * fail with a typed fabric error, new binds with %ECANCELED.
+ */
+
+#define DRM_ALINK_XPU_QUERY		0x00
+#define DRM_ALINK_XPU_GEM_CREATE	0x01
+#define DRM_ALINK_XPU_GEM_MMAP_OFFSET	0x02
+#define DRM_ALINK_XPU_VM_CREATE		0x03
+#define DRM_ALINK_XPU_VM_DESTROY	0x04
+#define DRM_ALINK_XPU_VM_BIND		0x05
+#define DRM_ALINK_XPU_QUEUE_CREATE	0x06
+#define DRM_ALINK_XPU_QUEUE_DESTROY	0x07
+#define DRM_ALINK_XPU_QUEUE_STATUS	0x08
+#define DRM_ALINK_XPU_WAIT_FENCE	0x09
+#define DRM_ALINK_XPU_FENCE_SYNCOBJ	0x0a
+#define DRM_ALINK_XPU_SEGMENT_EXPORT	0x0b
+#define DRM_ALINK_XPU_SEGMENT_REVOKE	0x0c
+#define DRM_ALINK_XPU_SEGMENT_IMPORT	0x0d
+#define DRM_ALINK_XPU_GROUP_BIND	0x0e
+#define DRM_ALINK_XPU_GROUP_UNBIND	0x0f
+#define DRM_ALINK_XPU_GROUP_IMPORT	0x10
+
+/**
+ * enum drm_alink_xpu_query_type - what &DRM_IOCTL_ALINK_XPU_QUERY can tell
+ * @DRM_ALINK_XPU_QUERY_DEVICE: one &struct drm_alink_xpu_query_device
+ * @DRM_ALINK_XPU_QUERY_MEMORY: one &struct drm_alink_xpu_query_memory
+ * @DRM_ALINK_XPU_QUERY_COUNTERS: one &struct drm_alink_xpu_query_counters
+ * @DRM_ALINK_XPU_QUERY_LINKS: one &struct drm_alink_xpu_query_link per link
+ */
+enum drm_alink_xpu_query_type {
+	DRM_ALINK_XPU_QUERY_DEVICE	= 0,
+	DRM_ALINK_XPU_QUERY_MEMORY	= 1,
+	DRM_ALINK_XPU_QUERY_COUNTERS	= 2,
+	DRM_ALINK_XPU_QUERY_LINKS	= 3,
+};
+
+/**
+ * struct drm_alink_xpu_query - argument of &DRM_IOCTL_ALINK_XPU_QUERY
+ *
+ * With @size 0 the kernel only fills in the size that the answer has.
+ * Otherwise at most @size bytes are written to @data, and @size is set to the
+ * bytes written; an array is cut at whole elements of the kernel's size. A
+ * caller with an older, shorter single structure gets what fits.
+ *
+ * Errors: %EINVAL for an unknown @query; %ENOSPC if @size holds no element.
+ */
+struct drm_alink_xpu_query {
+	/** @query: &enum drm_alink_xpu_query_type */
+	__u32 query;
+	/** @size: in: room at @data in bytes; out: bytes, see above */
+	__u32 size;
+	/** @data: user pointer to the answer */
+	__u64 data;
+};
+
+/**
+ * struct drm_alink_xpu_query_device - what the device is; never changes, but
+ * for @generation
+ */
+struct drm_alink_xpu_query_device {
+	/** @serial: serial number, unique in a fabric */
+	__u64 serial;
+	/** @caps: ALINK_CAP_* of <hw/alink/common.h> */
+	__u64 caps;
+	/** @hbm_size: HBM fitted, bytes */
+	__u64 hbm_size;
+	/** @hbm_visible: part of it that the CPU can map, bytes */
+	__u64 hbm_visible;
+	/** @va_start: lowest device virtual address that may be bound */
+	__u64 va_start;
+	/** @va_end: first device virtual address beyond what may be bound */
+	__u64 va_end;
+	/** @fabric_id: endpoint id in the fabric, or 0xffffffff */
+	__u32 fabric_id;
+	/** @index: index of the device in the alink netlink family */
+	__u32 index;
+	/** @variant: ALINK_XPU_* of <hw/alink/xpu.h> */
+	__u32 variant;
+	/** @hw_version: interface of the device: major 31:16, minor 15:0 */
+	__u32 hw_version;
+	/** @fw_version: major 31:24, minor 23:16, patch 15:0 */
+	__u32 fw_version;
+	/** @generation: resets since power on */
+	__u32 generation;
+	/** @dtypes: bitmap of enum alink_dtype that the engines take */
+	__u32 dtypes;
+	/** @num_dies: dies of the package */
+	__u32 num_dies;
+	/** @num_rings: DMA engines; queues share them */
+	__u32 num_rings;
+	/** @num_links: ALink links */
+	__u32 num_links;
+	/** @max_queues: queues that user space may have at once, all files */
+	__u32 max_queues;
+	/** @max_vms: VMs that user space may have at once, all files */
+	__u32 max_vms;
+	/** @max_imports: imported segments and groups at once, all files */
+	__u32 max_imports;
+	/** @max_segments: exports and group bindings at once, all files */
+	__u32 max_segments;
+	/** @max_ring_entries: most descriptors in a ring */
+	__u32 max_ring_entries;
+	/** @min_page_size: smallest page of a VM binding, bytes */
+	__u32 min_page_size;
+	/** @large_page_size: large page; align to it for speed, bytes */
+	__u32 large_page_size;
+	/** @doorbell_size: bytes of a queue's doorbell page */
+	__u32 doorbell_size;
+	/** @doorbell_tail: offset of the 32-bit tail doorbell in that page */
+	__u32 doorbell_tail;
+	/** @pad: 0 */
+	__u32 pad;
+	/** @max_desc_len: most bytes that one descriptor may move */
+	__u64 max_desc_len;
+	/** @name: model name, NUL-terminated */
+	char name[32];
+};
+
+/** struct drm_alink_xpu_query_memory - HBM in use now, all files, bytes */
+struct drm_alink_xpu_query_memory {
+	/** @hbm_total: HBM that buffer objects may use */
+	__u64 hbm_total;
+	/** @hbm_used: of it in use */
+	__u64 hbm_used;
+	/** @visible_total: HBM that the CPU can map */
+	__u64 visible_total;
+	/** @visible_used: of it in use */
+	__u64 visible_used;
+};
+
+/** struct drm_alink_xpu_query_counters - device counters since power on */
+struct drm_alink_xpu_query_counters {
+	/** @clock_ns: fabric clock, ns */
+	__u64 clock_ns;
+	/** @busy_ns: wall time that engines worked, ns */
+	__u64 busy_ns;
+	/** @commands: descriptors completed */
+	__u64 commands;
+	/** @irqs: queue interrupts raised */
+	__u64 irqs;
+	/** @doorbells: doorbell writes */
+	__u64 doorbells;
+	/** @guest_errors: accesses and commands against the device's contract */
+	__u32 guest_errors;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/** struct drm_alink_xpu_query_link - one ALink link */
+struct drm_alink_xpu_query_link {
+	/** @state: enum alink_link_state of <hw/alink/link.h> */
+	__u32 state;
+	/** @reason: enum alink_down_reason */
+	__u32 reason;
+	/** @speed_mbps: present rate per direction, Mb/s; 0 when down */
+	__u32 speed_mbps;
+	/** @max_speed_mbps: rate of the variant, Mb/s */
+	__u32 max_speed_mbps;
+	/** @peer_type: enum alink_devtype of the peer, or 0 */
+	__u32 peer_type;
+	/** @peer_id: fabric id of a peer xPU, plane of a switch, or 0xffffffff */
+	__u32 peer_id;
+	/** @peer_port: link or port number at the peer */
+	__u32 peer_port;
+	/** @ifindex: netdev of the link in its namespace, or 0 */
+	__u32 ifindex;
+};
+
+/* GEM objects */
+
+/** DRM_ALINK_XPU_GEM_HOST - place it in system memory */
+#define DRM_ALINK_XPU_GEM_HOST		(1u << 0)
+/** DRM_ALINK_XPU_GEM_HBM - place it in the xPU's HBM */
+#define DRM_ALINK_XPU_GEM_HBM		(1u << 1)
+/** DRM_ALINK_XPU_GEM_NEEDS_CPU - with GEM_HBM: the CPU must be able to map it */
+#define DRM_ALINK_XPU_GEM_NEEDS_CPU	(1u << 2)
+
+/**
+ * struct drm_alink_xpu_gem_create - argument of &DRM_IOCTL_ALINK_XPU_GEM_CREATE
+ *
+ * The memory reads as zeros. Host objects can always be mapped, exported and
+ * imported by PRIME. An HBM object consists of 1 to 16 pieces of HBM.
+ *
+ * Errors: %EINVAL (not exactly one of HOST and HBM, NEEDS_CPU without HBM, size
+ * 0); %E2BIG (more than there can ever be); %ENOMEM (no system memory);
+ * %ENOSPC (no HBM free in few enough pieces); %EIO (HBM could not be cleared).
+ */
+struct drm_alink_xpu_gem_create {
+	/** @size: in: bytes wanted; out: rounded up to min_page_size */
+	__u64 size;
+	/** @flags: DRM_ALINK_XPU_GEM_* */
+	__u32 flags;
+	/** @handle: out: GEM handle, never 0 */
+	__u32 handle;
+};
+
+/**
+ * struct drm_alink_xpu_gem_mmap_offset - argument of
+ * &DRM_IOCTL_ALINK_XPU_GEM_MMAP_OFFSET
+ *
+ * Mappings must be MAP_SHARED and not executable. After the device is gone they
+ * read zeros and take writes to no effect.
+ *
+ * Errors: %EOPNOTSUPP for an object that the CPU cannot map: HBM without
+ * NEEDS_CPU, an imported segment or group.
+ */
+struct drm_alink_xpu_gem_mmap_offset {
+	/** @handle: GEM handle */
+	__u32 handle;
+	/** @flags: 0 */
+	__u32 flags;
+	/** @offset: out: offset for mmap(2) on the device file */
+	__u64 offset;
+};
+
+/* VMs */
+
+/**
+ * struct drm_alink_xpu_vm_create - argument of &DRM_IOCTL_ALINK_XPU_VM_CREATE
+ *
+ * Errors: %ENOSPC if all contexts of the device are in use.
+ */
+struct drm_alink_xpu_vm_create {
+	/** @flags: 0 */
+	__u32 flags;
+	/** @vm_id: out */
+	__u32 vm_id;
+};
+
+/**
+ * struct drm_alink_xpu_vm_destroy - argument of &DRM_IOCTL_ALINK_XPU_VM_DESTROY
+ *
+ * Errors: %EBUSY while queues of the VM exist.
+ */
+struct drm_alink_xpu_vm_destroy {
+	/** @vm_id: VM */
+	__u32 vm_id;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/**
+ * enum drm_alink_xpu_vm_bind_op_code - what one bind operation does
+ * @DRM_ALINK_XPU_VM_BIND_MAP: map part of a GEM object. What was bound in the
+ *	range before is replaced; bindings are split where they must be.
+ * @DRM_ALINK_XPU_VM_BIND_UNMAP: unmap whatever is bound in the range
+ */
+enum drm_alink_xpu_vm_bind_op_code {
+	DRM_ALINK_XPU_VM_BIND_MAP	= 0,
+	DRM_ALINK_XPU_VM_BIND_UNMAP	= 1,
+};
+
+/** DRM_ALINK_XPU_VM_BIND_READ - the device may read */
+#define DRM_ALINK_XPU_VM_BIND_READ	(1u << 0)
+/** DRM_ALINK_XPU_VM_BIND_WRITE - the device may write */
+#define DRM_ALINK_XPU_VM_BIND_WRITE	(1u << 1)
+/** DRM_ALINK_XPU_VM_BIND_ATOMIC - the device may run atomics */
+#define DRM_ALINK_XPU_VM_BIND_ATOMIC	(1u << 2)
+
+/**
+ * struct drm_alink_xpu_vm_bind_op - one bind operation
+ *
+ * @addr, @range and @offset are multiples of min_page_size. Large pages are
+ * used where @addr and the memory behind it are aligned to large_page_size.
+ */
+struct drm_alink_xpu_vm_bind_op {
+	/** @op: &enum drm_alink_xpu_vm_bind_op_code */
+	__u32 op;
+	/** @flags: MAP: one or more of DRM_ALINK_XPU_VM_BIND_*; UNMAP: 0 */
+	__u32 flags;
+	/** @handle: MAP: GEM handle; UNMAP: 0 */
+	__u32 handle;
+	/** @pad: 0 */
+	__u32 pad;
+	/** @offset: MAP: offset in the object, bytes; UNMAP: 0 */
+	__u64 offset;
+	/** @addr: device virtual address */
+	__u64 addr;
+	/** @range: bytes, not 0 */
+	__u64 range;
+};
+
+/** DRM_ALINK_XPU_SYNC_SIGNAL - signal the syncobj; without it: wait for it */
+#define DRM_ALINK_XPU_SYNC_SIGNAL	(1u << 0)
+
+/** struct drm_alink_xpu_sync - a syncobj to wait for, or to signal */
+struct drm_alink_xpu_sync {
+	/** @handle: syncobj handle */
+	__u32 handle;
+	/** @flags: DRM_ALINK_XPU_SYNC_SIGNAL or 0 */
+	__u32 flags;
+	/** @point: point of a timeline syncobj; 0: binary syncobj */
+	__u64 point;
+};
+
+/** DRM_ALINK_XPU_MAX_BINDS - most operations in one VM_BIND */
+#define DRM_ALINK_XPU_MAX_BINDS		1024
+/** DRM_ALINK_XPU_MAX_SYNCS - most syncobjs in one VM_BIND */
+#define DRM_ALINK_XPU_MAX_SYNCS		64
+
+/**
+ * struct drm_alink_xpu_vm_bind - argument of &DRM_IOCTL_ALINK_XPU_VM_BIND
+ *
+ * First waits for the syncobjs without SIGNAL, then executes the operations in
+ * order, and signals the others when no old translation is in use any more:
+ * the call is synchronous. Arguments of all operations are checked before the
+ * first is executed. Should a later one fail nevertheless (no memory), those
+ * before it stay done: @num_done counts them.
+ *
+ * Errors: %EINVAL (bad operation; syncobj without a fence; see num_done, which
+ * then is 0); %E2BIG (too many operations or syncobjs); %ENOMEM; %ECANCELED (an
+ * import made before a reset); %ETIME (a syncobj waited for more than 10 s).
+ */
+struct drm_alink_xpu_vm_bind {
+	/** @vm_id: VM */
+	__u32 vm_id;
+	/** @flags: 0 */
+	__u32 flags;
+	/** @num_binds: operations, 1..DRM_ALINK_XPU_MAX_BINDS */
+	__u32 num_binds;
+	/** @num_syncs: syncobjs, 0..DRM_ALINK_XPU_MAX_SYNCS */
+	__u32 num_syncs;
+	/** @binds: user pointer to &struct drm_alink_xpu_vm_bind_op array */
+	__u64 binds;
+	/** @syncs: user pointer to &struct drm_alink_xpu_sync array */
+	__u64 syncs;
+	/** @num_done: out: operations executed */
+	__u32 num_done;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/* Queues */
+
+/**
+ * enum drm_alink_xpu_priority - priority of a queue
+ * @DRM_ALINK_XPU_PRIORITY_LOW: below normal
+ * @DRM_ALINK_XPU_PRIORITY_NORMAL: for all that has no reason to differ
+ * @DRM_ALINK_XPU_PRIORITY_HIGH: needs CAP_SYS_NICE
+ */
+enum drm_alink_xpu_priority {
+	DRM_ALINK_XPU_PRIORITY_LOW	= 0,
+	DRM_ALINK_XPU_PRIORITY_NORMAL	= 1,
+	DRM_ALINK_XPU_PRIORITY_HIGH	= 2,
+};
+
+/**
+ * struct drm_alink_xpu_queue_create - argument of
+ * &DRM_IOCTL_ALINK_XPU_QUEUE_CREATE
+ *
+ * Ring (size x 64 bytes) and status block (64 bytes, struct
+ * alink_xpu_queue_status of <hw/alink/xpu.h>) must be bound in the VM: the ring
+ * readable, the status block writable, in a buffer object and within one page.
+ * The status block is cleared. Both must stay bound while the queue lives.
+ *
+ * The doorbell page is mapped with mmap(2), MAP_SHARED, doorbell_size bytes at
+ * @doorbell_offset, by the file that created the queue; the new tail is stored
+ * as a 32-bit little-endian word at doorbell_tail. When queue or device are
+ * gone, stores have no effect.
+ *
+ * Errors: %EINVAL; %EPERM (PRIORITY_HIGH without CAP_SYS_NICE); %ENOSPC (all
+ * queues of the device are in use).
+ */
+struct drm_alink_xpu_queue_create {
+	/** @vm_id: VM */
+	__u32 vm_id;
+	/** @flags: 0 */
+	__u32 flags;
+	/** @ring: device virtual address of the ring, 64-byte aligned */
+	__u64 ring;
+	/** @status: device virtual address of the status block, 64-byte aligned */
+	__u64 status;
+	/** @size: descriptors in the ring: power of two, 2..max_ring_entries */
+	__u32 size;
+	/** @priority: &enum drm_alink_xpu_priority */
+	__u32 priority;
+	/** @queue_id: out */
+	__u32 queue_id;
+	/** @pad: 0 */
+	__u32 pad;
+	/** @doorbell_offset: out: offset for mmap(2) */
+	__u64 doorbell_offset;
+};
+
+/**
+ * struct drm_alink_xpu_queue_destroy - argument of
+ * &DRM_IOCTL_ALINK_XPU_QUEUE_DESTROY
+ *
+ * What the queue runs is aborted; waiters return with %ECANCELED. Returns when
+ * the device touches ring, status and data of the queue no more.
+ */
+struct drm_alink_xpu_queue_destroy {
+	/** @queue_id: queue */
+	__u32 queue_id;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/**
+ * enum drm_alink_xpu_queue_state - state of a queue
+ * @DRM_ALINK_XPU_QUEUE_RUNNING: takes descriptors
+ * @DRM_ALINK_XPU_QUEUE_HALTED: a descriptor failed; see the error
+ * @DRM_ALINK_XPU_QUEUE_CANCELED: ended by a reset or suspend of the device
+ */
+enum drm_alink_xpu_queue_state {
+	DRM_ALINK_XPU_QUEUE_RUNNING	= 0,
+	DRM_ALINK_XPU_QUEUE_HALTED	= 1,
+	DRM_ALINK_XPU_QUEUE_CANCELED	= 2,
+};
+
+/**
+ * struct drm_alink_xpu_queue_error - why a queue halted
+ */
+struct drm_alink_xpu_queue_error {
+	/** @status: enum alink_status of <hw/alink/common.h>; 0: none */
+	__u32 status;
+	/** @index: free-running index of the descriptor that failed */
+	__u32 index;
+	/** @addr: device virtual address at fault, or 0 */
+	__u64 addr;
+};
+
+/**
+ * struct drm_alink_xpu_queue_status - argument of
+ * &DRM_IOCTL_ALINK_XPU_QUEUE_STATUS
+ */
+struct drm_alink_xpu_queue_status {
+	/** @queue_id: queue */
+	__u32 queue_id;
+	/** @state: out: &enum drm_alink_xpu_queue_state */
+	__u32 state;
+	/** @error: out */
+	struct drm_alink_xpu_queue_error error;
+};
+
+/* Fences: 64-bit values in memory, compared as (__s64)(memory - value) >= 0 */
+
+/** DRM_ALINK_XPU_FENCE_VA - the fence is at an address of a VM, not in an object */
+#define DRM_ALINK_XPU_FENCE_VA		(1u << 0)
+
+/** DRM_ALINK_XPU_QUEUE_ANY - the fence is not of one queue of this file */
+#define DRM_ALINK_XPU_QUEUE_ANY		0u
+
+/**
+ * struct drm_alink_xpu_wait_fence - argument of &DRM_IOCTL_ALINK_XPU_WAIT_FENCE
+ *
+ * Sleeps until the fence has reached @value. The writer of the fence should ask
+ * for an interrupt (ALINK_XPU_DF_IRQ); without one the wait ends late, as
+ * memory is then looked at every 10 ms only. The call may be restarted after a
+ * signal: @timeout_ns is absolute.
+ *
+ * Errors: %ETIME; %EIO (the queue halted: @error says why) and %ECANCELED (the
+ * queue was destroyed or ended by a reset), both only if the fence has not
+ * reached @value; %EINVAL (unaligned, beyond the object, nothing bound at the
+ * address); %EOPNOTSUPP (memory that the CPU cannot read); %EINTR.
+ */
+struct drm_alink_xpu_wait_fence {
+	/** @flags: DRM_ALINK_XPU_FENCE_VA or 0 */
+	__u32 flags;
+	/** @queue_id: queue that writes the fence, or DRM_ALINK_XPU_QUEUE_ANY */
+	__u32 queue_id;
+	/** @handle: GEM handle, or VM id with FENCE_VA */
+	__u32 handle;
+	/** @pad: 0 */
+	__u32 pad;
+	/** @addr: offset in the object, or device virtual address; 8-byte aligned */
+	__u64 addr;
+	/** @value: value to reach */
+	__u64 value;
+	/** @timeout_ns: CLOCK_MONOTONIC time; in the past: only look */
+	__s64 timeout_ns;
+	/** @current_value: out: what the memory holds */
+	__u64 current_value;
+	/** @error: out: with %EIO: why the queue halted */
+	struct drm_alink_xpu_queue_error error;
+};
+
+/** DRM_ALINK_XPU_MAX_SYNCOBJ_MS - longest time that FENCE_SYNCOBJ may take */
+#define DRM_ALINK_XPU_MAX_SYNCOBJ_MS	10000
+
+/**
+ * struct drm_alink_xpu_fence_syncobj - argument of
+ * &DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ
+ *
+ * Puts a kernel fence into a syncobj, which is signalled when a fence in memory
+ * reaches @value. Kernel fences must end in bounded time: when the queue halts
+ * or is destroyed, or after @timeout_ms, this one is signalled with an error
+ * (%EIO, %ECANCELED, %ETIMEDOUT), which sync_file info shows.
+ *
+ * Errors: as &DRM_IOCTL_ALINK_XPU_WAIT_FENCE for the fence; %EINVAL also for
+ * @timeout_ms; %ENOENT also for the syncobj.
+ */
+struct drm_alink_xpu_fence_syncobj {
+	/** @flags: DRM_ALINK_XPU_FENCE_VA or 0 */
+	__u32 flags;
+	/** @queue_id: queue that writes the fence, or DRM_ALINK_XPU_QUEUE_ANY */
+	__u32 queue_id;
+	/** @handle: GEM handle, or VM id with FENCE_VA */
+	__u32 handle;
+	/** @timeout_ms: 1..DRM_ALINK_XPU_MAX_SYNCOBJ_MS */
+	__u32 timeout_ms;
+	/** @addr: offset in the object, or device virtual address; 8-byte aligned */
+	__u64 addr;
+	/** @value: value to reach */
+	__u64 value;
+	/** @syncobj: syncobj handle */
+	__u32 syncobj;
+	/** @pad: 0 */
+	__u32 pad;
+	/** @point: point of a timeline syncobj; 0: binary syncobj */
+	__u64 point;
+};
+
+/* Memory for other xPUs */
+
+/** DRM_ALINK_XPU_SEGMENT_READ - importers may read */
+#define DRM_ALINK_XPU_SEGMENT_READ	(1u << 0)
+/** DRM_ALINK_XPU_SEGMENT_WRITE - importers may write */
+#define DRM_ALINK_XPU_SEGMENT_WRITE	(1u << 1)
+/** DRM_ALINK_XPU_SEGMENT_ATOMIC - importers may run atomics */
+#define DRM_ALINK_XPU_SEGMENT_ATOMIC	(1u << 2)
+
+/**
+ * struct drm_alink_xpu_segment_handle - names exported memory in a fabric
+ *
+ * Opaque: made by &DRM_IOCTL_ALINK_XPU_SEGMENT_EXPORT, carried by any means to
+ * the importer, handed to &DRM_IOCTL_ALINK_XPU_SEGMENT_IMPORT. Who has it can
+ * reach the memory, from within the partition of the exporter. @key is what
+ * protects the memory, keep it like a password.
+ */
+struct drm_alink_xpu_segment_handle {
+	/** @endpoint: fabric id of the exporter */
+	__u32 endpoint;
+	/** @segment: segment of that endpoint */
+	__u32 segment;
+	/** @key: random, not 0 */
+	__u64 key;
+	/** @size: bytes */
+	__u64 size;
+	/** @rights: DRM_ALINK_XPU_SEGMENT_* */
+	__u32 rights;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/**
+ * struct drm_alink_xpu_segment_export - argument of
+ * &DRM_IOCTL_ALINK_XPU_SEGMENT_EXPORT
+ *
+ * Opens a whole HBM object to other xPUs. An object may be exported more than
+ * once, with different rights.
+ *
+ * Errors: %EINVAL; %EOPNOTSUPP (the object is not in HBM, or the device is in
+ * no fabric); %ENOSPC (all segments of the device are in use).
+ */
+struct drm_alink_xpu_segment_export {
+	/** @handle: GEM handle of an HBM object */
+	__u32 handle;
+	/** @rights: one or more of DRM_ALINK_XPU_SEGMENT_* */
+	__u32 rights;
+	/** @flags: 0 */
+	__u32 flags;
+	/** @export_id: out: for SEGMENT_REVOKE */
+	__u32 export_id;
+	/** @segment: out: for the importer */
+	struct drm_alink_xpu_segment_handle segment;
+};
+
+/**
+ * struct drm_alink_xpu_segment_revoke - argument of
+ * &DRM_IOCTL_ALINK_XPU_SEGMENT_REVOKE
+ *
+ * Returns when no access of an importer is in flight. Later accesses fail with
+ * ALINK_ST_KEY. Closing the file revokes all of its exports.
+ */
+struct drm_alink_xpu_segment_revoke {
+	/** @export_id: export */
+	__u32 export_id;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/**
+ * struct drm_alink_xpu_segment_import - argument of
+ * &DRM_IOCTL_ALINK_XPU_SEGMENT_IMPORT
+ *
+ * The resulting GEM object can be bound by VM_BIND, and nothing else.
+ *
+ * Errors: %EINVAL; %EACCES (no such segment or not its key); %ENOSPC (all
+ * import slots are in use); and what alink_status_errno() makes of a fabric
+ * error. A device need not check the handle before its first use: then the
+ * queue that uses it halts with ALINK_ST_KEY.
+ */
+struct drm_alink_xpu_segment_import {
+	/** @segment: from the exporter */
+	struct drm_alink_xpu_segment_handle segment;
+	/** @flags: 0 */
+	__u32 flags;
+	/** @handle: out: GEM handle */
+	__u32 handle;
+};
+
+/* Groups: made by the fabric manager, see the alink netlink family */
+
+/**
+ * struct drm_alink_xpu_group_bind - argument of &DRM_IOCTL_ALINK_XPU_GROUP_BIND
+ *
+ * Makes part of an HBM object this xPU's memory in a group: what multicast
+ * writes to the group reach here, and what reducing reads take from here.
+ *
+ * Errors: %EINVAL; %EOPNOTSUPP (not in HBM, or in no fabric); %EEXIST (this xPU
+ * has memory in the group already); %ENOSPC (all segments in use); and what
+ * alink_status_errno() makes of a fabric error (no such group, not a member,
+ * wrong key).
+ */
+struct drm_alink_xpu_group_bind {
+	/** @group: group id */
+	__u32 group;
+	/** @flags: 0 */
+	__u32 flags;
+	/** @key: key of the group */
+	__u64 key;
+	/** @handle: GEM handle of an HBM object */
+	__u32 handle;
+	/** @bind_id: out: for GROUP_UNBIND */
+	__u32 bind_id;
+	/** @offset: group offset 0 is here in the object; multiple of min_page_size */
+	__u64 offset;
+	/** @size: bytes that the group may address; multiple of min_page_size */
+	__u64 size;
+};
+
+/**
+ * struct drm_alink_xpu_group_unbind - argument of
+ * &DRM_IOCTL_ALINK_XPU_GROUP_UNBIND
+ *
+ * Returns when no access by the group is in flight. Closing the file unbinds
+ * all that it has bound.
+ */
+struct drm_alink_xpu_group_unbind {
+	/** @bind_id: binding */
+	__u32 bind_id;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/**
+ * struct drm_alink_xpu_group_import - argument of
+ * &DRM_IOCTL_ALINK_XPU_GROUP_IMPORT
+ *
+ * The resulting GEM object can be bound by VM_BIND, and nothing else. A write to
+ * it reaches all members; ALINK_XPU_OP_REDUCE_READ combines their memory.
+ *
+ * Errors: %EINVAL; %ENOSPC (all import slots in use); and what
+ * alink_status_errno() makes of a fabric error.
+ */
+struct drm_alink_xpu_group_import {
+	/** @group: group id */
+	__u32 group;
+	/** @flags: 0 */
+	__u32 flags;
+	/** @key: key of the group */
+	__u64 key;
+	/** @size: size of the object, as the members bound it; multiple of min_page_size */
+	__u64 size;
+	/** @handle: out: GEM handle */
+	__u32 handle;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+#define DRM_IOCTL_ALINK_XPU_QUERY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_QUERY, \
+		 struct drm_alink_xpu_query)
+#define DRM_IOCTL_ALINK_XPU_GEM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_GEM_CREATE, \
+		 struct drm_alink_xpu_gem_create)
+#define DRM_IOCTL_ALINK_XPU_GEM_MMAP_OFFSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_GEM_MMAP_OFFSET, \
+		 struct drm_alink_xpu_gem_mmap_offset)
+#define DRM_IOCTL_ALINK_XPU_VM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_VM_CREATE, \
+		 struct drm_alink_xpu_vm_create)
+#define DRM_IOCTL_ALINK_XPU_VM_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ALINK_XPU_VM_DESTROY, \
+		struct drm_alink_xpu_vm_destroy)
+#define DRM_IOCTL_ALINK_XPU_VM_BIND \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_VM_BIND, \
+		 struct drm_alink_xpu_vm_bind)
+#define DRM_IOCTL_ALINK_XPU_QUEUE_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_QUEUE_CREATE, \
+		 struct drm_alink_xpu_queue_create)
+#define DRM_IOCTL_ALINK_XPU_QUEUE_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ALINK_XPU_QUEUE_DESTROY, \
+		struct drm_alink_xpu_queue_destroy)
+#define DRM_IOCTL_ALINK_XPU_QUEUE_STATUS \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_QUEUE_STATUS, \
+		 struct drm_alink_xpu_queue_status)
+#define DRM_IOCTL_ALINK_XPU_WAIT_FENCE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_WAIT_FENCE, \
+		 struct drm_alink_xpu_wait_fence)
+#define DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ALINK_XPU_FENCE_SYNCOBJ, \
+		struct drm_alink_xpu_fence_syncobj)
+#define DRM_IOCTL_ALINK_XPU_SEGMENT_EXPORT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_SEGMENT_EXPORT, \
+		 struct drm_alink_xpu_segment_export)
+#define DRM_IOCTL_ALINK_XPU_SEGMENT_REVOKE \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ALINK_XPU_SEGMENT_REVOKE, \
+		struct drm_alink_xpu_segment_revoke)
+#define DRM_IOCTL_ALINK_XPU_SEGMENT_IMPORT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_SEGMENT_IMPORT, \
+		 struct drm_alink_xpu_segment_import)
+#define DRM_IOCTL_ALINK_XPU_GROUP_BIND \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_GROUP_BIND, \
+		 struct drm_alink_xpu_group_bind)
+#define DRM_IOCTL_ALINK_XPU_GROUP_UNBIND \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ALINK_XPU_GROUP_UNBIND, \
+		struct drm_alink_xpu_group_unbind)
+#define DRM_IOCTL_ALINK_XPU_GROUP_IMPORT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ALINK_XPU_GROUP_IMPORT, \
+		 struct drm_alink_xpu_group_import)
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* _UAPI_DRM_ALINK_XPU_H_ */
