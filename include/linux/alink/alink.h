@@ -28,9 +28,16 @@ struct devlink;
  * struct alink_dev_ops - what a driver tells the core
  * @devtype:	ALINK_DEVTYPE_* that the function must report
  * @event:	called in process context for each event ring entry after the
- *		core has handled it; may sleep; may be NULL
- * @lost:	called once, in process context, when the device reads all ones;
- *		may sleep; may be NULL
+ *		core has handled it; may sleep and may send admin commands. An
+ *		event of type ALINK_EVENT_NONE says that events were lost (ring
+ *		overflow or reset): read again what they would have told. May
+ *		be NULL
+ * @lost:	called once, in process context, when the device reads all ones:
+ *		every waiter in the core has been released, every register
+ *		access is a no-op by now; may sleep; may be NULL
+ *
+ * Neither is called before alink_dev_register() has been entered, nor after
+ * alink_dev_unregister() has returned.
  */
 struct alink_dev_ops {
 	enum alink_devtype devtype;
@@ -38,7 +45,21 @@ struct alink_dev_ops {
 	void (*lost)(struct alink_dev *adev);
 };
 
-/* --- life cycle: alink_core.c, alink_handshake.c ----------------------- */
+/*
+ * --- life cycle: alink_core.c, alink_reset.c ------------------------------
+ *
+ * probe:	alink_dev_probe(), the driver's own, alink_ports_create(),
+ *		alink_hwmon_register(), alink_dev_register()
+ * remove:	alink_dev_unregister(), alink_hwmon_unregister(),
+ *		alink_ports_destroy(), the driver's own, alink_dev_remove()
+ * reset:	the driver stops its own users, then alink_dev_reset_prepare();
+ *		alink_dev_reset_done(), then it starts them again. Suspend and
+ *		resume are the same pair.
+ * AER:		error_detected, slot_reset and resume call the helper of that
+ *		name; error_detected first stops what the driver's
+ *		reset_prepare stops, unless the state is pci_channel_io_normal,
+ *		and resume starts it when alink_dev_error_resume() returns 0.
+ */
 struct alink_dev *alink_dev_probe(struct pci_dev *pdev,
 				  const struct alink_dev_ops *ops, void *priv);
 void alink_dev_remove(struct alink_dev *adev);
@@ -46,6 +67,10 @@ int alink_dev_register(struct alink_dev *adev);
 void alink_dev_unregister(struct alink_dev *adev);
 int alink_dev_reset_prepare(struct alink_dev *adev);
 int alink_dev_reset_done(struct alink_dev *adev);
+pci_ers_result_t alink_dev_error_detected(struct alink_dev *adev,
+					  pci_channel_state_t state);
+pci_ers_result_t alink_dev_slot_reset(struct alink_dev *adev);
+int alink_dev_error_resume(struct alink_dev *adev);
 
 void *alink_dev_priv(struct alink_dev *adev);
 struct pci_dev *alink_dev_pdev(struct alink_dev *adev);
@@ -55,7 +80,10 @@ u64 alink_dev_caps(struct alink_dev *adev);
 u32 alink_dev_variant(struct alink_dev *adev);
 u32 alink_dev_fabric_id(struct alink_dev *adev);
 u64 alink_dev_serial(struct alink_dev *adev);
+u32 alink_dev_fw_version(struct alink_dev *adev);
+unsigned int alink_dev_num_links(struct alink_dev *adev);
 bool alink_dev_lost(struct alink_dev *adev);
+bool alink_dev_active(struct alink_dev *adev);
 int alink_dev_irq(struct alink_dev *adev, unsigned int vector);
 unsigned int alink_dev_num_vectors(struct alink_dev *adev);
 
@@ -87,6 +115,22 @@ int alink_tlv_put(struct alink_tlv_buf *buf, u16 type, const void *payload,
 		  size_t len);
 const struct alink_tlv *alink_tlv_next(const void *data, size_t len,
 				       const struct alink_tlv *prev);
+
+/* ALINK_TLV_* without the must-understand bit */
+static inline u16 alink_tlv_type(const struct alink_tlv *tlv)
+{
+	return le16_to_cpu(tlv->type) & ~ALINK_TLV_MUST;
+}
+
+static inline size_t alink_tlv_len(const struct alink_tlv *tlv)
+{
+	return le16_to_cpu(tlv->len);
+}
+
+static inline const void *alink_tlv_data(const struct alink_tlv *tlv)
+{
+	return tlv + 1;
+}
 
 /* --- links and ports: alink_port*.c ------------------------------------ */
 int alink_ports_create(struct alink_dev *adev, struct devlink *devlink);

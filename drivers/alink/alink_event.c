@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event ring. Vector 0 wakes an ordered worker; the health check looks
+ * too, should an interrupt get lost. When the ring overflowed, everything
+ * that events would have told is read again.
+ */
+#include <linux/dma-mapping.h>
+
+#include "alink_priv.h"
+
+#define ALINK_EVENT_TYPES	(ALINK_BIT64(ALINK_EVENT_LINK) | \
+				 ALINK_BIT64(ALINK_EVENT_FAULT) | \
+				 ALINK_BIT64(ALINK_EVENT_QUEUE_ERROR) | \
+				 ALINK_BIT64(ALINK_EVENT_MODULE) | \
+				 ALINK_BIT64(ALINK_EVENT_THERMAL) | \
+				 ALINK_BIT64(ALINK_EVENT_ROUTE) | \
+				 ALINK_BIT64(ALINK_EVENT_GROUP) | \
+				 ALINK_BIT64(ALINK_EVENT_PARTITION))
+
+/* Is there an entry at @head that the device has written? */
+static bool alink_event_ready(struct alink_dev *adev, u32 head)
+{
+	const struct alink_event *entry;
+	u16 phase;
+
+	entry = &adev->events[head % ALINK_EVENT_RING_SIZE];
+	phase = !((head / ALINK_EVENT_RING_SIZE) & 1);
+	return (le16_to_cpu(READ_ONCE(entry->phase)) & 1) == phase;
+}
+
+static void alink_event_handle(struct alink_dev *adev,
+			       const struct alink_event *event)
+{
+	lockdep_assert_held(&adev->event_lock);
+
+	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->event)
+		adev->ops->event(adev, event);
+}
+
+/* Tells everybody to read again what lost events would have told. */
+void alink_event_resync(struct alink_dev *adev)
+{
+	static const struct alink_event none = {
+		.type = cpu_to_le16(ALINK_EVENT_NONE),
+	};
+
+	mutex_lock(&adev->event_lock);
+	alink_event_handle(adev, &none);
+	mutex_unlock(&adev->event_lock);
+}
+
+static void alink_event_work(struct work_struct *work)
+{
+	struct alink_dev *adev = container_of(work, struct alink_dev,
+					      event_work);
+	struct alink_event event;
+	unsigned int budget;
+	u32 lost;
+
+	mutex_lock(&adev->event_lock);
+	for (budget = ALINK_EVENT_RING_SIZE; budget; budget--) {
+		if (!adev->events_on ||
+		    !alink_event_ready(adev, adev->event_head))
+			break;
+		/* the rest of the entry is not older than its phase */
+		dma_rmb();
+		event = adev->events[adev->event_head % ALINK_EVENT_RING_SIZE];
+		adev->event_head++;
+		alink_wr32(adev, ALINK_REG_EVENT_HEAD, adev->event_head);
+		alink_event_handle(adev, &event);
+	}
+	if (!adev->events_on) {
+		mutex_unlock(&adev->event_lock);
+		return;
+	}
+
+	lost = alink_rd32(adev, ALINK_REG_EVENT_LOST);
+	if (lost == ~0U)
+		lost = 0;	/* the device is in reset or gone */
+	adev->events_lost += lost;
+	mutex_unlock(&adev->event_lock);
+
+	if (lost) {
+		pci_warn(adev->pdev, "%u events lost, reading all again\n",
+			 lost);
+		alink_event_resync(adev);
+	}
+	/* Budget spent: let the health check have its turn. */
+	if (!budget)
+		queue_work(adev->wq, &adev->event_work);
+}
+
+/* Wakes the worker when there is something for it. Runs in hard interrupt. */
+void alink_event_kick(struct alink_dev *adev)
+{
+	if (adev->events && alink_event_ready(adev, READ_ONCE(adev->event_head)))
+		queue_work(adev->wq, &adev->event_work);
+}
+
+int alink_event_init(struct alink_dev *adev)
+{
+	mutex_init(&adev->event_lock);
+	INIT_WORK(&adev->event_work, alink_event_work);
+	adev->events = dma_alloc_coherent(&adev->pdev->dev,
+					  ALINK_EVENT_RING_SIZE *
+					  sizeof(*adev->events),
+					  &adev->events_dma, GFP_KERNEL);
+	return adev->events ? 0 : -ENOMEM;
+}
+
+void alink_event_fini(struct alink_dev *adev)
+{
+	dma_free_coherent(&adev->pdev->dev, ALINK_EVENT_RING_SIZE *
+			  sizeof(*adev->events), adev->events,
+			  adev->events_dma);
+	adev->events = NULL;
+	mutex_destroy(&adev->event_lock);
+}
+
+/* Hands an empty ring to a device that has just been reset or probed. */
+int alink_event_start(struct alink_dev *adev)
+{
+	__le64 mask = cpu_to_le64(ALINK_EVENT_TYPES);
+
+	lockdep_assert_held(&adev->state_lock);
+
+	mutex_lock(&adev->event_lock);
+	memset(adev->events, 0, ALINK_EVENT_RING_SIZE * sizeof(*adev->events));
+	WRITE_ONCE(adev->event_head, 0);
+	adev->events_on = true;
+	mutex_unlock(&adev->event_lock);
+
+	alink_wr64(adev, ALINK_REG_EVENT_BASE, adev->events_dma);
+	alink_wr32(adev, ALINK_REG_EVENT_SIZE, ALINK_EVENT_RING_SIZE);
+	alink_wr32(adev, ALINK_REG_EVENT_CTRL, 1);
+	if (alink_rd32(adev, ALINK_REG_EVENT_CTRL) != 1) {
+		if (alink_dev_lost(adev))
+			return -ENODEV;
+		pci_err(adev->pdev, "device refuses the event ring\n");
+		return -EIO;
+	}
+	return alink_admin_tlv(adev, ALINK_ADMIN_EVENT_MASK, ALINK_TLV_MASK,
+			       &mask, sizeof(mask), NULL);
+}
+
+void alink_event_stop(struct alink_dev *adev)
+{
+	lockdep_assert_held(&adev->state_lock);
+
+	/* The read returns when the write has arrived: no DMA after that. */
+	alink_wr32(adev, ALINK_REG_EVENT_CTRL, 0);
+	alink_rd32(adev, ALINK_REG_EVENT_CTRL);
+
+	mutex_lock(&adev->event_lock);
+	adev->events_on = false;
+	mutex_unlock(&adev->event_lock);
+	cancel_work_sync(&adev->event_work);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The MMIO guard. A function that has gone reads all ones. The first reader
+ * that sees this and finds that the magic number, which is never all ones,
+ * reads the same drops the BAR; from then on every access is a no-op that
+ * returns all ones, so that nobody waits for a bus time-out again.
+ *
+ * The BAR is also closed between reset_prepare and reset_done: a function in
+ * reset answers like one that has gone, and must not be mistaken for it.
+ */
+#include <linux/export.h>
+#include <linux/io.h>
+
+#include "alink_priv.h"
+
+/* Opens the guard: at probe, and when a reset is over. */
+void alink_mmio_open(struct alink_dev *adev)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&adev->mmio_lock, flags);
+	if (!test_bit(ALINK_DEV_LOST, &adev->flags)) {
+		adev->epoch++;
+		WRITE_ONCE(adev->bar, adev->base);
+	}
+	spin_unlock_irqrestore(&adev->mmio_lock, flags);
+}
+
+/* Closes the guard without calling the device lost: before reset, at remove. */
+void alink_mmio_close(struct alink_dev *adev)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&adev->mmio_lock, flags);
+	adev->epoch++;
+	WRITE_ONCE(adev->bar, NULL);
+	spin_unlock_irqrestore(&adev->mmio_lock, flags);
+}
+
+static void alink_mmio_drop(struct alink_dev *adev)
+{
+	lockdep_assert_held(&adev->mmio_lock);
+
+	WRITE_ONCE(adev->bar, NULL);
+	if (!test_and_set_bit(ALINK_DEV_LOST, &adev->flags))
+		schedule_work(&adev->lost_work);
+}
+
+/* Declares the device lost, whatever it reads: the bus says that it is gone. */
+void alink_mmio_lose(struct alink_dev *adev)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&adev->mmio_lock, flags);
+	alink_mmio_drop(adev);
+	spin_unlock_irqrestore(&adev->mmio_lock, flags);
+}
+
+/*
+ * A register read all ones: right, or is the device gone? The epoch is taken
+ * before the confirming read and compared after it, so that a reset that came
+ * in between cannot look like a loss.
+ */
+static noinline void alink_mmio_check(struct alink_dev *adev,
+				      void __iomem *bar)
+{
+	unsigned long flags;
+	u32 epoch;
+
+	spin_lock_irqsave(&adev->mmio_lock, flags);
+	epoch = adev->epoch;
+	if (adev->bar != bar) {
+		spin_unlock_irqrestore(&adev->mmio_lock, flags);
+		return;
+	}
+	spin_unlock_irqrestore(&adev->mmio_lock, flags);
+
+	if (readl(bar + ALINK_REG_MAGIC) != ~0U)
+		return;
+
+	spin_lock_irqsave(&adev->mmio_lock, flags);
+	if (adev->bar == bar && adev->epoch == epoch)
+		alink_mmio_drop(adev);
+	spin_unlock_irqrestore(&adev->mmio_lock, flags);
+}
+
+/**
+ * alink_rd32 - read a register
+ * @adev:	device
+ * @reg:	offset in BAR0
+ *
+ * Context: any.
+ * Return: the value; all ones while the device is in reset or gone.
+ */
+u32 alink_rd32(struct alink_dev *adev, u32 reg)
+{
+	void __iomem *bar = READ_ONCE(adev->bar);
+	u32 value;
+
+	if (!bar)
+		return ~0U;
+
+	value = readl(bar + reg);
+	if (unlikely(value == ~0U))
+		alink_mmio_check(adev, bar);
+	return value;
+}
+EXPORT_SYMBOL_GPL(alink_rd32);
+
+/**
+ * alink_rd64 - read a 64-bit register in one access
+ * @adev:	device
+ * @reg:	offset in BAR0
+ *
+ * Context: any.
+ * Return: the value; all ones while the device is in reset or gone.
+ */
+u64 alink_rd64(struct alink_dev *adev, u32 reg)
+{
+	void __iomem *bar = READ_ONCE(adev->bar);
+	u64 value;
+
+	if (!bar)
+		return ~0ULL;
+
+	value = readq(bar + reg);
+	if (unlikely(value == ~0ULL))
+		alink_mmio_check(adev, bar);
+	return value;
+}
+EXPORT_SYMBOL_GPL(alink_rd64);
+
+/**
+ * alink_wr32 - write a register
+ * @adev:	device
+ * @reg:	offset in BAR0
+ * @value:	what to write
+ *
+ * Orders earlier writes to DMA memory before the register write. Does nothing
+ * while the device is in reset or gone.
+ *
+ * Context: any.
+ */
+void alink_wr32(struct alink_dev *adev, u32 reg, u32 value)
+{
+	void __iomem *bar = READ_ONCE(adev->bar);
+
+	if (bar)
+		writel(value, bar + reg);
+}
+EXPORT_SYMBOL_GPL(alink_wr32);
+
+/**
+ * alink_wr64 - write a 64-bit register in one access
+ * @adev:	device
+ * @reg:	offset in BAR0
+ * @value:	what to write
+ *
+ * As alink_wr32().
+ *
+ * Context: any.
+ */
+void alink_wr64(struct alink_dev *adev, u32 reg, u64 value)
+{
+	void __iomem *bar = READ_ONCE(adev->bar);
+
+	if (bar)
+		writeq(value, bar + reg);
+}
+EXPORT_SYMBOL_GPL(alink_wr64);
