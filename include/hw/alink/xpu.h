@@ -113,7 +113,7 @@ enum alink_wait {
 	ALINK_WAIT_GE		= 1,	/* as (s64)(memory - src) >= 0 */
 };
 
-#define ALINK_XPU_MAX_LEN		(1ULL << 32)	/* bytes of one descriptor */
+#define ALINK_XPU_MAX_LEN		ALINK_BIT64(32)	/* bytes of one descriptor */
 
 /* Written by the device; a queue with error != 0 has stopped */
 struct alink_xpu_queue_status {
