@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * libalink: an ALink supernode from user space.
+ *
+ * Every function that can fail returns 0 or a negative errno, and leaves a
+ * sentence in alink_error() that names the thing and the next step. A context
+ * and what is made from it belong to one thread at a time; different contexts
+ * are independent of each other.
+ */
+#ifndef ALINK_H
+#define ALINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hw/alink/common.h>
+#include <hw/alink/fabric.h>
+#include <hw/alink/link.h>
+#include <hw/alink/xpu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct alink_ctx;
+struct alink_xpu;
+struct alink_bo;
+struct alink_queue;
+
+/* --- context ------------------------------------------------------------ */
+
+/**
+ * alink_new() - make a context
+ * @ctx: set on success
+ *
+ * Touches no device and no driver. Return: 0 or -ENOMEM.
+ */
+int alink_new(struct alink_ctx **ctx);
+void alink_free(struct alink_ctx *ctx);
+
+/**
+ * alink_error() - what the latest failing call on @ctx had to say
+ *
+ * Return: text, never NULL; valid until the next call.
+ */
+const char *alink_error(const struct alink_ctx *ctx);
+
+/* Library version, "major.minor.patch". */
+const char *alink_version(void);
+
+/* --- inventory: what the kernel knows ------------------------------------ */
+
+/**
+ * struct alink_device_info - one ALink PCI function with its driver bound
+ * @index:	number that the kernel gave, stable while the device is there
+ * @type:	what it is
+ * @name:	as the kernel calls it: xpu0, sw3, ...
+ * @pci:	PCI address
+ * @fw:		firmware version
+ * @serial:	number that is unique in the fabric
+ * @caps:	ALINK_CAP_*
+ * @variant:	variant within the type
+ * @fabric_id:	endpoint id of an xPU, plane of a switch, or ALINK_ID_NONE
+ * @num_links:	link windows: links of an xPU, ports of a switch
+ * @state:	"ready", "faulted", ..., as the kernel sees the device
+ * @generation:	resets since power on
+ * @guest_errors: mistakes of drivers and users that the device counted
+ */
+struct alink_device_info {
+	uint32_t index;
+	enum alink_devtype type;
+	char name[32];
+	char pci[32];
+	char fw[32];
+	char state[16];
+	uint64_t serial;
+	uint64_t caps;
+	uint32_t variant;
+	uint32_t fabric_id;
+	uint32_t num_links;
+	uint32_t generation;
+	uint32_t guest_errors;
+};
+
+/**
+ * alink_devices() - list the devices that have their driver bound
+ * @ctx:	context
+ * @list:	set to an array in the order of names, which the caller frees
+ * @n:		its length
+ *
+ * Errors: -ENOPROTOOPT: alink.ko is not loaded; -ENOMEM; -EIO: sysfs has
+ * something that this library does not understand.
+ */
+int alink_devices(struct alink_ctx *ctx, struct alink_device_info **list,
+		  size_t *n);
+
+/**
+ * alink_set_root() - read sysfs below another directory
+ * @ctx: context
+ * @dir: what stands for "/", with sys/class/alink in it: a recorded tree
+ *
+ * Return: 0 or -ENAMETOOLONG.
+ */
+int alink_set_root(struct alink_ctx *ctx, const char *dir);
+
+/* --- an xPU -------------------------------------------------------------- */
+
+struct alink_xpu_info {
+	uint32_t index;		/* as in struct alink_device_info */
+	uint32_t accel_minor;	/* /dev/accel/accelN */
+	uint32_t variant;
+	uint32_t fabric_id;
+	uint32_t num_dies;
+	uint32_t num_links;
+	uint32_t dtypes;	/* bitmap of enum alink_dtype */
+	uint64_t hbm_bytes;
+	uint64_t hbm_visible_bytes;
+	uint64_t serial;
+	char name[32];
+};
+
+/* Counters since power on, and HBM in use by all files */
+struct alink_xpu_counters {
+	uint64_t clock_ns, busy_ns, commands, irqs, doorbells;
+	uint64_t hbm_total, hbm_used;
+	uint32_t guest_errors;
+};
+
+/**
+ * alink_xpu_open() - open an xPU by its fabric id
+ * @ctx:	context
+ * @fabric_id:	endpoint id
+ * @xpu:	set on success
+ *
+ * The xPU gets an address space of its own, which lasts until
+ * alink_xpu_close() and holds the buffers allocated through it.
+ *
+ * Errors: -ENODEV, -EACCES (the caller is not in the group of the node).
+ */
+int alink_xpu_open(struct alink_ctx *ctx, uint32_t fabric_id,
+		   struct alink_xpu **xpu);
+int alink_xpu_open_minor(struct alink_ctx *ctx, uint32_t minor,
+			 struct alink_xpu **xpu);
+void alink_xpu_close(struct alink_xpu *xpu);
+const struct alink_xpu_info *alink_xpu_info(const struct alink_xpu *xpu);
+int alink_xpu_counters(struct alink_xpu *xpu, struct alink_xpu_counters *c);
+/* The file behind it, for what the library does not wrap. */
+int alink_xpu_fd(const struct alink_xpu *xpu);
+
+enum alink_place {
+	ALINK_PLACE_HOST,	/* system memory */
+	ALINK_PLACE_HBM,	/* HBM, not mapped by the CPU */
+	ALINK_PLACE_HBM_CPU,	/* HBM that alink_bo_map() can map */
+};
+
+/**
+ * alink_bo_alloc() - allocate memory and bind it for the xPU to use
+ * @xpu:	xPU
+ * @size:	bytes; rounded up to pages
+ * @place:	where
+ * @bo:		set on success
+ *
+ * The memory is zeroed. Buffers of 2 MiB and more are bound with large pages.
+ */
+int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
+		   struct alink_bo **bo);
+void alink_bo_free(struct alink_bo *bo);
+uint64_t alink_bo_va(const struct alink_bo *bo);	/* device virtual address */
+uint64_t alink_bo_size(const struct alink_bo *bo);
+/* Maps the buffer on the first call; NULL: alink_error() says why. */
+void *alink_bo_map(struct alink_bo *bo);
+
+/* Names memory of another xPU; carried between processes as plain bytes. */
+struct alink_handle {
+	uint32_t endpoint;
+	uint32_t segment;
+	uint64_t key;
+	uint64_t size;
+	uint32_t rights;	/* ALINK_SEG_READ, _WRITE, _ATOMIC */
+	uint32_t reserved;
+};
+
+int alink_export(struct alink_bo *bo, uint32_t rights, struct alink_handle *h);
+/* Ends all exports of the buffer; returns when nobody is still using them. */
+int alink_revoke(struct alink_bo *bo);
+/* The result has an address, no memory of its own, and cannot be mapped. */
+int alink_import(struct alink_xpu *xpu, const struct alink_handle *h,
+		 struct alink_bo **bo);
+
+/* Make @size bytes at @offset of @bo this xPU's memory in a group. */
+int alink_group_bind(struct alink_bo *bo, uint32_t group, uint64_t key,
+		     uint64_t offset, uint64_t size);
+/* The result stands for the memory of all members at once. */
+int alink_group_map(struct alink_xpu *xpu, uint32_t group, uint64_t key,
+		    uint64_t size, struct alink_bo **bo);
+
+/* --- queues -------------------------------------------------------------- */
+
+/**
+ * alink_queue_open() - make a queue with a ring of @depth descriptors
+ * @depth: power of two, 2..65536
+ *
+ * Commands are prepared with alink_cmd_*() and start with the next
+ * alink_queue_kick(). They run in order.
+ */
+int alink_queue_open(struct alink_xpu *xpu, uint32_t depth,
+		     struct alink_queue **queue);
+void alink_queue_close(struct alink_queue *queue);
+
+/*
+ * Append one raw descriptor; the library adds a fence to every one. -EAGAIN:
+ * the ring is full, kick and wait. @seq, if not NULL, is what alink_queue_wait()
+ * wants.
+ */
+int alink_cmd(struct alink_queue *q, const struct alink_xpu_desc *desc,
+	      uint64_t *seq);
+int alink_cmd_nop(struct alink_queue *q, uint64_t *seq);
+int alink_cmd_copy(struct alink_queue *q, uint64_t dst, uint64_t src,
+		   uint64_t bytes, uint64_t *seq);
+int alink_cmd_fill(struct alink_queue *q, uint64_t dst, uint32_t value,
+		   uint64_t bytes, uint64_t *seq);
+/* dst := a op b, element by element */
+int alink_cmd_reduce(struct alink_queue *q, uint64_t dst, uint64_t a,
+		     uint64_t b, uint64_t bytes, enum alink_dtype dtype,
+		     enum alink_redop op, uint64_t *seq);
+/* dst := op over all members of the group that @src lies in */
+int alink_cmd_reduce_read(struct alink_queue *q, uint64_t dst, uint64_t src,
+			  uint64_t bytes, enum alink_dtype dtype,
+			  enum alink_redop op, uint64_t *seq);
+/* Atomic of 4 or 8 bytes at @dst; the old value goes to @old_va unless 0. */
+int alink_cmd_atomic(struct alink_queue *q, unsigned int width, uint64_t dst,
+		     enum alink_atomic op, uint64_t operand, uint64_t compare,
+		     uint64_t old_va, uint64_t *seq);
+
+/* Start all that was appended: one doorbell. */
+void alink_queue_kick(struct alink_queue *q);
+
+/**
+ * alink_queue_wait() - wait for a command
+ * @q:		queue
+ * @seq:	from alink_cmd*()
+ * @timeout_ms:	-1: for ever
+ *
+ * Looks at memory for a moment, then sleeps on the interrupt.
+ *
+ * Errors: -ETIME; -EIO: a command failed, alink_queue_state() tells which and
+ * why; -ECANCELED: the device was reset; -ENODEV: it is gone.
+ */
+int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms);
+/* Only looks at memory: true if @seq is done. */
+bool alink_queue_done(const struct alink_queue *q, uint64_t seq);
+
+/**
+ * struct alink_queue_state - what the status block of a queue says
+ * @status:	enum alink_status of the command that failed, or ALINK_ST_OK
+ * @index:	its number, counted from the first command of the queue
+ * @addr:	address at fault, or 0
+ * @model_ns:	modelled time of all commands so far
+ * @model_last_ns: modelled time of the latest command
+ * @bytes:	bytes moved so far
+ */
+struct alink_queue_state {
+	enum alink_status status;
+	uint32_t index;
+	uint64_t addr;
+	uint64_t model_ns;
+	uint64_t model_last_ns;
+	uint64_t bytes;
+};
+
+void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s);
+
+/* Text for codes: never NULL */
+const char *alink_status_name(uint32_t status);
+const char *alink_reason_name(uint32_t reason);
+const char *alink_link_state_name(uint32_t state);
+const char *alink_devtype_name(uint32_t type);
+const char *alink_dtype_name(uint32_t dtype);
+const char *alink_fec_name(uint32_t fec);
+size_t alink_dtype_bytes(enum alink_dtype dtype);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ALINK_H */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of libalink share. */
+#ifndef ALINK_PRIV_H
+#define ALINK_PRIV_H
+
+#include "alink.h"
+
+struct alink_ctx {
+	char error[512];
+	char root[256];
+};
+
+struct alink_xpu {
+	struct alink_ctx *ctx;
+	struct alink_xpu_info info;
+	int fd;
+	uint32_t vm;
+	uint64_t va_next;
+	uint64_t va_end;
+	uint64_t page;
+	uint64_t large_page;
+	uint32_t db_size;
+	uint32_t db_tail;
+	char node[64];
+};
+
+enum alink_bo_kind { ALINK_BO_MEMORY, ALINK_BO_SEGMENT, ALINK_BO_GROUP };
+
+struct alink_bo {
+	struct alink_xpu *xpu;
+	enum alink_bo_kind kind;
+	enum alink_place place;
+	uint32_t handle;
+	uint64_t size;
+	uint64_t va;
+	void *map;
+	uint32_t *exports;
+	size_t num_exports;
+};
+
+/* Sets the error text and returns @err, so that callers can return it. */
+int alink_fail(struct alink_ctx *ctx, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* ALINK_PRIV_H */
