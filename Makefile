@@ -2,14 +2,14 @@
 # The front door. Everything is built outside the tree, in ~/.cache/alink (or
 # $ALINK_CACHE); the scripts behind the targets say what they do.
 
-.PHONY: help setup qemu modules lint unit qtest guest check
+.PHONY: help setup qemu modules lint tools unit qtest guest check
 
 help:
 	@echo 'make check     all tests: lint, unit tests, device models, drivers'
 	@echo 'make setup     install the Debian packages that are missing'
 	@echo 'make modules   build the kernel modules (W=1, KERNEL=release)'
 	@echo 'make qemu      fetch and build QEMU with the device models'
-	@echo 'make lint | unit | qtest | guest    one kind of tests'
+	@echo 'make lint | tools | unit | qtest | guest    one kind of tests'
 
 setup:
 	@tools/setup/packages
@@ -23,5 +23,5 @@ modules: setup
 check: setup
 	@tests/run
 
-lint unit qtest guest: setup
+lint tools unit qtest guest: setup
 	@tests/run $@

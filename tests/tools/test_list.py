@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""alink list against recorded sysfs trees; ALINK names the program. TAP."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ALINK = os.environ.get('ALINK', 'alink')
+XPU = {'type': 'xpu', 'index': '0', 'variant': '0x0001', 'num_links': '8',
+       'generation': '1', 'fabric_id': '3', 'serial': '0x00000000000abc03',
+       'caps': '0x000000000000000b', 'fw_version': '1.2.3', 'state': 'ready',
+       'guest_errors': '0'}
+SWITCH = dict(XPU, type='switch', index='1', num_links='64', fabric_id='none',
+              serial='0xffffffffffffffff')
+
+
+class Tree:
+    """A recorded /sys with devices in it."""
+
+    def __init__(self, devices):
+        self.dir = tempfile.TemporaryDirectory()
+        self.base = os.path.join(self.dir.name, 'sys/class/alink')
+        os.makedirs(self.base)
+        for name, attrs in devices.items():
+            os.mkdir(os.path.join(self.base, name))
+            os.symlink('../../../devices/pci0000:00/0000:01:00.0',
+                       os.path.join(self.base, name, 'device'))
+            for attr, value in attrs.items():
+                with open(os.path.join(self.base, name, attr), 'w',
+                          encoding='utf-8') as f:
+                    f.write(value + '\n' if value else '')
+
+    def alink(self, *args):
+        """Exit code, standard output, standard error."""
+        done = subprocess.run([ALINK, '--root', self.dir.name, *args],
+                              capture_output=True, text=True, timeout=20,
+                              check=False)
+        return done.returncode, done.stdout, done.stderr
+
+
+def test_text():
+    """A row a device, numbers in natural order, types together."""
+    tree = Tree({'xpu10': XPU, 'xpu2': XPU, 'sw0': SWITCH})
+    code, out, err = tree.alink('list')
+    names = [line.split()[0] for line in out.splitlines()]
+    assert (code, err) == (0, ''), (code, err)
+    assert names == ['NAME', 'xpu2', 'xpu10', 'sw0'], names
+    assert '0000:01:00.0' in out and '1.2.3' in out
+
+
+def test_json():
+    """One object with schema and version; serials whole; null for none."""
+    tree = Tree({'xpu0': XPU, 'sw0': SWITCH})
+    code, out, err = tree.alink('-j', 'list')
+    doc = json.loads(out)
+    assert (code, err) == (0, '')
+    assert doc['schema'] == 'alink.list' and doc['version'] == 1
+    xpu, switch = doc['data']
+    assert xpu['fabric_id'] == 3 and xpu['plane'] is None
+    assert switch['fabric_id'] is None and switch['plane'] is None
+    assert switch['serial'] == 'f' * 16
+    code, out, _ = tree.alink('-j', '-p', 'list', 'switch')
+    assert code == 0 and len(json.loads(out)['data']) == 1
+    assert out.count('\n') > 5
+
+
+def test_empty():
+    """No device: exit 6 and a next step; in JSON an empty list."""
+    tree = Tree({})
+    code, out, err = tree.alink('list')
+    assert (code, out) == (6, '') and 'driver bound' in err
+    code, out, err = tree.alink('-j', 'list')
+    assert code == 0 and json.loads(out)['data'] == []
+
+
+def test_no_driver():
+    """No class directory: exit 9, also as JSON."""
+    with tempfile.TemporaryDirectory() as root:
+        done = subprocess.run([ALINK, '-j', '--root', root, 'list'],
+                              capture_output=True, text=True, check=False)
+    doc = json.loads(done.stdout)
+    assert done.returncode == 9 and done.stderr == ''
+    assert doc['schema'] == 'alink.error'
+    assert doc['error']['exit_code'] == 9
+    assert 'modprobe alink' in doc['error']['message']
+
+
+def test_bad_values():
+    """A value that is no number is refused and named, nothing is listed."""
+    for attr, value in (('index', '-1'), ('index', '4294967296'),
+                        ('serial', '0x1g'), ('caps', ''), ('type', 'toaster'),
+                        ('num_links', ' 8'), ('fabric_id', 'non')):
+        tree = Tree({'xpu0': dict(XPU, **{attr: value})})
+        code, out, err = tree.alink('list')
+        assert (code, out) == (1, ''), (attr, code, out)
+        assert attr in err, (attr, err)
+
+
+def test_usage():
+    """Mistakes on the command line: exit 2, nothing on standard output."""
+    tree = Tree({'xpu0': XPU})
+    for args in (['list', 'toaster'], ['list', 'xpu', 'more'], ['nothing'],
+                 ['--no-such'], [], ['--root']):
+        code, out, err = tree.alink(*args)
+        assert (code, out) == (2, '') and err, (args, code, out)
+    code, _, err = tree.alink('--root', 'x' * 300, 'list')
+    assert code == 1 and 'root directory' in err
+
+
+def main():
+    """Runs every test_ function."""
+    tests = [(n, f) for n, f in globals().items() if n.startswith('test_')]
+    bad = 0
+    print(f'TAP version 13\n1..{len(tests)}')
+    for i, (name, func) in enumerate(tests, 1):
+        try:
+            func()
+            print(f'ok {i} - {name}')
+        except Exception as e:  # pylint: disable=broad-except
+            bad += 1
+            print(f'# {type(e).__name__}: {e}\nnot ok {i} - {name}')
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

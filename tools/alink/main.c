@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * alink - look at an ALink supernode.
+ *
+ * alink [OPTIONS] OBJECT [VERB] [ARGS]; the table below is the one place where
+ * commands are named, help and completion come from it.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+const struct alink_command alink_commands[] = {
+	{
+		.object = "list",
+		.args = "[xpu|switch|optics|nic|rack]",
+		.help = "devices that have their driver bound",
+		.schema = "alink.list",
+		.version = 1,
+		.run = cmd_list,
+	},
+	{ }
+};
+
+static void usage(FILE *f)
+{
+	const struct alink_command *c;
+
+	fputs("usage: alink [OPTIONS] OBJECT [VERB] [ARGS]\n\n", f);
+	for (c = alink_commands; c->object; c++)
+		fprintf(f, "  alink %s%s%s %-34s %s\n", c->object,
+			c->verb ? " " : "", c->verb ? c->verb : "",
+			c->args ? c->args : "", c->help);
+	fputs("\n"
+	      "  -j, --json       print JSON: one object with schema and version\n"
+	      "  -p, --pretty     with -j: indented\n"
+	      "      --root DIR   read sysfs below DIR (a recorded tree)\n"
+	      "  -V, --version    print the version\n"
+	      "  -h, --help       print this\n"
+	      "\n"
+	      "exit: 0 ok, 1 failed, 2 usage, 3 unsupported, 4 permission,\n"
+	      "      6 no such object, 9 driver not loaded, 15 device lost\n", f);
+}
+
+int exit_for(int err)
+{
+	switch (err) {
+	case 0:
+		return EXIT_OK;
+	case -EACCES:
+	case -EPERM:
+		return EXIT_PERMISSION;
+	case -ENOPROTOOPT:
+		return EXIT_NO_DRIVER;
+	case -ENOENT:
+		return EXIT_NO_OBJECT;
+	case -ENODEV:
+		return EXIT_LOST;
+	case -EOPNOTSUPP:
+		return EXIT_UNSUPPORTED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+struct json_object *json_u64(uint64_t value)
+{
+	char buf[24];
+
+	if (value <= 1ULL << 53)
+		return json_object_new_int64((int64_t)value);
+	snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value);
+	return json_object_new_string(buf);
+}
+
+static int print_document(struct alink_cmd_env *env, struct json_object *doc)
+{
+	int flags = env->pretty ? JSON_C_TO_STRING_PRETTY |
+				  JSON_C_TO_STRING_SPACED :
+				  JSON_C_TO_STRING_PLAIN;
+	int bad;
+
+	bad = puts(json_object_to_json_string_ext(doc, flags |
+				JSON_C_TO_STRING_NOSLASHESCAPE)) < 0;
+	json_object_put(doc);
+	return bad ? EXIT_FAILED : EXIT_OK;
+}
+
+int cmd_print_json(struct alink_cmd_env *env, const char *schema, int version,
+		   struct json_object *data)
+{
+	struct json_object *doc = json_object_new_object();
+
+	json_object_object_add(doc, "schema", json_object_new_string(schema));
+	json_object_object_add(doc, "version", json_object_new_int(version));
+	json_object_object_add(doc, "data", data);
+	return print_document(env, doc);
+}
+
+static int fail_text(struct alink_cmd_env *env, int code, const char *text)
+{
+	struct json_object *doc, *e;
+
+	if (!env->json) {
+		fprintf(stderr, "alink: %s\n", text);
+		return code;
+	}
+	doc = json_object_new_object();
+	e = json_object_new_object();
+	json_object_object_add(doc, "schema",
+			       json_object_new_string("alink.error"));
+	json_object_object_add(doc, "version", json_object_new_int(1));
+	json_object_object_add(e, "message", json_object_new_string(text));
+	json_object_object_add(e, "exit_code", json_object_new_int(code));
+	json_object_object_add(doc, "error", e);
+	print_document(env, doc);
+	return code;
+}
+
+int cmd_fail(struct alink_cmd_env *env, int err)
+{
+	return fail_text(env, exit_for(err), alink_error(env->ctx));
+}
+
+int cmd_refuse(struct alink_cmd_env *env, int code, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	return fail_text(env, code, text);
+}
+
+static int run(struct alink_cmd_env *env, int argc, char **argv)
+{
+	const struct alink_command *c;
+	bool object = false;
+
+	for (c = alink_commands; c->object; c++) {
+		if (strcmp(argv[0], c->object))
+			continue;
+		object = true;
+		if (!c->verb)
+			return c->run(env, argc - 1, argv + 1);
+		if (argc > 1 && !strcmp(argv[1], c->verb))
+			return c->run(env, argc - 2, argv + 2);
+	}
+	if (object)
+		return cmd_refuse(env, EXIT_USAGE, "%s: no such verb: %s (alink --help)",
+				  argv[0], argc > 1 ? argv[1] : "none given");
+	return cmd_refuse(env, EXIT_USAGE, "no such object: %s (alink --help)",
+			  argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "pretty", no_argument, NULL, 'p' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct alink_cmd_env env = { };
+	const char *root = NULL;
+	int c, code;
+
+	/* "+": options end at the object, as ip and devlink have it. */
+	while ((c = getopt_long(argc, argv, "+jpVh", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			env.json = true;
+			break;
+		case 'p':
+			env.pretty = true;
+			break;
+		case 'r':
+			root = optarg;
+			break;
+		case 'V':
+			printf("alink %s\n", alink_version());
+			return EXIT_OK;
+		case 'h':
+			usage(stdout);
+			return EXIT_OK;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (alink_new(&env.ctx)) {
+		fputs("alink: out of memory\n", stderr);
+		return EXIT_FAILED;
+	}
+	code = root ? alink_set_root(env.ctx, root) : 0;
+	if (code)
+		code = cmd_fail(&env, code);
+	else
+		code = run(&env, argc - optind, argv + optind);
+	alink_free(env.ctx);
+	if (fflush(stdout) && code == EXIT_OK)
+		code = EXIT_FAILED;
+	return code;
+}
