@@ -33,6 +33,14 @@ static void alink_event_handle(struct alink_dev *adev,
 {
 	lockdep_assert_held(&adev->event_lock);
 
+	switch (le16_to_cpu(event->type)) {
+	case ALINK_EVENT_NONE:
+		alink_ports_resync(adev);
+		break;
+	case ALINK_EVENT_LINK:
+		alink_port_event(adev, event);
+		break;
+	}
 	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->event)
 		adev->ops->event(adev, event);
 }

@@ -7,6 +7,7 @@
  * Nothing is reset from here: the driver above may have state in the device,
  * and who resets it is the administrator's decision.
  */
+#include <linux/bottom_half.h>
 #include <linux/workqueue.h>
 
 #include "alink_priv.h"
@@ -90,6 +91,11 @@ static void alink_health_work(struct work_struct *work)
 	alink_health_fault(adev);
 	alink_health_guest_errors(adev);
 	alink_admin_poll(adev);
+	mutex_lock(&adev->event_lock);
+	local_bh_disable();
+	alink_frames_kick(adev);
+	local_bh_enable();
+	mutex_unlock(&adev->event_lock);
 	queue_work(adev->wq, &adev->event_work);
 	queue_delayed_work(adev->wq, &adev->health_work, ALINK_HEALTH_PERIOD);
 }

@@ -69,6 +69,7 @@ static irqreturn_t alink_irq_admin(int irq, void *data)
 
 	alink_admin_poll(adev);
 	alink_event_kick(adev);
+	alink_frames_kick(adev);
 	return IRQ_HANDLED;
 }
 

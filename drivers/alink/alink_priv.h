@@ -264,6 +264,17 @@ int alink_dev_start(struct alink_dev *adev);
 void alink_dev_stop(struct alink_dev *adev, int error);
 void alink_dev_lost_work(struct work_struct *work);
 
+/* alink_port.c */
+void alink_port_event(struct alink_dev *adev, const struct alink_event *event);
+void alink_ports_resync(struct alink_dev *adev);
+void alink_ports_detach(struct alink_dev *adev);
+void alink_ports_attach(struct alink_dev *adev);
+
+/* alink_frames.c */
+void alink_frames_kick(struct alink_dev *adev);
+int alink_frames_start(struct alink_dev *adev);
+void alink_frames_stop(struct alink_dev *adev);
+
 /* alink_sysfs.c */
 extern const struct class alink_class;
 

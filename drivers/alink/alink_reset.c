@@ -28,13 +28,18 @@ int alink_dev_start(struct alink_dev *adev)
 		if (err)
 			goto err_stop;
 	}
+	err = alink_frames_start(adev);
+	if (err)
+		goto err_stop;
 	clear_bit(ALINK_DEV_FAILED, &adev->flags);
 	alink_health_start(adev);
 	return 0;
 
 err_stop:
-	alink_admin_stop(adev, err);
-	alink_event_stop(adev);
+	if (adev->caps & ALINK_CAP_ADMIN) {
+		alink_admin_stop(adev, err);
+		alink_event_stop(adev);
+	}
 err_disable:
 	alink_wr32(adev, ALINK_REG_CONTROL, 0);
 	return err;
@@ -49,9 +54,10 @@ void alink_dev_stop(struct alink_dev *adev, int error)
 	if (adev->caps & ALINK_CAP_ADMIN)
 		alink_admin_stop(adev, error);
 	alink_health_stop(adev);
+	alink_frames_stop(adev);
+	/* The health check may have woken the worker, never the reverse. */
 	if (adev->caps & ALINK_CAP_ADMIN)
 		alink_event_stop(adev);
-	/* The health check may have woken the worker, never the reverse. */
 	alink_wr32(adev, ALINK_REG_CONTROL, 0);
 }
 
@@ -68,6 +74,7 @@ void alink_dev_stop(struct alink_dev *adev, int error)
  */
 int alink_dev_reset_prepare(struct alink_dev *adev)
 {
+	alink_ports_detach(adev);
 	mutex_lock(&adev->state_lock);
 	if (!test_and_set_bit(ALINK_DEV_STOPPED, &adev->flags)) {
 		alink_dev_stop(adev, -ECANCELED);
@@ -117,8 +124,10 @@ int alink_dev_reset_done(struct alink_dev *adev)
 
 out_unlock:
 	mutex_unlock(&adev->state_lock);
-	if (!err)
+	if (!err) {
+		alink_ports_attach(adev);
 		alink_event_resync(adev);
+	}
 	return err;
 }
 EXPORT_SYMBOL_GPL(alink_dev_reset_done);
@@ -197,6 +206,7 @@ void alink_dev_lost_work(struct work_struct *work)
 	pci_err(adev->pdev, "%s is gone: registers read all ones\n",
 		adev->name);
 	alink_admin_stop(adev, -ENODEV);
+	alink_ports_detach(adev);
 	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->lost)
 		adev->ops->lost(adev);
 }

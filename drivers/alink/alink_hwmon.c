@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hwmon over the sensors of the common block. What a device does not have is
+ * not shown.
+ */
+#include <linux/export.h>
+#include <linux/hwmon.h>
+
+#include "alink_priv.h"
+
+enum {
+	ALINK_TEMP_DIE,
+	ALINK_TEMP_MEM,
+};
+
+/* Returns 0 and the sensor's value as it stands in the register, or -errno. */
+static int alink_sensor(struct alink_dev *adev, u32 reg, u32 *value)
+{
+	*value = alink_rd32(adev, reg);
+	if (!alink_dev_active(adev))
+		return alink_dev_lost(adev) ? -ENODEV : -EAGAIN;
+	if (*value == ALINK_SENSOR_NONE)
+		return -ENODATA;
+	return 0;
+}
+
+static u32 alink_temp_reg(u32 attr, int channel)
+{
+	switch (attr) {
+	case hwmon_temp_input:
+		return channel == ALINK_TEMP_DIE ? ALINK_REG_TEMP :
+						   ALINK_REG_TEMP_MEM;
+	case hwmon_temp_max:
+		return channel == ALINK_TEMP_DIE ? ALINK_REG_TEMP_MAX : 0;
+	case hwmon_temp_crit:
+		return channel == ALINK_TEMP_DIE ? ALINK_REG_TEMP_CRIT :
+						   ALINK_REG_TEMP_MEM_CRIT;
+	default:
+		return 0;
+	}
+}
+
+static u32 alink_power_reg(u32 attr)
+{
+	switch (attr) {
+	case hwmon_power_input:
+		return ALINK_REG_POWER;
+	case hwmon_power_max:
+		return ALINK_REG_POWER_MAX;
+	default:
+		return 0;
+	}
+}
+
+static umode_t alink_hwmon_is_visible(const void *data,
+				      enum hwmon_sensor_types type, u32 attr,
+				      int channel)
+{
+	struct alink_dev *adev = (struct alink_dev *)data;
+	u32 reg, value;
+
+	switch (type) {
+	case hwmon_temp:
+		if (attr == hwmon_temp_label) {
+			attr = hwmon_temp_input;
+			reg = alink_temp_reg(attr, channel);
+			break;
+		}
+		reg = alink_temp_reg(attr, channel);
+		break;
+	case hwmon_power:
+		reg = alink_power_reg(attr == hwmon_power_label ?
+				      hwmon_power_input : attr);
+		break;
+	default:
+		return 0;
+	}
+	return reg && !alink_sensor(adev, reg, &value) ? 0444 : 0;
+}
+
+static int alink_hwmon_read(struct device *dev, enum hwmon_sensor_types type,
+			    u32 attr, int channel, long *val)
+{
+	struct alink_dev *adev = dev_get_drvdata(dev);
+	u32 value;
+	int err;
+
+	switch (type) {
+	case hwmon_temp:
+		err = alink_sensor(adev, alink_temp_reg(attr, channel), &value);
+		if (!err)
+			*val = (s32)value;
+		return err;
+	case hwmon_power:
+		err = alink_sensor(adev, alink_power_reg(attr), &value);
+		if (!err)
+			*val = (long)value * 1000;	/* mW to uW */
+		return err;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int alink_hwmon_read_string(struct device *dev,
+				   enum hwmon_sensor_types type, u32 attr,
+				   int channel, const char **str)
+{
+	switch (type) {
+	case hwmon_temp:
+		*str = channel == ALINK_TEMP_DIE ? "die" : "hbm";
+		return 0;
+	case hwmon_power:
+		*str = "board";
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static const struct hwmon_channel_info * const alink_hwmon_info[] = {
+	HWMON_CHANNEL_INFO(temp,
+			   HWMON_T_INPUT | HWMON_T_MAX | HWMON_T_CRIT |
+			   HWMON_T_LABEL,
+			   HWMON_T_INPUT | HWMON_T_CRIT | HWMON_T_LABEL),
+	HWMON_CHANNEL_INFO(power,
+			   HWMON_P_INPUT | HWMON_P_MAX | HWMON_P_LABEL),
+	NULL
+};
+
+static const struct hwmon_ops alink_hwmon_ops = {
+	.is_visible = alink_hwmon_is_visible,
+	.read = alink_hwmon_read,
+	.read_string = alink_hwmon_read_string,
+};
+
+static const struct hwmon_chip_info alink_hwmon_chip_info = {
+	.ops = &alink_hwmon_ops,
+	.info = alink_hwmon_info,
+};
+
+/**
+ * alink_hwmon_register - show the sensors of a device
+ * @adev:	device
+ * @name:	of the hwmon device, like alink_xpu
+ *
+ * Context: process; sleeps.
+ * Return: 0, also on a kernel without hwmon; else -errno.
+ */
+int alink_hwmon_register(struct alink_dev *adev, const char *name)
+{
+	struct device *hwmon;
+
+	if (!IS_REACHABLE(CONFIG_HWMON))
+		return 0;
+
+	hwmon = hwmon_device_register_with_info(&adev->pdev->dev, name, adev,
+						&alink_hwmon_chip_info, NULL);
+	if (IS_ERR(hwmon))
+		return PTR_ERR(hwmon);
+	adev->hwmon = hwmon;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(alink_hwmon_register);
+
+/**
+ * alink_hwmon_unregister - undo alink_hwmon_register()
+ * @adev:	device; nothing happens when it has no hwmon device
+ *
+ * Context: process; sleeps. No sensor is read when it returns.
+ */
+void alink_hwmon_unregister(struct alink_dev *adev)
+{
+	if (!adev->hwmon)
+		return;
+	hwmon_device_unregister(adev->hwmon);
+	adev->hwmon = NULL;
+}
+EXPORT_SYMBOL_GPL(alink_hwmon_unregister);

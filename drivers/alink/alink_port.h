@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ports of alink.ko: one netdev for each populated link window of a device.
+ */
+#ifndef ALINK_PORT_H
+#define ALINK_PORT_H
+
+#include <linux/ethtool.h>
+#include <linux/netdevice.h>
+#include <net/devlink.h>
+
+#include "alink_priv.h"
+
+/*
+ * Counters of the link window, in the order of ethtool -S. Names and offsets
+ * are in alink_port_stats.c.
+ */
+enum alink_port_counter {
+	ALINK_CTR_TX_BYTES,
+	ALINK_CTR_RX_BYTES,
+	ALINK_CTR_TX_PACKETS,
+	ALINK_CTR_RX_PACKETS,
+	ALINK_CTR_TX_RAW,
+	ALINK_CTR_RX_RAW,
+	ALINK_CTR_FEC_CORR,
+	ALINK_CTR_FEC_UNCORR,
+	ALINK_CTR_CRC_ERRORS,
+	ALINK_CTR_REPLAYS,
+	ALINK_CTR_TX_ERRORS,
+	ALINK_CTR_RX_ERRORS,
+	ALINK_CTR_STALL_NS,
+	ALINK_CTR_BUSY_NS,
+	ALINK_CTR_TX_FRAMES,
+	ALINK_CTR_RX_FRAMES,
+	ALINK_CTR_DOWNS,
+	ALINK_CTR_COUNT
+};
+
+/**
+ * struct alink_port - one link window
+ * @adev:	device
+ * @netdev:	netdev, or NULL when the port is not populated
+ * @devlink:	instance that @dl_port is registered with, or NULL
+ * @dl_port:	devlink port
+ * @num:	number of the link window
+ * @admin_down:	closed by command; under rtnl
+ * @removing:	the netdev goes, which is no command to close; under rtnl
+ * @power_auto:	its module goes to low power when all its ports are closed;
+ *		under rtnl
+ * @tx_waiting:	its queue is stopped as the frame ring was full; under the
+ *		frame rings' tx_lock
+ * @last:	last values read, which is what readers get in reset and after
+ *		loss; written without lock, each in one store
+ */
+struct alink_port {
+	struct alink_dev *adev;
+	struct net_device *netdev;
+	struct devlink *devlink;
+	struct devlink_port dl_port;
+	unsigned int num;
+	bool admin_down;
+	bool removing;
+	bool power_auto;
+	bool tx_waiting;
+	u64 last[ALINK_CTR_COUNT];
+};
+
+struct alink_netdev_priv {
+	struct alink_port *port;
+};
+
+static inline struct alink_port *alink_port_of(const struct net_device *netdev)
+{
+	return ((struct alink_netdev_priv *)netdev_priv(netdev))->port;
+}
+
+static inline u32 alink_port_rd32(const struct alink_port *port, u32 reg)
+{
+	return alink_rd32(port->adev, ALINK_LINK_WINDOW(port->num) + reg);
+}
+
+static inline void alink_port_wr32(const struct alink_port *port, u32 reg,
+				   u32 value)
+{
+	alink_wr32(port->adev, ALINK_LINK_WINDOW(port->num) + reg, value);
+}
+
+/* alink_port_stats.c */
+u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr);
+void alink_port_get_stats64(struct net_device *netdev,
+			    struct rtnl_link_stats64 *stats);
+void alink_port_get_strings(struct net_device *netdev, u32 set, u8 *data);
+int alink_port_get_sset_count(struct net_device *netdev, int set);
+void alink_port_get_ethtool_stats(struct net_device *netdev,
+				  struct ethtool_stats *stats, u64 *data);
+void alink_port_get_eth_mac_stats(struct net_device *netdev,
+				  struct ethtool_eth_mac_stats *stats);
+void alink_port_get_fec_stats(struct net_device *netdev,
+			      struct ethtool_fec_stats *stats);
+void alink_port_get_link_ext_stats(struct net_device *netdev,
+				   struct ethtool_link_ext_stats *stats);
+
+/* alink_port_ethtool.c */
+void alink_port_update_power(struct alink_port *port);
+extern const struct ethtool_ops alink_port_ethtool_ops;
+#define ALINK_PORT_SELFTESTS		2
+extern const char alink_port_selftests[ALINK_PORT_SELFTESTS][ETH_GSTRING_LEN];
+
+/* alink_frames.c */
+int alink_frames_create(struct alink_dev *adev);
+void alink_frames_destroy(struct alink_dev *adev);
+netdev_tx_t alink_frames_xmit(struct sk_buff *skb, struct net_device *netdev);
+
+#endif /* ALINK_PORT_H */

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ethtool on links: settings, FEC, why a link is down, module pages and power
+ * mode, identify, self-test.
+ */
+#include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
+
+#include "alink_module.h"
+#include "alink_port.h"
+
+const char alink_port_selftests[ALINK_PORT_SELFTESTS][ETH_GSTRING_LEN] = {
+	"Register test   (online)",
+	"Admin queue test(online)",
+};
+
+static void alink_port_get_drvinfo(struct net_device *netdev,
+				   struct ethtool_drvinfo *info)
+{
+	struct alink_dev *adev = alink_port_of(netdev)->adev;
+	u32 fw = adev->fw_version;
+
+	strscpy(info->driver, adev->pdev->driver->name, sizeof(info->driver));
+	strscpy(info->bus_info, pci_name(adev->pdev), sizeof(info->bus_info));
+	snprintf(info->fw_version, sizeof(info->fw_version), "%u.%u.%u",
+		 fw >> 24, (fw >> 16) & 0xff, fw & 0xffff);
+}
+
+/*
+ * ALink is none of the IEEE media, so there are no link modes to list: rate
+ * and lanes say what there is to know.
+ */
+static int alink_port_get_link_ksettings(struct net_device *netdev,
+					 struct ethtool_link_ksettings *cmd)
+{
+	struct alink_port *port = alink_port_of(netdev);
+	u32 speed, lanes, module, fec;
+
+	speed = alink_port_rd32(port, ALINK_LINK_SPEED);
+	lanes = alink_port_rd32(port, ALINK_LINK_LANES);
+	module = alink_port_rd32(port, ALINK_LINK_MODULE);
+	fec = alink_port_rd32(port, ALINK_LINK_FEC);
+	if (!alink_dev_active(port->adev))
+		return -ENODEV;
+
+	ethtool_link_ksettings_zero_link_mode(cmd, supported);
+	ethtool_link_ksettings_zero_link_mode(cmd, advertising);
+	cmd->base.autoneg = AUTONEG_DISABLE;
+	if (module == ALINK_ID_NONE) {
+		cmd->base.port = PORT_DA;
+	} else {
+		cmd->base.port = PORT_FIBRE;
+		ethtool_link_ksettings_add_link_mode(cmd, supported, FIBRE);
+	}
+	switch (fec) {
+	case ALINK_FEC_RS544:
+		ethtool_link_ksettings_add_link_mode(cmd, supported, FEC_RS);
+		break;
+	case ALINK_FEC_LL272:
+		ethtool_link_ksettings_add_link_mode(cmd, supported, FEC_LLRS);
+		break;
+	}
+
+	if (speed) {
+		cmd->base.speed = speed;
+		cmd->base.duplex = DUPLEX_FULL;
+		cmd->lanes = lanes & 0xffff;
+	} else {
+		cmd->base.speed = SPEED_UNKNOWN;
+		cmd->base.duplex = DUPLEX_UNKNOWN;
+		cmd->lanes = 0;
+	}
+	return 0;
+}
+
+#define ALINK_EXT(_state)						\
+	{ .known = true, .state = ETHTOOL_LINK_EXT_STATE_##_state }
+#define ALINK_EXT_SUB(_state, _sub)					\
+	{ .known = true, .state = ETHTOOL_LINK_EXT_STATE_##_state,	\
+	  .substate = ETHTOOL_LINK_EXT_SUBSTATE_##_sub }
+
+/* What has no word in ethtool is left out; "alink link show" has them all. */
+static const struct {
+	bool known;
+	u8 state;
+	u8 substate;
+} alink_ext_states[] = {
+	[ALINK_DOWN_NO_PARTNER] = ALINK_EXT_SUB(AUTONEG,
+						AN_NO_PARTNER_DETECTED),
+	[ALINK_DOWN_NO_CABLE] = ALINK_EXT(NO_CABLE),
+	[ALINK_DOWN_MODULE_NOT_READY] = ALINK_EXT_SUB(MODULE,
+						      MODULE_CMIS_NOT_READY),
+	[ALINK_DOWN_MODULE_FAULT] = ALINK_EXT(MODULE),
+	[ALINK_DOWN_RATE] = ALINK_EXT_SUB(BAD_SIGNAL_INTEGRITY,
+					  BSI_UNSUPPORTED_RATE),
+	[ALINK_DOWN_AUTONEG] = ALINK_EXT_SUB(AUTONEG, AN_NO_HCD),
+	[ALINK_DOWN_TRAINING] = ALINK_EXT(LINK_TRAINING_FAILURE),
+	[ALINK_DOWN_SIGNAL] =
+		ALINK_EXT_SUB(BAD_SIGNAL_INTEGRITY,
+			      BSI_LARGE_NUMBER_OF_PHYSICAL_ERRORS),
+	[ALINK_DOWN_REMOTE_FAULT] = ALINK_EXT_SUB(LINK_TRAINING_FAILURE,
+						  LT_REMOTE_FAULT),
+	[ALINK_DOWN_DESKEW] = ALINK_EXT_SUB(LINK_LOGICAL_MISMATCH,
+					    LLM_PCS_DID_NOT_GET_ALIGN_STATUS),
+	[ALINK_DOWN_WIDTH] = ALINK_EXT(LINK_LOGICAL_MISMATCH),
+	[ALINK_DOWN_LASER] = ALINK_EXT(MODULE),
+	[ALINK_DOWN_RX_LOS] = ALINK_EXT_SUB(BAD_SIGNAL_INTEGRITY,
+					    BSI_SERDES_ALOS),
+	[ALINK_DOWN_RX_LOL] =
+		ALINK_EXT_SUB(LINK_LOGICAL_MISMATCH,
+			      LLM_PCS_DID_NOT_ACQUIRE_BLOCK_LOCK),
+	[ALINK_DOWN_TEMPERATURE] = ALINK_EXT(OVERHEAT),
+	[ALINK_DOWN_REMOVED] = ALINK_EXT_SUB(AUTONEG, AN_NO_PARTNER_DETECTED),
+	[ALINK_DOWN_MISWIRED] = ALINK_EXT(CABLE_ISSUE),
+	[ALINK_DOWN_POWER] = ALINK_EXT(POWER_BUDGET_EXCEEDED),
+};
+
+static int alink_port_get_link_ext_state(struct net_device *netdev,
+					 struct ethtool_link_ext_state_info *info)
+{
+	struct alink_port *port = alink_port_of(netdev);
+	u32 reason = alink_port_rd32(port, ALINK_LINK_REASON);
+
+	if (reason >= ARRAY_SIZE(alink_ext_states) ||
+	    !alink_ext_states[reason].known)
+		return -ENODATA;
+	info->link_ext_state = alink_ext_states[reason].state;
+	info->__link_ext_substate = alink_ext_states[reason].substate;
+	return 0;
+}
+
+/* The device chooses; there is nothing to set. */
+static int alink_port_get_fecparam(struct net_device *netdev,
+				   struct ethtool_fecparam *fec)
+{
+	struct alink_port *port = alink_port_of(netdev);
+
+	switch (alink_port_rd32(port, ALINK_LINK_FEC)) {
+	case ALINK_FEC_NONE:
+		fec->active_fec = ETHTOOL_FEC_OFF;
+		break;
+	case ALINK_FEC_RS544:
+		fec->active_fec = ETHTOOL_FEC_RS;
+		break;
+	case ALINK_FEC_LL272:
+		fec->active_fec = ETHTOOL_FEC_LLRS;
+		break;
+	default:
+		return -ENODEV;
+	}
+	fec->fec = fec->active_fec;
+	return 0;
+}
+
+/* Which module, or an error that says why there is none */
+static int alink_port_module(struct net_device *netdev, u32 *id,
+			     struct netlink_ext_ack *extack)
+{
+	struct alink_port *port = alink_port_of(netdev);
+
+	*id = alink_port_rd32(port, ALINK_LINK_MODULE);
+	if (!alink_dev_active(port->adev)) {
+		NL_SET_ERR_MSG(extack, "device is gone or in reset");
+		return -ENODEV;
+	}
+	if (*id == ALINK_ID_NONE) {
+		NL_SET_ERR_MSG(extack, "port has no optical module");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int
+alink_port_get_module_page(struct net_device *netdev,
+			   const struct ethtool_module_eeprom *page,
+			   struct netlink_ext_ack *extack)
+{
+	u32 id;
+	int err;
+
+	err = alink_port_module(netdev, &id, extack);
+	if (err)
+		return err;
+	return alink_module_read_page(id, page, extack);
+}
+
+static int
+alink_port_set_module_page(struct net_device *netdev,
+			   const struct ethtool_module_eeprom *page,
+			   struct netlink_ext_ack *extack)
+{
+	u32 id;
+	int err;
+
+	err = alink_port_module(netdev, &id, extack);
+	if (err)
+		return err;
+	return alink_module_write_page(id, page, extack);
+}
+
+static int
+alink_port_get_module_power_mode(struct net_device *netdev,
+				 struct ethtool_module_power_mode_params *params,
+				 struct netlink_ext_ack *extack)
+{
+	u32 id;
+	int ret;
+
+	ret = alink_port_module(netdev, &id, extack);
+	if (ret)
+		return ret;
+	ret = alink_module_low_power(id, extack);
+	if (ret < 0)
+		return ret;
+	params->policy = alink_port_of(netdev)->power_auto ?
+			 ETHTOOL_MODULE_POWER_MODE_POLICY_AUTO :
+			 ETHTOOL_MODULE_POWER_MODE_POLICY_HIGH;
+	params->mode = ret ? ETHTOOL_MODULE_POWER_MODE_LOW :
+			     ETHTOOL_MODULE_POWER_MODE_HIGH;
+	return 0;
+}
+
+/*
+ * Do all ports of the module that @id names, those of this device that is,
+ * have it at low power? A module does not serve links of two devices.
+ */
+static bool alink_port_module_idle(struct alink_dev *adev, u32 id)
+{
+	struct alink_port *port;
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; adev->ports && i < adev->num_links; i++) {
+		port = adev->ports[i];
+		if (port->netdev && !port->admin_down &&
+		    alink_port_rd32(port, ALINK_LINK_MODULE) >> 8 == id >> 8)
+			return false;
+	}
+	return true;
+}
+
+/* Policy auto: the module follows the administrative state of its ports. */
+void alink_port_update_power(struct alink_port *port)
+{
+	u32 id = alink_port_rd32(port, ALINK_LINK_MODULE);
+	int err;
+
+	ASSERT_RTNL();
+	if (!port->power_auto || id == ALINK_ID_NONE)
+		return;
+	err = alink_module_set_low_power(id, alink_port_module_idle(port->adev,
+								    id), NULL);
+	if (err)
+		netdev_warn(port->netdev, "module power mode: %pe\n",
+			    ERR_PTR(err));
+}
+
+static int
+alink_port_set_module_power_mode(struct net_device *netdev,
+				 const struct ethtool_module_power_mode_params *params,
+				 struct netlink_ext_ack *extack)
+{
+	bool power_auto = params->policy ==
+			  ETHTOOL_MODULE_POWER_MODE_POLICY_AUTO;
+	struct alink_dev *adev = alink_port_of(netdev)->adev;
+	struct alink_port *port;
+	unsigned int i;
+	u32 id;
+	int err;
+
+	err = alink_port_module(netdev, &id, extack);
+	if (err)
+		return err;
+	err = alink_module_set_low_power(id, power_auto &&
+					 alink_port_module_idle(adev, id),
+					 extack);
+	if (err)
+		return err;
+
+	/* One module, one policy, whichever of its ports was named */
+	for (i = 0; adev->ports && i < adev->num_links; i++) {
+		port = adev->ports[i];
+		if (port->netdev &&
+		    alink_port_rd32(port, ALINK_LINK_MODULE) >> 8 == id >> 8)
+			port->power_auto = power_auto;
+	}
+	return 0;
+}
+
+static int alink_port_set_phys_id(struct net_device *netdev,
+				  enum ethtool_phys_id_state state)
+{
+	struct alink_port *port = alink_port_of(netdev);
+	u32 ctrl = alink_port_rd32(port, ALINK_LINK_CTRL);
+
+	if (!alink_dev_active(port->adev))
+		return -ENODEV;
+
+	switch (state) {
+	case ETHTOOL_ID_ACTIVE:
+		alink_port_wr32(port, ALINK_LINK_CTRL,
+				ctrl | ALINK_LINK_CTRL_IDENTIFY);
+		return 0;
+	case ETHTOOL_ID_INACTIVE:
+		alink_port_wr32(port, ALINK_LINK_CTRL,
+				ctrl & ~ALINK_LINK_CTRL_IDENTIFY);
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static void alink_port_self_test(struct net_device *netdev,
+				 struct ethtool_test *test, u64 *data)
+{
+	struct alink_dev *adev = alink_port_of(netdev)->adev;
+
+	/* rtnl keeps two tests from using the one test register. */
+	ASSERT_RTNL();
+
+	data[0] = !!alink_selftest_value(adev);
+	data[1] = !!alink_admin_exec(adev, ALINK_ADMIN_NOP, NULL, 0, NULL, 0,
+				     NULL, NULL);
+	if (data[0] || data[1])
+		test->flags |= ETH_TEST_FL_FAILED;
+}
+
+const struct ethtool_ops alink_port_ethtool_ops = {
+	.cap_link_lanes_supported	= true,
+	.get_drvinfo			= alink_port_get_drvinfo,
+	.get_link			= ethtool_op_get_link,
+	.get_link_ext_state		= alink_port_get_link_ext_state,
+	.get_link_ext_stats		= alink_port_get_link_ext_stats,
+	.get_link_ksettings		= alink_port_get_link_ksettings,
+	.get_strings			= alink_port_get_strings,
+	.get_sset_count			= alink_port_get_sset_count,
+	.get_ethtool_stats		= alink_port_get_ethtool_stats,
+	.get_eth_mac_stats		= alink_port_get_eth_mac_stats,
+	.get_fecparam			= alink_port_get_fecparam,
+	.get_fec_stats			= alink_port_get_fec_stats,
+	.get_module_eeprom_by_page	= alink_port_get_module_page,
+	.set_module_eeprom_by_page	= alink_port_set_module_page,
+	.get_module_power_mode		= alink_port_get_module_power_mode,
+	.set_module_power_mode		= alink_port_set_module_power_mode,
+	.set_phys_id			= alink_port_set_phys_id,
+	.self_test			= alink_port_self_test,
+};

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters of links. The device counts since power on; what it cannot be
+ * asked, because it is in reset or gone, is answered with the last value.
+ */
+#include <linux/ethtool.h>
+
+#include "alink_port.h"
+
+static const struct {
+	char name[ETH_GSTRING_LEN];
+	u32 reg;
+} alink_port_counters[ALINK_CTR_COUNT] = {
+	[ALINK_CTR_TX_BYTES]	= { "tx_bytes", ALINK_LINK_TX_BYTES },
+	[ALINK_CTR_RX_BYTES]	= { "rx_bytes", ALINK_LINK_RX_BYTES },
+	[ALINK_CTR_TX_PACKETS]	= { "tx_packets", ALINK_LINK_TX_PACKETS },
+	[ALINK_CTR_RX_PACKETS]	= { "rx_packets", ALINK_LINK_RX_PACKETS },
+	[ALINK_CTR_TX_RAW]	= { "tx_raw_bytes", ALINK_LINK_TX_RAW },
+	[ALINK_CTR_RX_RAW]	= { "rx_raw_bytes", ALINK_LINK_RX_RAW },
+	[ALINK_CTR_FEC_CORR]	= { "fec_corrected_codewords",
+				    ALINK_LINK_FEC_CORR },
+	[ALINK_CTR_FEC_UNCORR]	= { "fec_uncorrectable_codewords",
+				    ALINK_LINK_FEC_UNCORR },
+	[ALINK_CTR_CRC_ERRORS]	= { "rx_crc_errors", ALINK_LINK_CRC_ERRORS },
+	[ALINK_CTR_REPLAYS]	= { "tx_replays", ALINK_LINK_REPLAYS },
+	[ALINK_CTR_TX_ERRORS]	= { "tx_errors", ALINK_LINK_TX_ERRORS },
+	[ALINK_CTR_RX_ERRORS]	= { "rx_errors", ALINK_LINK_RX_ERRORS },
+	[ALINK_CTR_STALL_NS]	= { "tx_stall_model_ns", ALINK_LINK_STALL_NS },
+	[ALINK_CTR_BUSY_NS]	= { "tx_busy_model_ns", ALINK_LINK_BUSY_NS },
+	[ALINK_CTR_TX_FRAMES]	= { "tx_frames", ALINK_LINK_TX_FRAMES },
+	[ALINK_CTR_RX_FRAMES]	= { "rx_frames", ALINK_LINK_RX_FRAMES },
+	[ALINK_CTR_DOWNS]	= { "link_down_events", ALINK_LINK_DOWNS },
+};
+
+u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr)
+{
+	u64 value;
+
+	value = alink_rd64(port->adev, ALINK_LINK_WINDOW(port->num) +
+			   alink_port_counters[ctr].reg);
+	if (value == ~0ULL)
+		return READ_ONCE(port->last[ctr]);
+	WRITE_ONCE(port->last[ctr], value);
+	return value;
+}
+
+/* All traffic of the link, as the hardware counts it */
+void alink_port_get_stats64(struct net_device *netdev,
+			    struct rtnl_link_stats64 *stats)
+{
+	struct alink_port *port = alink_port_of(netdev);
+
+	stats->tx_bytes = alink_port_counter(port, ALINK_CTR_TX_BYTES);
+	stats->rx_bytes = alink_port_counter(port, ALINK_CTR_RX_BYTES);
+	stats->tx_packets = alink_port_counter(port, ALINK_CTR_TX_PACKETS);
+	stats->rx_packets = alink_port_counter(port, ALINK_CTR_RX_PACKETS);
+	stats->tx_errors = alink_port_counter(port, ALINK_CTR_TX_ERRORS);
+	stats->rx_errors = alink_port_counter(port, ALINK_CTR_RX_ERRORS);
+	stats->rx_crc_errors = alink_port_counter(port, ALINK_CTR_CRC_ERRORS);
+}
+
+int alink_port_get_sset_count(struct net_device *netdev, int set)
+{
+	switch (set) {
+	case ETH_SS_STATS:
+		return ALINK_CTR_COUNT;
+	case ETH_SS_TEST:
+		return ALINK_PORT_SELFTESTS;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+void alink_port_get_strings(struct net_device *netdev, u32 set, u8 *data)
+{
+	unsigned int i;
+
+	switch (set) {
+	case ETH_SS_STATS:
+		for (i = 0; i < ALINK_CTR_COUNT; i++)
+			ethtool_puts(&data, alink_port_counters[i].name);
+		break;
+	case ETH_SS_TEST:
+		for (i = 0; i < ALINK_PORT_SELFTESTS; i++)
+			ethtool_puts(&data, alink_port_selftests[i]);
+		break;
+	}
+}
+
+void alink_port_get_ethtool_stats(struct net_device *netdev,
+				  struct ethtool_stats *stats, u64 *data)
+{
+	struct alink_port *port = alink_port_of(netdev);
+	unsigned int i;
+
+	for (i = 0; i < ALINK_CTR_COUNT; i++)
+		data[i] = alink_port_counter(port, i);
+}
+
+/* Only link-level frames are Ethernet; fabric packets are not in here. */
+void alink_port_get_eth_mac_stats(struct net_device *netdev,
+				  struct ethtool_eth_mac_stats *stats)
+{
+	struct alink_port *port = alink_port_of(netdev);
+
+	stats->FramesTransmittedOK = alink_port_counter(port,
+							ALINK_CTR_TX_FRAMES);
+	stats->FramesReceivedOK = alink_port_counter(port,
+						     ALINK_CTR_RX_FRAMES);
+}
+
+void alink_port_get_fec_stats(struct net_device *netdev,
+			      struct ethtool_fec_stats *stats)
+{
+	struct alink_port *port = alink_port_of(netdev);
+
+	stats->corrected_blocks.total =
+		alink_port_counter(port, ALINK_CTR_FEC_CORR);
+	stats->uncorrectable_blocks.total =
+		alink_port_counter(port, ALINK_CTR_FEC_UNCORR);
+}
+
+void alink_port_get_link_ext_stats(struct net_device *netdev,
+				   struct ethtool_link_ext_stats *stats)
+{
+	stats->link_down_events = alink_port_counter(alink_port_of(netdev),
+						     ALINK_CTR_DOWNS);
+}
