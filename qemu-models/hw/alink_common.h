@@ -66,6 +66,7 @@ typedef struct AlinkReg AlinkReg;
  * @doorbell: the write is delayed by x-late-doorbell-us, in order
  * @reset: stored value after realize, FLR and every other reset, unless @keep
  * @keep: the stored value survives FLR and soft reset (power on clears it)
+ * @caps: the register reads 0 and is not writable without these ALINK_CAP_*
  * @mask: bits that RW stores; 0 means all
  * @count: 0 and 1 both mean a single register
  * @read: computes the value; NULL: the stored value is returned
@@ -81,6 +82,7 @@ struct AlinkReg {
     uint8_t width;
     bool doorbell;
     bool keep;
+    uint64_t caps;
     uint64_t reset;
     uint64_t mask;
     uint32_t count;
@@ -137,8 +139,14 @@ struct AlinkAdminCmd {
     uint32_t info;              /* goes to the completion: TLV at fault */
     uint8_t *req;               /* a private copy: the guest cannot change it */
     uint8_t *resp;              /* resp_room bytes */
-    uint64_t start_ns;
     void *opaque;               /* for asynchronous commands of the device */
+
+    /* private to alink_common_admin.c */
+    const struct alink_tlv *tlv[ALINK_SPEC_TLVS];
+    bool running;
+    bool answered;
+    enum alink_status status;
+    int64_t due_ns;
 };
 
 /* Payload of a TLV of the request, or NULL. Lengths are within the spec. */
@@ -267,13 +275,11 @@ struct AlinkDevice {
     /* What follows is private to alink_common*.c */
     MemoryRegion bar0;
     MemoryRegion dead_mr[PCI_NUM_REGIONS - 1];
-    uint64_t *reg_value;
-    uint64_t latch;
-    uint32_t latch_addr;
-    uint32_t *link_ctrl;
+    uint64_t *reg_value;        /* by slot of the register map */
+    uint64_t latch;             /* high half of the 64-bit register read last */
+    hwaddr latch_addr;
     uint32_t *link_module;      /* value of ALINK_LINK_MODULE per link */
-    bool realized;
-    bool in_flr;
+    bool powered;
     uint32_t state;
     uint32_t reset_cause;
     uint32_t generation;
@@ -283,7 +289,9 @@ struct AlinkDevice {
     uint32_t guest_errors;
     uint32_t guest_err_last;
     struct {
-        uint32_t code, class, info;
+        uint32_t code;
+        uint32_t recovery;
+        uint32_t info;
         uint64_t addr;
     } fault;
 
@@ -292,8 +300,7 @@ struct AlinkDevice {
     uint32_t test_status;
 
     AlinkRing admin;
-    AlinkAdminCmd *admin_cmd;   /* the one that runs */
-    bool admin_answer;          /* it has its status and waits for x-latency */
+    AlinkAdminCmd *admin_cmd;   /* the one that runs, or waits for x-latency */
     QEMUBH *admin_bh;
     QEMUTimer *admin_timer;
 
@@ -301,8 +308,9 @@ struct AlinkDevice {
     uint64_t event_mask;
     QEMUBH *event_bh;
     QemuMutex event_lock;       /* protects event_in*, written by any thread */
-    struct alink_event *event_in;
-    unsigned event_in_head, event_in_count;
+    struct AlinkPendingEvent *event_in;
+    unsigned event_in_head;
+    unsigned event_in_count;
     uint32_t event_lost;
 
     AlinkRing frame;
@@ -314,11 +322,18 @@ struct AlinkDevice {
     QEMUTimer *late_timer;
 
     unsigned over_temp;         /* bits: thermal events outstanding */
+    unsigned sensor_set;        /* bits: sensors that the user gave */
     QTAILQ_ENTRY(AlinkDevice) next;
 };
 
 /* Name for messages: the id that the user gave, else the PCI address. */
 const char *alink_device_name(AlinkDevice *ad);
+
+/*
+ * The serial number. For realize(), once fabric_id is set: makes the default
+ * when the user gave none.
+ */
+uint64_t alink_device_serial(AlinkDevice *ad);
 
 /* Bottom half with the device's re-entrancy guard. */
 #define alink_bh_new(cb, opaque, ad) \
@@ -363,6 +378,12 @@ void alink_fault(AlinkDevice *ad, uint32_t code, enum alink_recovery recovery,
  */
 void alink_guest_error(AlinkDevice *ad, uint32_t what, const char *fmt, ...)
     G_GNUC_PRINTF(3, 4);
+
+/*
+ * For realize(): what a sensor (ALINK_REG_TEMP, ...) reads, unless the user
+ * gave it as a property. Sensors left out are not fitted.
+ */
+void alink_sensor_default(AlinkDevice *ad, uint32_t reg, int32_t value);
 
 /* What ALINK_LINK_MODULE of @link reads; ALINK_ID_NONE is copper. */
 void alink_link_set_module(AlinkDevice *ad, uint32_t link, uint32_t value);

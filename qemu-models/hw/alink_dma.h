@@ -28,6 +28,7 @@
 
 typedef struct AlinkSgPiece {
     uint8_t *host;
+    uint64_t start;         /* offset in the list */
     uint64_t len;
     uint64_t addr;          /* DMA address, for guest pieces */
     enum { ALINK_SG_HOST, ALINK_SG_MAPPED, ALINK_SG_BOUNCE } kind;

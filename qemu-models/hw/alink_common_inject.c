@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ALink common device: knobs that make the device behave badly, so that no
+ * driver passes because the model is kind. All are QOM properties, settable at
+ * any time (qom-set PATH NAME VALUE), and on the command line:
+ *
+ * Presence
+ *   x-dead=BOOL            every BAR and configuration space read all ones,
+ *                          writes are dropped, no DMA, no interrupt
+ *   x-bad-magic=U32        what ALINK_REG_MAGIC reads; 0: the right value
+ *   x-bad-version=U32      what ALINK_REG_VERSION reads; 0: the right value
+ *   x-heartbeat-stuck=BOOL ALINK_REG_HEARTBEAT stays at 0
+ *   x-reset-us=U32         how long a reset takes until the state is READY
+ * Interrupts and queues
+ *   x-lose-irqs=U32        that many of the next interrupts get lost
+ *   x-latency-us=U32       delay between an admin command and its completion
+ *   x-admin-stuck=BOOL     the admin queue makes no progress
+ *   x-late-doorbell-us=U32 doorbell writes take effect that much later
+ * DMA
+ *   x-partial-dma=U64      the next transfer of more bytes than this stops
+ *                          there and fails; 0: off
+ * Self test
+ *   x-fail-selftest=LIST   of value, irq, dma, joined by "+", or none
+ * Errors
+ *   x-aer-inject=KIND      correctable, nonfatal or fatal (write only)
+ *   x-fault=CODE:CLASS[:ADDR[:INFO]]  raises a fault (write only)
+ *   x-link-fault=LINK:REASON  enum alink_down_reason; 0 clears (write only)
+ *   x-link-errors=LINK:CORR[:UNCORR[:CRC[:REPLAYS]]]  adds to the counters of
+ *                          a link (write only)
+ * Sensors, in milli-units; -2147483648 is "not fitted"
+ *   temp temp-mem power temp-max temp-crit temp-mem-crit power-max
+ * Read only
+ *   guest-errors           as ALINK_REG_GUEST_ERRORS, also when x-dead
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "qemu/cutils.h"
+#include "hw/pci/pcie_aer.h"
+#include "fabric/alink_fabric.h"
+#include "alink_common_internal.h"
+#include "trace.h"
+
+/* --- plain numbers ------------------------------------------------------- */
+
+static uint32_t *u32_field(Object *obj, void *opaque)
+{
+    return (uint32_t *)((char *)ALINK_DEVICE(obj) + (uintptr_t)opaque);
+}
+
+static void get_u32(Object *obj, Visitor *v, const char *name, void *opaque,
+                    Error **errp)
+{
+    visit_type_uint32(v, name, u32_field(obj, opaque), errp);
+}
+
+static void set_u32(Object *obj, Visitor *v, const char *name, void *opaque,
+                    Error **errp)
+{
+    uint32_t value;
+
+    if (visit_type_uint32(v, name, &value, errp)) {
+        *u32_field(obj, opaque) = value;
+        trace_alink_inject(alink_device_name(ALINK_DEVICE(obj)), name, value);
+    }
+}
+
+static void get_partial(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    visit_type_uint64(v, name, &ALINK_DEVICE(obj)->inject.partial_dma, errp);
+}
+
+static void set_partial(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    visit_type_uint64(v, name, &ALINK_DEVICE(obj)->inject.partial_dma, errp);
+}
+
+/* --- switches ------------------------------------------------------------ */
+
+static uint64_t dead_read(void *opaque, hwaddr addr, unsigned size)
+{
+    return ~0ULL;
+}
+
+static void dead_write(void *opaque, hwaddr addr, uint64_t value,
+                       unsigned size)
+{
+}
+
+static const MemoryRegionOps dead_ops = {
+    .read = dead_read,
+    .write = dead_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
+    .impl = { .min_access_size = 1, .max_access_size = 8, .unaligned = true },
+};
+
+static void apply_dead(AlinkDevice *ad, bool dead)
+{
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+    unsigned i;
+
+    if (dead && adc->drain) {
+        adc->drain(ad);
+    }
+    for (i = 0; i < ARRAY_SIZE(ad->dead_mr); i++) {
+        if (memory_region_size(&ad->dead_mr[i])) {
+            memory_region_set_enabled(&ad->dead_mr[i], dead);
+        }
+    }
+    if (adc->dead) {
+        adc->dead(ad, dead);
+    }
+    if (!dead) {
+        alink_admin_kick(ad);
+    }
+}
+
+static bool get_dead(Object *obj, Error **errp)
+{
+    return ALINK_DEVICE(obj)->inject.dead;
+}
+
+static void set_dead(Object *obj, bool dead, Error **errp)
+{
+    AlinkDevice *ad = ALINK_DEVICE(obj);
+
+    trace_alink_inject(alink_device_name(ad), "x-dead", dead);
+    ad->inject.dead = dead;
+    if (DEVICE(ad)->realized) {
+        apply_dead(ad, dead);
+    }
+}
+
+static bool get_admin_stuck(Object *obj, Error **errp)
+{
+    return ALINK_DEVICE(obj)->inject.admin_stuck;
+}
+
+static void set_admin_stuck(Object *obj, bool stuck, Error **errp)
+{
+    AlinkDevice *ad = ALINK_DEVICE(obj);
+
+    trace_alink_inject(alink_device_name(ad), "x-admin-stuck", stuck);
+    ad->inject.admin_stuck = stuck;
+    if (DEVICE(ad)->realized && !stuck) {
+        alink_admin_kick(ad);
+    }
+}
+
+static bool get_heartbeat_stuck(Object *obj, Error **errp)
+{
+    return ALINK_DEVICE(obj)->inject.heartbeat_stuck;
+}
+
+static void set_heartbeat_stuck(Object *obj, bool stuck, Error **errp)
+{
+    ALINK_DEVICE(obj)->inject.heartbeat_stuck = stuck;
+}
+
+static char *get_selftest(Object *obj, Error **errp)
+{
+    AlinkInject *in = &ALINK_DEVICE(obj)->inject;
+    GString *s = g_string_new(NULL);
+
+    if (in->fail_value) {
+        g_string_append(s, "+value");
+    }
+    if (in->fail_irq) {
+        g_string_append(s, "+irq");
+    }
+    if (in->fail_dma) {
+        g_string_append(s, "+dma");
+    }
+    if (s->len) {
+        g_string_erase(s, 0, 1);
+    } else {
+        g_string_append(s, "none");
+    }
+    return g_string_free(s, false);
+}
+
+static void set_selftest(Object *obj, const char *value, Error **errp)
+{
+    AlinkInject *in = &ALINK_DEVICE(obj)->inject;
+    g_auto(GStrv) list = g_strsplit(value, "+", -1);
+    bool v = false, irq = false, dma = false;
+    unsigned i;
+
+    for (i = 0; list[i]; i++) {
+        if (!strcmp(list[i], "value")) {
+            v = true;
+        } else if (!strcmp(list[i], "irq")) {
+            irq = true;
+        } else if (!strcmp(list[i], "dma")) {
+            dma = true;
+        } else if (strcmp(list[i], "none")) {
+            error_setg(errp, "x-fail-selftest: '%s' is not one of value, irq, "
+                       "dma, none", list[i]);
+            return;
+        }
+    }
+    in->fail_value = v;
+    in->fail_irq = irq;
+    in->fail_dma = dma;
+}
+
+/* --- one-shot injections ------------------------------------------------- */
+
+/* "a:b:c": between @min and @max numbers; the rest become 0. */
+static bool parse_numbers(const char *name, const char *text, unsigned min,
+                          unsigned max, uint64_t *num, Error **errp)
+{
+    g_auto(GStrv) list = g_strsplit(text, ":", -1);
+    unsigned i, n = g_strv_length(list);
+
+    memset(num, 0, max * sizeof(*num));
+    if (n < min || n > max) {
+        error_setg(errp, "%s takes %u to %u numbers joined by ':'", name, min,
+                   max);
+        return false;
+    }
+    for (i = 0; i < n; i++) {
+        if (qemu_strtou64(list[i], NULL, 0, &num[i]) < 0) {
+            error_setg(errp, "%s: '%s' is not a number", name, list[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static AlinkDevice *live_device(Object *obj, const char *name, Error **errp)
+{
+    AlinkDevice *ad = ALINK_DEVICE(obj);
+
+    if (!DEVICE(ad)->realized || ad->inject.dead) {
+        error_setg(errp, "%s: the device is %s", name,
+                   ad->inject.dead ? "dead" : "not realized");
+        return NULL;
+    }
+    return ad;
+}
+
+static void set_aer(Object *obj, const char *value, Error **errp)
+{
+    AlinkDevice *ad = live_device(obj, "x-aer-inject", errp);
+    PCIEAERErr err = {};
+    int ret;
+
+    if (!ad) {
+        return;
+    }
+    if (!strcmp(value, "correctable")) {
+        err.status = PCI_ERR_COR_RCVR;
+        err.flags = PCIE_AER_ERR_IS_CORRECTABLE;
+    } else if (!strcmp(value, "nonfatal")) {
+        err.status = PCI_ERR_UNC_COMP_TIME;
+    } else if (!strcmp(value, "fatal")) {
+        err.status = PCI_ERR_UNC_MALF_TLP;
+        err.flags = PCIE_AER_ERR_HEADER_VALID;
+        err.header[0] = 0x40000001;
+    } else {
+        error_setg(errp, "x-aer-inject: '%s' is not one of correctable, "
+                   "nonfatal, fatal", value);
+        return;
+    }
+    err.source_id = pci_requester_id(PCI_DEVICE(ad));
+    trace_alink_inject(alink_device_name(ad), value, err.status);
+    ret = pcie_aer_inject_error(PCI_DEVICE(ad), &err);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "x-aer-inject");
+    }
+}
+
+static void set_fault(Object *obj, const char *value, Error **errp)
+{
+    AlinkDevice *ad = live_device(obj, "x-fault", errp);
+    uint64_t num[4];
+
+    if (!ad || !parse_numbers("x-fault", value, 2, 4, num, errp)) {
+        return;
+    }
+    if (!num[0] || num[0] > UINT32_MAX || num[1] > ALINK_RECOVERY_REPLACE) {
+        error_setg(errp, "x-fault: no such code or class");
+        return;
+    }
+    alink_fault(ad, num[0], num[1], num[2], num[3]);
+}
+
+static void set_link_fault(Object *obj, const char *value, Error **errp)
+{
+    AlinkDevice *ad = live_device(obj, "x-link-fault", errp);
+    AlinkDeviceClass *adc;
+    uint64_t num[2];
+
+    if (!ad || !parse_numbers("x-link-fault", value, 2, 2, num, errp)) {
+        return;
+    }
+    adc = ALINK_DEVICE_GET_CLASS(ad);
+    if (!ad->af || num[0] >= ad->num_links || num[1] > ALINK_DOWN_POWER ||
+        af_link_set_fault(ad->af, adc->devtype, ad->fabric_id, num[0],
+                          num[1])) {
+        error_setg(errp, "x-link-fault: no such link or reason");
+        return;
+    }
+    trace_alink_inject(alink_device_name(ad), "x-link-fault", num[0]);
+}
+
+static void set_link_errors(Object *obj, const char *value, Error **errp)
+{
+    AlinkDevice *ad = live_device(obj, "x-link-errors", errp);
+    AlinkDeviceClass *adc;
+    uint64_t num[5];
+
+    if (!ad || !parse_numbers("x-link-errors", value, 2, 5, num, errp)) {
+        return;
+    }
+    adc = ALINK_DEVICE_GET_CLASS(ad);
+    if (!ad->af || num[0] >= ad->num_links ||
+        af_link_add_errors(ad->af, adc->devtype, ad->fabric_id, num[0],
+                           num[1], num[2], num[3], num[4])) {
+        error_setg(errp, "x-link-errors: no such link");
+    }
+}
+
+/* --- sensors ------------------------------------------------------------- */
+
+static const char *const sensor_name[ALINK_NUM_SENSORS] = {
+    "temp", "temp-mem", "power", "temp-max", "temp-crit", "temp-mem-crit",
+    "power-max",
+};
+
+enum { S_TEMP, S_TEMP_MEM, S_POWER, S_TEMP_MAX, S_TEMP_CRIT, S_TEMP_MEM_CRIT };
+
+static void thermal_check(AlinkDevice *ad, unsigned id, unsigned value,
+                          unsigned limit)
+{
+    const int32_t none = INT32_MIN;
+    bool over = ad->sensor[value] != none && ad->sensor[limit] != none &&
+                ad->sensor[value] > ad->sensor[limit];
+    bool was = ad->over_temp & (1U << id);
+
+    if (over != was) {
+        ad->over_temp ^= 1U << id;
+        alink_event_post(ad, ALINK_EVENT_THERMAL, id, over,
+                         ad->sensor[value], 0);
+    }
+}
+
+static void get_sensor(Object *obj, Visitor *v, const char *name,
+                       void *opaque, Error **errp)
+{
+    visit_type_int32(v, name, &ALINK_DEVICE(obj)->sensor[(uintptr_t)opaque],
+                     errp);
+}
+
+static void set_sensor(Object *obj, Visitor *v, const char *name,
+                       void *opaque, Error **errp)
+{
+    AlinkDevice *ad = ALINK_DEVICE(obj);
+    int32_t value;
+
+    if (!visit_type_int32(v, name, &value, errp)) {
+        return;
+    }
+    ad->sensor[(uintptr_t)opaque] = value;
+    ad->sensor_set |= 1U << (uintptr_t)opaque;
+    trace_alink_inject(alink_device_name(ad), name, value);
+    if (DEVICE(ad)->realized) {
+        thermal_check(ad, 0, S_TEMP, S_TEMP_MAX);
+        thermal_check(ad, 1, S_TEMP_MEM, S_TEMP_MEM_CRIT);
+    }
+}
+
+void alink_sensor_default(AlinkDevice *ad, uint32_t reg, int32_t value)
+{
+    unsigned i = (reg - ALINK_REG_TEMP) / 4;
+
+    g_assert(i < ALINK_NUM_SENSORS);
+    if (!(ad->sensor_set & (1U << i))) {
+        ad->sensor[i] = value;
+    }
+}
+
+/* --- life cycle ---------------------------------------------------------- */
+
+#define U32(_name, _field) \
+    { _name, offsetof(AlinkDevice, _field) }
+
+static const struct {
+    const char *name;
+    size_t offset;
+} u32_props[] = {
+    U32("x-bad-magic", inject.bad_magic),
+    U32("x-bad-version", inject.bad_version),
+    U32("x-lose-irqs", inject.lose_irqs),
+    U32("x-latency-us", inject.latency_us),
+    U32("x-late-doorbell-us", inject.late_doorbell_us),
+    U32("x-reset-us", inject.reset_us),
+};
+
+void alink_inject_class_init(ObjectClass *oc)
+{
+    uintptr_t i;
+
+    for (i = 0; i < ARRAY_SIZE(u32_props); i++) {
+        object_class_property_add(oc, u32_props[i].name, "uint32", get_u32,
+                                  set_u32, NULL, (void *)u32_props[i].offset);
+    }
+    object_class_property_add(oc, "guest-errors", "uint32", get_u32, NULL,
+                              NULL,
+                              (void *)offsetof(AlinkDevice, guest_errors));
+    object_class_property_add(oc, "x-partial-dma", "uint64", get_partial,
+                              set_partial, NULL, NULL);
+    object_class_property_add_bool(oc, "x-dead", get_dead, set_dead);
+    object_class_property_add_bool(oc, "x-admin-stuck", get_admin_stuck,
+                                   set_admin_stuck);
+    object_class_property_add_bool(oc, "x-heartbeat-stuck",
+                                   get_heartbeat_stuck, set_heartbeat_stuck);
+    object_class_property_add_str(oc, "x-fail-selftest", get_selftest,
+                                  set_selftest);
+    object_class_property_add_str(oc, "x-aer-inject", NULL, set_aer);
+    object_class_property_add_str(oc, "x-fault", NULL, set_fault);
+    object_class_property_add_str(oc, "x-link-fault", NULL, set_link_fault);
+    object_class_property_add_str(oc, "x-link-errors", NULL, set_link_errors);
+    for (i = 0; i < ALINK_NUM_SENSORS; i++) {
+        object_class_property_add(oc, sensor_name[i], "int32", get_sensor,
+                                  set_sensor, NULL, (void *)i);
+    }
+}
+
+void alink_inject_instance_init(AlinkDevice *ad)
+{
+    unsigned i;
+
+    for (i = 0; i < ALINK_NUM_SENSORS; i++) {
+        ad->sensor[i] = INT32_MIN;
+    }
+}
+
+void alink_inject_realize(AlinkDevice *ad)
+{
+    PCIDevice *pci = PCI_DEVICE(ad);
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(ad->dead_mr); i++) {
+        MemoryRegion *bar = pci->io_regions[i].memory;
+
+        if (!bar || !pci->io_regions[i].size) {
+            continue;
+        }
+        memory_region_init_io(&ad->dead_mr[i], OBJECT(ad), &dead_ops, ad,
+                              "alink-dead", memory_region_size(bar));
+        memory_region_set_enabled(&ad->dead_mr[i], false);
+        memory_region_add_subregion_overlap(bar, 0, &ad->dead_mr[i], INT_MAX);
+    }
+    if (ad->inject.dead) {
+        apply_dead(ad, true);
+    }
+}
+
+void alink_inject_unrealize(AlinkDevice *ad)
+{
+    PCIDevice *pci = PCI_DEVICE(ad);
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(ad->dead_mr); i++) {
+        if (memory_region_size(&ad->dead_mr[i])) {
+            memory_region_del_subregion(pci->io_regions[i].memory,
+                                        &ad->dead_mr[i]);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the common ALink device share among themselves; devices
+ * include alink_common.h only.
+ */
+#ifndef HW_ALINK_COMMON_INTERNAL_H
+#define HW_ALINK_COMMON_INTERNAL_H
+
+#include "alink_common.h"
+
+/*
+ * Registers of a class by offset: index 0 is none, else 1 + place in reg[].
+ * slot[] is where the stored values of a register begin in reg_value.
+ */
+typedef struct AlinkRegMap {
+    unsigned num;
+    unsigned slots;
+    const AlinkReg **reg;
+    unsigned *slot;
+    uint16_t index[ALINK_BAR0_SIZE / 4];
+} AlinkRegMap;
+
+/* alink_common_regs.c */
+extern const MemoryRegionOps alink_bar0_ops;
+bool alink_regs_init(AlinkDevice *ad, Error **errp);
+void alink_regs_reset(AlinkDevice *ad, AlinkResetKind kind);
+void alink_regs_flush_late(AlinkDevice *ad);
+void alink_regs_cleanup(AlinkDevice *ad);
+
+/* alink_common_links.c */
+extern const AlinkReg alink_link_regs[];
+extern const unsigned alink_num_link_regs;
+extern const AlinkAdminSpec alink_table_specs[];
+extern const unsigned alink_num_table_specs;
+void alink_links_reset(AlinkDevice *ad);
+
+/* alink_common_admin.c */
+void alink_admin_init(AlinkDevice *ad);
+void alink_admin_cleanup(AlinkDevice *ad);
+void alink_admin_enable(AlinkDevice *ad, bool on);
+void alink_admin_stop(AlinkDevice *ad);
+void alink_admin_kick(AlinkDevice *ad);
+
+/* alink_common_event.c */
+void alink_event_init(AlinkDevice *ad);
+void alink_event_cleanup(AlinkDevice *ad);
+void alink_event_enable(AlinkDevice *ad, bool on);
+void alink_event_stop(AlinkDevice *ad);
+uint32_t alink_event_take_lost(AlinkDevice *ad);
+
+/* alink_common_frames.c */
+void alink_frames_init(AlinkDevice *ad);
+void alink_frames_cleanup(AlinkDevice *ad);
+void alink_frames_enable(AlinkDevice *ad, bool on);
+void alink_frames_stop(AlinkDevice *ad);
+
+/* alink_common_test.c */
+void alink_test_init(AlinkDevice *ad);
+void alink_test_cleanup(AlinkDevice *ad);
+void alink_test_stop(AlinkDevice *ad);
+void alink_test_start(AlinkDevice *ad, uint32_t op);
+
+/* alink_common_inject.c */
+void alink_inject_class_init(ObjectClass *oc);
+void alink_inject_instance_init(AlinkDevice *ad);
+void alink_inject_realize(AlinkDevice *ad);
+void alink_inject_unrealize(AlinkDevice *ad);
+
+/* alink_common.c */
+void alink_device_reset(AlinkDevice *ad, AlinkResetKind kind);
+/* Which ring is broken, for the info of ALINK_FAULT_CP_BAD_COMMAND */
+enum { ALINK_RING_ADMIN, ALINK_RING_EVENT, ALINK_RING_FRAME };
+void alink_ring_broken(AlinkDevice *ad, unsigned ring, uint64_t addr);
+/* Common check of an enable bit; counts the guest error. */
+bool alink_ring_valid(AlinkDevice *ad, uint32_t ctrl, uint64_t base,
+                      uint32_t size, uint32_t max);
+uint64_t alink_clock_ns(AlinkDevice *ad);
+/* Whether x-partial-dma cuts a transfer of that length. */
+bool alink_dma_cut(AlinkDevice *ad, uint64_t len);
+
+#endif /* HW_ALINK_COMMON_INTERNAL_H */

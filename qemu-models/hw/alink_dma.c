@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ALink bulk DMA: scatter lists over guest and host memory, and worker threads
+ * that copy without the BQL. alink_dma.h has the rules.
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/rcu.h"
+#include "alink_common_internal.h"
+#include "alink_dma.h"
+#include "trace.h"
+
+/* --- scatter lists ------------------------------------------------------- */
+
+void alink_sg_init(AlinkSg *sg, AlinkDevice *ad, DMADirection dir)
+{
+    *sg = (AlinkSg) { .ad = ad, .dir = dir };
+}
+
+static AlinkSgPiece *sg_append(AlinkSg *sg, void *host, uint64_t addr,
+                               uint64_t len, int kind)
+{
+    AlinkSgPiece *piece;
+
+    if (sg->num == sg->room) {
+        sg->room = sg->room ? sg->room * 2 : 4;
+        sg->piece = g_renew(AlinkSgPiece, sg->piece, sg->room);
+    }
+    piece = &sg->piece[sg->num++];
+    *piece = (AlinkSgPiece) {
+        .host = host, .start = sg->len, .len = len, .addr = addr, .kind = kind,
+    };
+    sg->len += len;
+    return piece;
+}
+
+void alink_sg_add_host(AlinkSg *sg, void *host, uint64_t len)
+{
+    sg_append(sg, host, 0, len, ALINK_SG_HOST);
+}
+
+/* Lets go of one piece, of which @done bytes were accessed. */
+static enum alink_status piece_release(AlinkSg *sg, AlinkSgPiece *piece,
+                                       uint64_t done)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(sg->ad));
+    enum alink_status status = ALINK_ST_OK;
+
+    switch (piece->kind) {
+    case ALINK_SG_HOST:
+        break;
+    case ALINK_SG_MAPPED:
+        dma_memory_unmap(as, piece->host, piece->len, sg->dir, done);
+        break;
+    case ALINK_SG_BOUNCE:
+        if (sg->dir == DMA_DIRECTION_FROM_DEVICE && done) {
+            status = alink_dma_write(sg->ad, piece->addr, piece->host, done);
+        }
+        g_free(piece->host);
+        sg->bounced -= piece->len;
+        break;
+    }
+    return status;
+}
+
+static bool is_ram(AddressSpace *as, uint64_t addr, uint64_t *len, bool write)
+{
+    hwaddr xlat, plen = *len;
+    MemoryRegion *mr;
+
+    RCU_READ_LOCK_GUARD();
+    mr = address_space_translate(as, addr, &xlat, &plen, write,
+                                 MEMTXATTRS_UNSPECIFIED);
+    *len = plen;
+    return memory_access_is_direct(mr, write, MEMTXATTRS_UNSPECIFIED);
+}
+
+/* Maps from the front of the range; *len becomes what was added. */
+static enum alink_status add_front(AlinkSg *sg, AddressSpace *as,
+                                   uint64_t addr, uint64_t *len)
+{
+    bool write = sg->dir == DMA_DIRECTION_FROM_DEVICE;
+    enum alink_status status;
+    uint64_t run = *len;
+    void *host;
+
+    if (is_ram(as, addr, &run, write)) {
+        dma_addr_t mapped = *len;
+
+        host = dma_memory_map(as, addr, &mapped, sg->dir,
+                              MEMTXATTRS_UNSPECIFIED);
+        if (!host || !mapped) {
+            return ALINK_ST_DMA;
+        }
+        sg_append(sg, host, addr, mapped, ALINK_SG_MAPPED);
+        *len = mapped;
+        return ALINK_ST_OK;
+    }
+
+    run = MIN(run, *len);
+    if (!run || run > ALINK_SG_MAX_BOUNCE - sg->bounced) {
+        return ALINK_ST_DMA;
+    }
+    host = g_malloc0(run);
+    if (!write) {
+        status = alink_dma_read(sg->ad, addr, host, run);
+        if (status != ALINK_ST_OK) {
+            g_free(host);
+            return status;
+        }
+    }
+    sg->bounced += run;
+    sg_append(sg, host, addr, run, ALINK_SG_BOUNCE);
+    *len = run;
+    return ALINK_ST_OK;
+}
+
+static void sg_truncate(AlinkSg *sg, unsigned num)
+{
+    while (sg->num > num) {
+        AlinkSgPiece *piece = &sg->piece[--sg->num];
+
+        sg->len -= piece->len;
+        piece_release(sg, piece, 0);
+    }
+}
+
+enum alink_status alink_sg_add_dma(AlinkSg *sg, uint64_t addr, uint64_t len)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(sg->ad));
+    unsigned num = sg->num;
+    enum alink_status status = ALINK_ST_OK;
+
+    if (!len) {
+        return ALINK_ST_OK;
+    }
+    if (!alink_dma_allowed(sg->ad) || addr + (len - 1) < addr) {
+        status = ALINK_ST_DMA;
+    } else if (alink_dma_cut(sg->ad, len)) {
+        sg->ad->inject.partial_dma = 0;
+        status = ALINK_ST_DMA;
+    } else if (!dma_memory_valid(as, addr, len, sg->dir,
+                                 MEMTXATTRS_UNSPECIFIED)) {
+        /* Asked first: a map would hand out a bounce buffer and no error. */
+        status = ALINK_ST_DMA;
+    }
+    while (status == ALINK_ST_OK && len) {
+        uint64_t run = len;
+
+        status = add_front(sg, as, addr, &run);
+        if (status == ALINK_ST_OK) {
+            addr += run;
+            len -= run;
+        }
+    }
+    if (status != ALINK_ST_OK) {
+        trace_alink_dma_error(alink_device_name(sg->ad), addr, len);
+        sg_truncate(sg, num);
+    }
+    return status;
+}
+
+enum alink_status alink_sg_release(AlinkSg *sg, uint64_t done)
+{
+    enum alink_status status = ALINK_ST_OK, one;
+    unsigned i;
+
+    for (i = 0; i < sg->num; i++) {
+        AlinkSgPiece *piece = &sg->piece[i];
+        uint64_t part = 0;
+
+        if (done > piece->start) {
+            part = MIN(done - piece->start, piece->len);
+        }
+        one = piece_release(sg, piece, part);
+        if (status == ALINK_ST_OK) {
+            status = one;
+        }
+    }
+    g_free(sg->piece);
+    alink_sg_init(sg, sg->ad, sg->dir);
+    return status;
+}
+
+void *alink_sg_ptr(const AlinkSg *sg, uint64_t off, uint64_t *len,
+                   unsigned *hint)
+{
+    unsigned lo = 0, hi = sg->num, i = *hint;
+    const AlinkSgPiece *piece;
+
+    if (off >= sg->len) {
+        *len = 0;
+        return NULL;
+    }
+    if (i < sg->num && off == sg->piece[i].start + sg->piece[i].len) {
+        i++;
+    }
+    if (i >= sg->num || off < sg->piece[i].start ||
+        off - sg->piece[i].start >= sg->piece[i].len) {
+        while (hi - lo > 1) {
+            unsigned mid = lo + (hi - lo) / 2;
+
+            if (sg->piece[mid].start <= off) {
+                lo = mid;
+            } else {
+                hi = mid;
+            }
+        }
+        i = lo;
+    }
+    *hint = i;
+    piece = &sg->piece[i];
+    *len = piece->len - (off - piece->start);
+    return piece->host + (off - piece->start);
+}
+
+void alink_sg_copy(const AlinkSg *dst, uint64_t dst_off, const AlinkSg *src,
+                   uint64_t src_off, uint64_t len)
+{
+    unsigned dst_hint = 0, src_hint = 0;
+
+    g_assert(dst_off <= dst->len && len <= dst->len - dst_off);
+    g_assert(src_off <= src->len && len <= src->len - src_off);
+    while (len) {
+        uint64_t dst_run, src_run, run;
+        void *to = alink_sg_ptr(dst, dst_off, &dst_run, &dst_hint);
+        void *from = alink_sg_ptr(src, src_off, &src_run, &src_hint);
+
+        run = MIN(len, MIN(dst_run, src_run));
+        /* Source and destination may be the same guest memory. */
+        memmove(to, from, run);
+        dst_off += run;
+        src_off += run;
+        len -= run;
+    }
+}
+
+void alink_sg_read(const AlinkSg *src, uint64_t off, void *buf, uint64_t len)
+{
+    AlinkSg dst;
+
+    alink_sg_init(&dst, src->ad, DMA_DIRECTION_FROM_DEVICE);
+    alink_sg_add_host(&dst, buf, len);
+    alink_sg_copy(&dst, 0, src, off, len);
+    g_free(dst.piece);
+}
+
+void alink_sg_write(const AlinkSg *dst, uint64_t off, const void *buf,
+                    uint64_t len)
+{
+    AlinkSg src;
+
+    alink_sg_init(&src, dst->ad, DMA_DIRECTION_TO_DEVICE);
+    alink_sg_add_host(&src, (void *)buf, len);
+    alink_sg_copy(dst, off, &src, 0, len);
+    g_free(src.piece);
+}
+
+/* --- work without the BQL ------------------------------------------------ */
+
+#define WORK_THREADS    2
+
+typedef struct AlinkWork {
+    AlinkWorkFn *fn;
+    AlinkWorkDone *done;
+    void *opaque;
+    QSIMPLEQ_ENTRY(AlinkWork) next;
+} AlinkWork;
+
+struct AlinkWorkQueue {
+    AlinkDevice *ad;
+    QEMUBH *bh;                         /* BQL */
+    QSIMPLEQ_HEAD(, AlinkWork) todo;    /* workers.lock */
+    QSIMPLEQ_HEAD(, AlinkWork) finished; /* workers.lock */
+    bool running;                       /* workers.lock: a thread has it */
+    bool ready;                         /* workers.lock: on workers.ready */
+    QSIMPLEQ_ENTRY(AlinkWorkQueue) next;
+};
+
+static struct {
+    QemuMutex lock;     /* protects the queues' lists and flags; leaf lock */
+    QemuCond work;      /* a queue became ready */
+    QemuCond idle;      /* some queue finished a piece of work */
+    QSIMPLEQ_HEAD(, AlinkWorkQueue) ready;
+    unsigned threads;   /* BQL */
+} workers;
+
+/* The lock is held. */
+static void queue_ready(AlinkWorkQueue *wq)
+{
+    if (!wq->ready && !wq->running && !QSIMPLEQ_EMPTY(&wq->todo)) {
+        wq->ready = true;
+        QSIMPLEQ_INSERT_TAIL(&workers.ready, wq, next);
+        qemu_cond_signal(&workers.work);
+    }
+}
+
+static void *worker_thread(void *opaque)
+{
+    rcu_register_thread();
+    qemu_mutex_lock(&workers.lock);
+    for (;;) {
+        AlinkWorkQueue *wq = QSIMPLEQ_FIRST(&workers.ready);
+        AlinkWork *work;
+
+        if (!wq) {
+            qemu_cond_wait(&workers.work, &workers.lock);
+            continue;
+        }
+        QSIMPLEQ_REMOVE_HEAD(&workers.ready, next);
+        wq->ready = false;
+        wq->running = true;
+        work = QSIMPLEQ_FIRST(&wq->todo);
+        QSIMPLEQ_REMOVE_HEAD(&wq->todo, next);
+        qemu_mutex_unlock(&workers.lock);
+
+        work->fn(work->opaque);
+
+        qemu_mutex_lock(&workers.lock);
+        QSIMPLEQ_INSERT_TAIL(&wq->finished, work, next);
+        wq->running = false;
+        queue_ready(wq);
+        qemu_bh_schedule(wq->bh);
+        qemu_cond_broadcast(&workers.idle);
+    }
+    return NULL;
+}
+
+static void workers_start(void)
+{
+    QemuThread thread;
+
+    if (!workers.threads) {
+        qemu_mutex_init(&workers.lock);
+        qemu_cond_init(&workers.work);
+        qemu_cond_init(&workers.idle);
+        QSIMPLEQ_INIT(&workers.ready);
+    }
+    while (workers.threads < WORK_THREADS) {
+        workers.threads++;
+        qemu_thread_create(&thread, "alink-work", worker_thread, NULL,
+                           QEMU_THREAD_DETACHED);
+    }
+}
+
+/* Calls done of what has ended, in order. */
+static void work_reap(AlinkWorkQueue *wq)
+{
+    AlinkWork *work;
+
+    for (;;) {
+        qemu_mutex_lock(&workers.lock);
+        work = QSIMPLEQ_FIRST(&wq->finished);
+        if (work) {
+            QSIMPLEQ_REMOVE_HEAD(&wq->finished, next);
+        }
+        qemu_mutex_unlock(&workers.lock);
+        if (!work) {
+            return;
+        }
+        work->done(work->opaque);
+        g_free(work);
+    }
+}
+
+static void work_bh(void *opaque)
+{
+    work_reap(opaque);
+}
+
+AlinkWorkQueue *alink_work_new(AlinkDevice *ad)
+{
+    AlinkWorkQueue *wq = g_new0(AlinkWorkQueue, 1);
+
+    workers_start();
+    wq->ad = ad;
+    wq->bh = alink_bh_new(work_bh, wq, ad);
+    QSIMPLEQ_INIT(&wq->todo);
+    QSIMPLEQ_INIT(&wq->finished);
+    return wq;
+}
+
+void alink_work_free(AlinkWorkQueue *wq)
+{
+    alink_work_drain(wq);
+    qemu_bh_delete(wq->bh);
+    g_free(wq);
+}
+
+void alink_work_submit(AlinkWorkQueue *wq, AlinkWorkFn *fn,
+                       AlinkWorkDone *done, void *opaque)
+{
+    AlinkWork *work = g_new0(AlinkWork, 1);
+
+    g_assert(bql_locked());
+    work->fn = fn;
+    work->done = done;
+    work->opaque = opaque;
+    qemu_mutex_lock(&workers.lock);
+    QSIMPLEQ_INSERT_TAIL(&wq->todo, work, next);
+    queue_ready(wq);
+    qemu_mutex_unlock(&workers.lock);
+}
+
+/* The lock is held. */
+static bool queue_idle(AlinkWorkQueue *wq)
+{
+    return !wq->running && QSIMPLEQ_EMPTY(&wq->todo) &&
+           QSIMPLEQ_EMPTY(&wq->finished);
+}
+
+bool alink_work_idle(AlinkWorkQueue *wq)
+{
+    bool idle;
+
+    qemu_mutex_lock(&workers.lock);
+    idle = queue_idle(wq);
+    qemu_mutex_unlock(&workers.lock);
+    return idle;
+}
+
+/*
+ * Workers never take the BQL, so waiting for them with it held cannot lock up.
+ * The guard is engaged as in a bottom half, since done may do DMA.
+ */
+void alink_work_drain(AlinkWorkQueue *wq)
+{
+    MemReentrancyGuard *guard = &DEVICE(wq->ad)->mem_reentrancy_guard;
+    bool engaged = guard->engaged_in_io;
+
+    g_assert(bql_locked());
+    guard->engaged_in_io = true;
+    while (!alink_work_idle(wq)) {
+        qemu_mutex_lock(&workers.lock);
+        while (wq->running || !QSIMPLEQ_EMPTY(&wq->todo)) {
+            qemu_cond_wait(&workers.idle, &workers.lock);
+        }
+        qemu_mutex_unlock(&workers.lock);
+        work_reap(wq);
+    }
+    guard->engaged_in_io = engaged;
+}
