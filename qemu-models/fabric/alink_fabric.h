@@ -16,7 +16,7 @@
  *
  * Tables change under the page's writer lock; an operation holds the reader
  * side, so that a change (revoke, delete, port down) returns only when no
- * operation still uses the old state. alink_fabric.c has the rules.
+ * operation still uses the old state. fabric_page.c has the rules.
  */
 #ifndef ALINK_FABRIC_H
 #define ALINK_FABRIC_H
@@ -29,8 +29,11 @@
 #include <hw/alink/fabric.h>
 #include <hw/alink/link.h>
 
-#define AF_MAX_PLANES		64
+#define AF_MAX_PLANES		64	/* and links of one endpoint */
 #define AF_MAX_SEG_EXTENTS	16
+#define AF_MAX_IMPORTS		4096	/* import slots of one endpoint */
+#define AF_MAX_GROUP_SLOTS	256	/* group slots of one endpoint */
+#define AF_ACCESS_ALIGN		4096	/* of extents and group bindings */
 
 struct af_page;
 struct af_fabric;
@@ -41,13 +44,20 @@ enum af_timing { AF_TIMING_OFF, AF_TIMING_REPORT, AF_TIMING_ENFORCE };
  * struct af_timing_params - constants of the timing model
  * @endpoint_ns:	time in the initiator and in the target per operation
  * @cable_ns:		propagation of one link
- * @hop_ns:		port-to-port latency of a switch
+ * @hop_ns:		port-to-port latency of a switch that was added with 0
+ * @reduce_ns:		what the engine of a switch adds to a reduction
+ *
+ * The formulas are in Documentation/hw/fabric.rst, "Timing".
  */
 struct af_timing_params {
 	uint32_t endpoint_ns;
 	uint32_t cable_ns;
 	uint32_t hop_ns;
+	uint32_t reduce_ns;
 };
+#define AF_TIMING_DEFAULT \
+	((struct af_timing_params){ .endpoint_ns = 100, .cable_ns = 25, \
+				    .hop_ns = 150, .reduce_ns = 50 })
 
 /* Result of one operation */
 struct af_result {
@@ -64,14 +74,38 @@ struct af_extent {
 };
 
 /* --- life cycle ------------------------------------------------------- */
+/* A fabric in memory of this process. NULL with errno when there is none. */
 struct af_fabric *af_fabric_new(enum af_timing timing);
 void af_fabric_free(struct af_fabric *f);
-void af_fabric_set_timing(struct af_fabric *f, enum af_timing timing,
-			  const struct af_timing_params *params);
-/* Monotonic clock of the fabric, ns. */
-uint64_t af_clock_ns(struct af_fabric *f);
 
-/* Called with no lock held after a link or a table changed, so that a device can tell its driver.
+/*
+ * A fabric in a page that the caller mapped (shared, for several processes).
+ * The first one passes @init; the page must then read as zeros. The page must
+ * outlive the fabric. NULL with errno: EINVAL for a page that is too small or
+ * not a fabric's, EPROTO for one of another layout.
+ */
+size_t af_page_size(void);
+struct af_fabric *af_fabric_attach(void *page, size_t size, bool init);
+/* Where this process sees the memory of an endpoint that another one added.
+ * Until then operations on it end with ALINK_ST_UNREACHABLE here. */
+int af_endpoint_map(struct af_fabric *f, uint32_t id, void *mem);
+
+/* 0, or -EOPNOTSUPP: AF_TIMING_ENFORCE does not exist yet, nothing changes.
+ * @params NULL leaves the constants as they are. */
+int af_fabric_set_timing(struct af_fabric *f, enum af_timing timing,
+			 const struct af_timing_params *params);
+void af_fabric_get_timing(struct af_fabric *f, enum af_timing *timing,
+			  struct af_timing_params *params);
+/* Monotonic clock of the fabric, ns. The host's, unless set (tests). */
+uint64_t af_clock_ns(struct af_fabric *f);
+typedef uint64_t af_clock_fn(void *opaque);
+void af_fabric_set_clock_fn(struct af_fabric *f, af_clock_fn *fn, void *opaque);
+/* Partition that endpoints added from now on join; 0, the reset value, is none:
+ * a fabric without a manager lets nothing pass. 0 or -EINVAL. */
+int af_fabric_set_default_partition(struct af_fabric *f, uint32_t partition);
+
+/* Called with no lock held after a link or a table changed, so that a device can tell its driver:
+ * by the thread that made the change, before the function that made it returns.
  * @dev_type/@dev_id: ALINK_DEVTYPE_XPU + endpoint id, or ALINK_DEVTYPE_SWITCH + plane. */
 typedef void af_event_fn(void *opaque, uint32_t dev_type, uint32_t dev_id,
 			 const struct alink_event *event);
@@ -89,12 +123,35 @@ int af_switch_add(struct af_fabric *f, uint32_t plane, uint64_t serial,
 		  uint32_t radix, uint32_t port_mbps, uint32_t lanes,
 		  uint32_t hop_ns);
 int af_switch_remove(struct af_fabric *f, uint32_t plane);
+/* May come before or after the devices are added. @plane ALINK_ID_NONE: no cable.
+ * 0, -EINVAL, -EBUSY (another cable is in the port). */
 int af_link_wire(struct af_fabric *f, uint32_t endpoint, uint32_t link,
 		 uint32_t plane, uint32_t port);
-/* Reset as FLR: endpoint loses segments, imports, group bindings; switch loses nothing but
- * what Documentation/hw says. Counters stay. */
+/* Reset as FLR, after all accesses in flight have ended. The endpoint loses segments, imports,
+ * group bindings and group slots, and keeps routes and partition; the switch loses its routes and
+ * groups. Links become administratively up. Counters stay. */
 void af_endpoint_reset(struct af_fabric *f, uint32_t id);
 void af_switch_reset(struct af_fabric *f, uint32_t plane);
+
+/* What a switch counts beyond its ports. 0 or -ENODEV. */
+struct af_switch_info {
+	uint32_t radix, hop_ns;
+	uint64_t reductions, multicasts, drops_noroute, drops_part;
+};
+int af_switch_info(struct af_fabric *f, uint32_t plane,
+		   struct af_switch_info *info);
+
+/* --- faults of endpoints, for tests ------------------------------------ */
+/* An endpoint that does not answer: operations on it end with ALINK_ST_UNREACHABLE. */
+int af_endpoint_set_answering(struct af_fabric *f, uint32_t id, bool answers);
+/* The next @count operations of initiator @id end with @status before they move data. */
+int af_endpoint_fail_ops(struct af_fabric *f, uint32_t id,
+			 enum alink_status status, uint32_t count);
+/* Known-bad memory: reads, atomics and reductions that touch it end with ALINK_ST_POISON. A
+ * write over the whole of a range heals it. 0, -ENODEV, -EINVAL, -ENOSPC (AF_MAX_POISON). */
+#define AF_MAX_POISON		16	/* ranges per endpoint */
+int af_poison_add(struct af_fabric *f, uint32_t id, uint64_t addr, uint64_t len);
+int af_poison_clear(struct af_fabric *f, uint32_t id);
 
 /* --- links ------------------------------------------------------------ */
 /* Everything of a link window, read in one go by the device models. */
@@ -178,5 +235,7 @@ void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
 int af_reduce2(void *dst, const void *a, const void *b, size_t n,
 	       enum alink_dtype dtype, enum alink_redop op);
 size_t af_dtype_size(enum alink_dtype dtype);	/* bytes, 0 if unknown */
+bool af_dtype_reducible(enum alink_dtype dtype);	/* what engines take */
+const char *af_status_name(enum alink_status status);	/* "no path", never NULL */
 
 #endif /* ALINK_FABRIC_H */

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control page of the fabric, and what the files of the core share.
+ *
+ * Layout rules of struct af_page:
+ *   - no pointers and no addresses: parts name each other by index;
+ *   - all zeros means absent, so a fresh memfd needs a header and two locks
+ *     and nothing else, and memory is spent on what is used only (the tables
+ *     have the size of the largest fabric and are sparse);
+ *   - a change of the layout changes AF_PAGE_VERSION.
+ *
+ * Two locks, both process-shared, in the page:
+ *   page->lock	reader/writer, writers preferred. Operations hold it for
+ *		reading from the first check to the last byte; whoever changes
+ *		wiring, link state, tables, segments or the set of devices
+ *		holds it for writing. So a change returns only when no
+ *		operation still uses what it took away, and no operation sees
+ *		half a change.
+ *   page->acct	mutex, taken inside page->lock (either side): counters and
+ *		the busy times of the timing model, once per operation.
+ * No callback is ever made with one of them held. Neither is robust: a process
+ * that dies inside the core takes the fabric with it.
+ */
+#ifndef ALINK_FABRIC_INTERNAL_H
+#define ALINK_FABRIC_INTERNAL_H
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "alink_fabric.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the fabric core works on little-endian memory in place"
+#endif
+
+#define AF_PAGE_MAGIC		0x31424641	/* "AFB1" */
+#define AF_PAGE_VERSION		1
+
+#define AF_MAX_LINKS		AF_MAX_PLANES
+#define AF_MAX_EP		ALINK_MAX_ENDPOINTS
+#define AF_MAX_PORTS		ALINK_MAX_PORTS
+#define AF_PORT_WORDS		(AF_MAX_PORTS / 64)
+#define AF_EP_WORDS		(AF_MAX_EP / 64)
+#define AF_MAX_SEGS		ALINK_MAX_SEGMENTS
+#define AF_SEG_POOL		65536	/* segments of all endpoints together */
+
+/* One end of a link. Ends are numbered: xPU links first, then switch ports. */
+#define AF_NUM_EP_SIDES		(AF_MAX_EP * AF_MAX_LINKS)
+#define AF_NUM_SIDES		(AF_NUM_EP_SIDES + AF_MAX_PLANES * AF_MAX_PORTS)
+#define AF_NO_SIDE		UINT32_MAX
+
+struct af_side {
+	/* page->lock */
+	uint32_t cable;		/* side at the other end + 1; 0: no cable */
+	uint8_t present;	/* its device is there */
+	uint8_t pinned;		/* cable laid by af_link_wire() */
+	uint8_t admin_down;
+	uint8_t trained;	/* was up with the present cable: the peer is known */
+	uint32_t fault;		/* enum alink_down_reason */
+	uint32_t state;		/* enum alink_link_state */
+	uint32_t reason;	/* enum alink_down_reason */
+	uint32_t speed_mbps;
+	uint32_t max_mbps;
+	uint32_t lanes;
+	uint32_t max_lanes;
+	uint64_t downs;
+	/* page->acct; tx is what leaves this end */
+	uint64_t tx_bytes, rx_bytes;
+	uint64_t tx_packets, rx_packets;
+	uint64_t tx_raw, rx_raw;
+	uint64_t tx_errors, rx_errors;
+	uint64_t tx_frames, rx_frames;
+	uint64_t fec_corr, fec_uncorr;
+	uint64_t crc_errors, replays;
+	uint64_t stall_ns, busy_ns;
+	uint64_t busy_until;	/* fabric clock */
+};
+
+struct af_poison {
+	uint64_t addr, len;	/* len 0: unused */
+};
+
+/* page->lock */
+struct af_endpoint {
+	uint32_t present;
+	uint32_t num_links;
+	uint32_t partition;	/* 0: none */
+	uint32_t mute;		/* does not answer */
+	uint64_t serial;
+	uint64_t size;		/* bytes of memory */
+	uint32_t num_poison;
+	uint32_t fail_status;	/* injected, see af_endpoint_fail_ops() */
+	uint32_t fail_count;	/* page->acct */
+	uint32_t reserved;
+	struct af_poison poison[AF_MAX_POISON];
+};
+
+/* page->lock, counters page->acct */
+struct af_switch {
+	uint32_t present;
+	uint32_t radix;
+	uint64_t serial;
+	uint32_t hop_ns;	/* 0: that of the fabric */
+	uint32_t reserved;
+	uint64_t reductions, multicasts;
+	uint64_t drops_noroute, drops_part;
+};
+
+/* min 0: no route. page->lock */
+struct af_ep_route {
+	uint64_t links;
+	uint32_t min;
+	uint32_t reserved;
+};
+
+struct af_sw_route {
+	uint64_t ports[AF_PORT_WORDS];
+	uint32_t min;
+	uint32_t reserved;
+};
+
+/* num 0: no group. page->lock; reductions and bytes page->acct */
+struct af_group {
+	uint64_t key;
+	uint64_t epoch;
+	uint64_t reductions;
+	uint64_t bytes;
+	uint32_t num;
+	uint32_t reserved;
+	uint64_t members[AF_EP_WORDS];
+};
+
+/* Memory of one endpoint in one group. len 0: not bound. page->lock */
+struct af_bind {
+	uint64_t key;
+	uint64_t offset;	/* in the segment */
+	uint64_t len;
+	uint32_t seg;
+	uint32_t reserved;
+};
+
+/* key 0: free slot. page->lock */
+struct af_import {
+	uint64_t key;
+	uint32_t object;	/* segment or group */
+	uint32_t target;	/* exporter; 0 for groups */
+};
+
+/* key 0: free. page->lock */
+struct af_segment {
+	uint64_t key;
+	uint64_t len;		/* sum of the extents */
+	uint32_t rights;
+	uint32_t num;
+	uint32_t partition;
+	uint32_t reserved;
+	struct af_extent ext[AF_MAX_SEG_EXTENTS];
+};
+
+struct af_page {
+	/* constant after initialisation */
+	uint32_t magic;
+	uint32_t version;
+	uint64_t size;
+	pthread_rwlock_t lock;
+	pthread_mutex_t acct;
+	/* page->lock */
+	uint32_t timing;	/* enum af_timing */
+	uint32_t default_partition;
+	struct af_timing_params params;
+	uint32_t seg_hint;	/* where to look for a free segment first */
+	uint64_t epoch;		/* counts changes of groups */
+	struct af_endpoint ep[AF_MAX_EP];
+	struct af_switch sw[AF_MAX_PLANES];
+	struct af_side side[AF_NUM_SIDES];
+	struct af_ep_route ep_route[AF_MAX_EP][AF_MAX_EP];
+	struct af_sw_route sw_route[AF_MAX_PLANES][AF_MAX_EP];
+	struct af_group group[AF_MAX_PLANES][ALINK_MAX_GROUPS];
+	struct af_bind bind[AF_MAX_EP][ALINK_MAX_GROUPS];
+	struct af_import import[AF_MAX_EP][AF_MAX_IMPORTS];
+	struct af_import gslot[AF_MAX_EP][AF_MAX_GROUP_SLOTS];
+	uint32_t seg_index[AF_MAX_EP][AF_MAX_SEGS];	/* pool index + 1 */
+	struct af_segment seg[AF_SEG_POOL];
+};
+
+/* What is private to a process */
+struct af_fabric {
+	struct af_page *page;
+	bool own_page;		/* from af_fabric_new() */
+	uint8_t *mem[AF_MAX_EP];	/* page->lock */
+	af_event_fn *event_fn;	/* set before the fabric is shared */
+	void *event_opaque;
+	af_clock_fn *clock_fn;	/* set before the fabric is shared */
+	void *clock_opaque;
+	_Atomic(uintptr_t) writer;	/* thread that holds page->lock to write */
+};
+
+/* --- fabric_page.c: locks and events ----------------------------------- */
+
+/* Events gathered under the lock and sent after it. */
+struct af_event_list {
+	struct af_event {
+		uint32_t dev_type, dev_id;
+		struct alink_event event;
+	} *ev;
+	size_t num, room;
+};
+
+void af_rdlock(struct af_fabric *f);
+void af_rdunlock(struct af_fabric *f);
+void af_wrlock(struct af_fabric *f);
+/* Drops the lock, then sends @list and frees it; @list may be NULL. */
+void af_wrunlock(struct af_fabric *f, struct af_event_list *list);
+void af_assert_writer(struct af_fabric *f);
+void af_acct_lock(struct af_fabric *f);
+void af_acct_unlock(struct af_fabric *f);
+void af_event(struct af_event_list *list, uint32_t dev_type, uint32_t dev_id,
+	      uint16_t type, uint32_t id, uint32_t code, uint32_t info);
+
+static inline bool af_ep_ok(struct af_fabric *f, uint32_t id)
+{
+	return id < AF_MAX_EP && f->page->ep[id].present;
+}
+
+static inline bool af_sw_ok(struct af_fabric *f, uint32_t plane)
+{
+	return plane < AF_MAX_PLANES && f->page->sw[plane].present;
+}
+
+/* --- fabric_link.c: ends of links --------------------------------------- */
+static inline uint32_t af_ep_side(uint32_t id, uint32_t link)
+{
+	return id * AF_MAX_LINKS + link;
+}
+
+static inline uint32_t af_sw_side(uint32_t plane, uint32_t port)
+{
+	return AF_NUM_EP_SIDES + plane * AF_MAX_PORTS + port;
+}
+
+static inline bool af_side_is_ep(uint32_t side)
+{
+	return side < AF_NUM_EP_SIDES;
+}
+
+/* Endpoint id or plane */
+static inline uint32_t af_side_dev(uint32_t side)
+{
+	if (af_side_is_ep(side))
+		return side / AF_MAX_LINKS;
+	return (side - AF_NUM_EP_SIDES) / AF_MAX_PORTS;
+}
+
+/* Link or port number */
+static inline uint32_t af_side_link(uint32_t side)
+{
+	if (af_side_is_ep(side))
+		return side % AF_MAX_LINKS;
+	return (side - AF_NUM_EP_SIDES) % AF_MAX_PORTS;
+}
+
+static inline uint32_t af_side_peer(const struct af_page *p, uint32_t side)
+{
+	return p->side[side].cable ? p->side[side].cable - 1 : AF_NO_SIDE;
+}
+
+static inline bool af_side_up(const struct af_page *p, uint32_t side)
+{
+	return p->side[side].state == ALINK_LINK_UP;
+}
+
+/* Works out the state of both ends anew. Writer. */
+void af_link_eval(struct af_fabric *f, uint32_t side,
+		  struct af_event_list *list);
+
+/* --- fabric_segment.c ---------------------------------------------------- */
+struct af_segment *af_seg_find(struct af_fabric *f, uint32_t id, uint32_t seg);
+/* Part of a segment that is in one piece of memory. */
+struct af_piece {
+	uint64_t addr;
+	uint64_t len;
+};
+/* The piece at @offset, at most @len long; both inside the segment. */
+struct af_piece af_seg_piece(const struct af_segment *seg, uint64_t offset,
+			     uint64_t len);
+void af_seg_drop_all(struct af_fabric *f, uint32_t id);	/* writer */
+void af_seg_adopt(struct af_fabric *f, uint32_t id, uint32_t partition);
+/* First poisoned byte in [offset, offset + len) of the segment, as distance
+ * from @offset, or UINT64_MAX. */
+uint64_t af_seg_poison(struct af_fabric *f, uint32_t id,
+		       const struct af_segment *seg, uint64_t offset,
+		       uint64_t len);
+/* Forgets poisoned ranges that were written over whole. Takes acct itself. */
+void af_seg_heal(struct af_fabric *f, uint32_t id,
+		 const struct af_segment *seg, uint64_t offset, uint64_t len);
+
+/* --- fabric_group.c ------------------------------------------------------ */
+void af_group_drop_all(struct af_fabric *f, uint32_t id);	/* writer */
+void af_group_drop_seg(struct af_fabric *f, uint32_t id, uint32_t seg);
+
+static inline bool af_is_member(const struct af_group *g, uint32_t id)
+{
+	return g->num && (g->members[id / 64] >> (id % 64) & 1);
+}
+
+/* Next member at or after @id, or AF_MAX_EP */
+uint32_t af_next_member(const struct af_group *g, uint32_t id);
+
+/* --- fabric_path.c: which planes an operation uses ------------------------ */
+/* One plane's share of an operation */
+struct af_lane {
+	uint32_t src;		/* initiator's link */
+	uint32_t in;		/* switch port at its other end */
+	uint32_t out;		/* switch port to the target; groups: unused */
+	uint32_t dst;		/* target's link; groups: unused */
+	uint32_t turn;		/* nth lane through this switch */
+	uint64_t bytes;		/* payload, set by af_path_stripe() */
+	uint64_t packets;
+};
+
+struct af_path {
+	uint32_t num;
+	struct af_lane lane[AF_MAX_LINKS];
+	const struct af_group *group;	/* that of the first lane's switch */
+};
+
+enum alink_status af_path_unicast(struct af_fabric *f, uint32_t src,
+				  uint32_t dst, struct af_path *path);
+enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
+				uint32_t group, uint64_t key,
+				struct af_path *path);
+/* Port of @plane towards @dst for the @turn-th lane, or AF_NO_SIDE; then
+ * *@down says whether a dead port is the reason. */
+uint32_t af_path_egress(struct af_fabric *f, uint32_t plane, uint32_t dst,
+			uint32_t turn, bool *down);
+/* Shares out [offset, offset + len) over the lanes. */
+void af_path_stripe(struct af_path *path, uint64_t offset, uint64_t len);
+
+/* --- fabric_timing.c: counters and modelled time -------------------------- */
+/* Each counts one finished operation and returns its modelled duration. */
+uint64_t af_account_read(struct af_fabric *f, const struct af_path *path);
+uint64_t af_account_write(struct af_fabric *f, const struct af_path *path);
+uint64_t af_account_atomic(struct af_fabric *f, const struct af_path *path,
+			   uint64_t offset, uint32_t req, uint32_t resp);
+uint64_t af_account_multicast(struct af_fabric *f, uint32_t id, uint32_t group,
+			      const struct af_path *path);
+uint64_t af_account_reduce(struct af_fabric *f, uint32_t id, uint32_t group,
+			   const struct af_path *path);
+
+/* --- fabric_reduce.c ------------------------------------------------------ */
+#define AF_RED_BLOCK	512	/* elements that are worked on at a time */
+/* dst := op over n sources, @num elements <= AF_RED_BLOCK, in order of @src. */
+void af_reduce_block(void *dst, const void *const *src, size_t n, size_t num,
+		     enum alink_dtype dtype, enum alink_redop op);
+
+#endif /* ALINK_FABRIC_INTERNAL_H */

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Links: cables, state, reasons, faults, what a link window shows.
+ *
+ * A link is up when both devices are there, a cable joins them, both ends are
+ * administratively up and neither has a fault. It then runs at the lower of
+ * the two rates and widths. Training takes no time.
+ */
+#include "fabric_internal.h"
+
+/* The side of a device's link, or AF_NO_SIDE. Lock held. */
+static uint32_t side_of(struct af_fabric *f, uint32_t dev_type,
+			uint32_t dev_id, uint32_t link)
+{
+	if (dev_type == ALINK_DEVTYPE_XPU && af_ep_ok(f, dev_id) &&
+	    link < f->page->ep[dev_id].num_links)
+		return af_ep_side(dev_id, link);
+	if (dev_type == ALINK_DEVTYPE_SWITCH && af_sw_ok(f, dev_id) &&
+	    link < f->page->sw[dev_id].radix)
+		return af_sw_side(dev_id, link);
+	return AF_NO_SIDE;
+}
+
+static uint32_t side_type(uint32_t side)
+{
+	return af_side_is_ep(side) ? ALINK_DEVTYPE_XPU : ALINK_DEVTYPE_SWITCH;
+}
+
+/* Why this end is not up; ALINK_DOWN_NONE when nothing is in the way */
+static uint32_t down_reason(const struct af_page *p, uint32_t side)
+{
+	const struct af_side *s = &p->side[side], *o;
+
+	if (s->admin_down)
+		return ALINK_DOWN_ADMIN;
+	if (s->fault)
+		return s->fault;
+	if (!s->cable)
+		return ALINK_DOWN_NO_CABLE;
+	o = &p->side[s->cable - 1];
+	if (!o->present)
+		return ALINK_DOWN_NO_PARTNER;
+	if (o->admin_down || o->fault)
+		return ALINK_DOWN_REMOTE_FAULT;
+	return ALINK_DOWN_NONE;
+}
+
+static void eval_one(struct af_fabric *f, uint32_t side,
+		     struct af_event_list *list)
+{
+	struct af_page *p = f->page;
+	struct af_side *s = &p->side[side], *o;
+	uint32_t old_state = s->state, old_reason = s->reason;
+
+	if (!s->present) {
+		/* The device is gone: nobody is left to be told. */
+		s->state = ALINK_LINK_DOWN;
+		s->reason = ALINK_DOWN_REMOVED;
+		s->speed_mbps = 0;
+		s->lanes = 0;
+		return;
+	}
+
+	s->reason = down_reason(p, side);
+	if (s->reason == ALINK_DOWN_NONE) {
+		o = &p->side[s->cable - 1];
+		s->state = ALINK_LINK_UP;
+		s->trained = 1;
+		s->speed_mbps = s->max_mbps < o->max_mbps ?
+				s->max_mbps : o->max_mbps;
+		s->lanes = s->max_lanes < o->max_lanes ?
+			   s->max_lanes : o->max_lanes;
+	} else {
+		s->state = !s->cable && !af_side_is_ep(side) ?
+			   ALINK_LINK_ABSENT : ALINK_LINK_DOWN;
+		s->speed_mbps = 0;
+		s->lanes = 0;
+		if (old_state == ALINK_LINK_UP)
+			s->downs++;
+	}
+
+	if ((s->state == ALINK_LINK_UP) != (old_state == ALINK_LINK_UP) ||
+	    (s->reason != old_reason && old_reason != ALINK_DOWN_NONE &&
+	     s->reason != ALINK_DOWN_NONE))
+		af_event(list, side_type(side), af_side_dev(side),
+			 ALINK_EVENT_LINK, af_side_link(side),
+			 s->state == ALINK_LINK_UP, s->reason);
+}
+
+void af_link_eval(struct af_fabric *f, uint32_t side,
+		  struct af_event_list *list)
+{
+	uint32_t peer = af_side_peer(f->page, side);
+
+	af_assert_writer(f);
+	eval_one(f, side, list);
+	if (peer != AF_NO_SIDE)
+		eval_one(f, peer, list);
+}
+
+/* Takes the cable out of this end and of the other. */
+static void unplug(struct af_fabric *f, uint32_t side,
+		   struct af_event_list *list)
+{
+	struct af_page *p = f->page;
+	uint32_t peer = af_side_peer(p, side);
+
+	if (peer == AF_NO_SIDE)
+		return;
+	p->side[side].cable = 0;
+	p->side[side].trained = 0;
+	p->side[peer].cable = 0;
+	p->side[peer].trained = 0;
+	p->side[peer].pinned = 0;
+	eval_one(f, side, list);
+	eval_one(f, peer, list);
+}
+
+int af_link_wire(struct af_fabric *f, uint32_t endpoint, uint32_t link,
+		 uint32_t plane, uint32_t port)
+{
+	struct af_event_list list = { 0 };
+	struct af_page *p = f->page;
+	bool cut = plane == ALINK_ID_NONE;
+	uint32_t a, b;
+
+	if (endpoint >= AF_MAX_EP || link >= AF_MAX_LINKS)
+		return -EINVAL;
+	if (!cut && (plane >= AF_MAX_PLANES || port >= AF_MAX_PORTS))
+		return -EINVAL;
+
+	a = af_ep_side(endpoint, link);
+	af_wrlock(f);
+	if (!cut) {
+		b = af_sw_side(plane, port);
+		if (p->side[b].cable && p->side[b].cable != a + 1 &&
+		    p->side[b].pinned) {
+			af_wrunlock(f, NULL);
+			return -EBUSY;
+		}
+	}
+	p->side[a].pinned = 1;
+	if (!cut && p->side[a].cable == b + 1) {
+		p->side[b].pinned = 1;
+		af_wrunlock(f, NULL);
+		return 0;
+	}
+	unplug(f, a, &list);
+	if (!cut) {
+		unplug(f, b, &list);
+		p->side[a].cable = b + 1;
+		p->side[b].cable = a + 1;
+		p->side[b].pinned = 1;
+		af_link_eval(f, a, &list);
+	}
+	af_wrunlock(f, &list);
+	return 0;
+}
+
+int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, bool up)
+{
+	struct af_event_list list = { 0 };
+	uint32_t side;
+
+	af_wrlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	if (side != AF_NO_SIDE) {
+		f->page->side[side].admin_down = !up;
+		af_link_eval(f, side, &list);
+	}
+	af_wrunlock(f, &list);
+	return side == AF_NO_SIDE ? -ENODEV : 0;
+}
+
+int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, enum alink_down_reason reason)
+{
+	struct af_event_list list = { 0 };
+	uint32_t side;
+
+	af_wrlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	if (side != AF_NO_SIDE) {
+		f->page->side[side].fault = reason;
+		af_link_eval(f, side, &list);
+	}
+	af_wrunlock(f, &list);
+	return side == AF_NO_SIDE ? -ENODEV : 0;
+}
+
+int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,
+		       uint64_t crc, uint64_t replays)
+{
+	struct af_side *s;
+	uint32_t side;
+
+	af_rdlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	if (side != AF_NO_SIDE) {
+		s = &f->page->side[side];
+		af_acct_lock(f);
+		s->fec_corr += fec_corr;
+		s->fec_uncorr += fec_uncorr;
+		s->crc_errors += crc;
+		s->replays += replays;
+		af_acct_unlock(f);
+	}
+	af_rdunlock(f);
+	return side == AF_NO_SIDE ? -ENODEV : 0;
+}
+
+int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		 uint32_t link, struct af_link_info *info)
+{
+	struct af_page *p = f->page;
+	const struct af_side *s;
+	uint32_t side, peer, dev;
+
+	memset(info, 0, sizeof(*info));
+	info->peer_id = ALINK_ID_NONE;
+	af_rdlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	if (side == AF_NO_SIDE) {
+		af_rdunlock(f);
+		return -ENODEV;
+	}
+	s = &p->side[side];
+	info->state = s->state;
+	info->reason = s->reason;
+	info->speed_mbps = s->speed_mbps;
+	info->max_mbps = s->max_mbps;
+	info->lanes = s->lanes;
+	info->max_lanes = s->max_lanes;
+	info->downs = s->downs;
+	info->fec = s->state == ALINK_LINK_UP ? ALINK_FEC_RS544 :
+						ALINK_FEC_NONE;
+	/* The peer is learnt in training and remembered while down. */
+	peer = af_side_peer(p, side);
+	if (s->trained && peer != AF_NO_SIDE && p->side[peer].present) {
+		dev = af_side_dev(peer);
+		info->peer_type = side_type(peer);
+		info->peer_id = dev;
+		info->peer_port = af_side_link(peer);
+		info->peer_serial = af_side_is_ep(peer) ? p->ep[dev].serial :
+							  p->sw[dev].serial;
+	}
+	af_acct_lock(f);
+	info->tx_bytes = s->tx_bytes;
+	info->rx_bytes = s->rx_bytes;
+	info->tx_packets = s->tx_packets;
+	info->rx_packets = s->rx_packets;
+	info->tx_raw = s->tx_raw;
+	info->rx_raw = s->rx_raw;
+	info->tx_errors = s->tx_errors;
+	info->rx_errors = s->rx_errors;
+	info->tx_frames = s->tx_frames;
+	info->rx_frames = s->rx_frames;
+	info->fec_corr = s->fec_corr;
+	info->fec_uncorr = s->fec_uncorr;
+	info->crc_errors = s->crc_errors;
+	info->replays = s->replays;
+	info->stall_ns = s->stall_ns;
+	info->busy_ns = s->busy_ns;
+	af_acct_unlock(f);
+	af_rdunlock(f);
+	return 0;
+}
+
+int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		  uint32_t link, uint32_t len, uint32_t *peer_type,
+		  uint32_t *peer_id, uint32_t *peer_link)
+{
+	struct af_page *p = f->page;
+	uint32_t side, peer = AF_NO_SIDE;
+	struct af_side *tx, *rx;
+	int ret = -ENOLINK;
+
+	af_rdlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	if (side == AF_NO_SIDE)
+		goto out;
+	tx = &p->side[side];
+	if (!af_side_up(p, side)) {
+		af_acct_lock(f);
+		tx->tx_errors++;
+		af_acct_unlock(f);
+		goto out;
+	}
+	peer = af_side_peer(p, side);
+	rx = &p->side[peer];
+	af_acct_lock(f);
+	tx->tx_frames++;
+	tx->tx_packets++;
+	tx->tx_raw += len + ALINK_PACKET_OVERHEAD;
+	rx->rx_frames++;
+	rx->rx_packets++;
+	rx->rx_raw += len + ALINK_PACKET_OVERHEAD;
+	af_acct_unlock(f);
+	*peer_type = side_type(peer);
+	*peer_id = af_side_dev(peer);
+	*peer_link = af_side_link(peer);
+	ret = 0;
+out:
+	af_rdunlock(f);
+	return ret;
+}

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Operations. The initiator executes each one whole, under the page's reader
+ * lock: all checks first, in the order of Documentation/hw/fabric.rst
+ * ("Errors"), then the data, then counters and modelled time. An operation
+ * that fails has moved nothing.
+ *
+ * Memory is that of the guests: other initiators and CPUs may touch it at the
+ * same time. Atomics use the host's; for the rest, what overlaps is decided
+ * byte by byte, as in hardware.
+ */
+#include "fabric_internal.h"
+
+static void fail(struct af_result *res, enum alink_status status,
+		 uint64_t offset)
+{
+	res->status = status;
+	res->fail_offset = offset;
+}
+
+/* An injected failure of initiator @id, or ALINK_ST_OK */
+static enum alink_status injected(struct af_fabric *f, uint32_t id)
+{
+	struct af_endpoint *ep = &f->page->ep[id];
+	enum alink_status st = ALINK_ST_OK;
+
+	if (!__atomic_load_n(&ep->fail_count, __ATOMIC_RELAXED))
+		return st;
+	af_acct_lock(f);
+	if (ep->fail_count) {
+		__atomic_store_n(&ep->fail_count, ep->fail_count - 1,
+				 __ATOMIC_RELAXED);
+		st = ep->fail_status;
+	}
+	af_acct_unlock(f);
+	return st;
+}
+
+/* Does [offset, offset + len) fit into @size? Else where it stops fitting. */
+static bool fits(uint64_t offset, uint64_t len, uint64_t size, uint64_t *bad)
+{
+	if (offset <= size && len <= size - offset)
+		return true;
+	*bad = offset < size ? size - offset : 0;
+	return false;
+}
+
+/* --- one target --------------------------------------------------------------- */
+
+struct target {
+	uint32_t id;
+	const struct af_segment *seg;
+	struct af_path path;
+};
+
+/*
+ * All checks of an operation on one target, up to poison. Takes the reader
+ * lock and keeps it when it returns true.
+ */
+static bool target_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
+			 uint64_t offset, uint64_t len, uint32_t rights,
+			 struct target *t, struct af_result *res)
+{
+	struct af_page *p = f->page;
+	const struct af_import *im;
+	enum alink_status st;
+	uint64_t bad = 0;
+
+	memset(res, 0, sizeof(*res));
+	af_rdlock(f);
+	if (!af_ep_ok(f, id) || slot >= AF_MAX_IMPORTS) {
+		st = ALINK_ST_BAD_FIELD;
+		goto out;
+	}
+	st = injected(f, id);
+	if (st)
+		goto out;
+	im = &p->import[id][slot];
+	st = ALINK_ST_KEY;
+	if (!im->key)
+		goto out;
+	t->id = im->target;
+	st = af_path_unicast(f, id, t->id, &t->path);
+	if (st)
+		goto out;
+
+	/* From here on the target decides. */
+	st = ALINK_ST_UNREACHABLE;
+	if (p->ep[t->id].mute || !f->mem[t->id])
+		goto out;
+	st = ALINK_ST_KEY;
+	t->seg = af_seg_find(f, t->id, im->object);
+	if (!t->seg || t->seg->key != im->key)
+		goto out;
+	st = ALINK_ST_PARTITION;
+	if (t->seg->partition != p->ep[id].partition)
+		goto out;
+	st = ALINK_ST_KEY;
+	if (~t->seg->rights & rights)
+		goto out;
+	st = ALINK_ST_RANGE;
+	if (!fits(offset, len, t->seg->len, &bad))
+		goto out;
+	if (!(rights & ALINK_SEG_WRITE)) {
+		bad = af_seg_poison(f, t->id, t->seg, offset, len);
+		st = ALINK_ST_POISON;
+		if (bad != UINT64_MAX)
+			goto out;
+	}
+	return true;
+out:
+	fail(res, st, bad);
+	af_rdunlock(f);
+	return false;
+}
+
+/* Data is in place before whatever tells of the completion. */
+static void target_end(struct af_fabric *f)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	af_rdunlock(f);
+}
+
+void af_read(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
+	     void *buf, uint64_t len, struct af_result *res)
+{
+	struct af_piece pc;
+	struct target t;
+	uint64_t done;
+
+	if (!target_begin(f, id, slot, offset, len, ALINK_SEG_READ, &t, res))
+		return;
+	for (done = 0; done < len; done += pc.len) {
+		pc = af_seg_piece(t.seg, offset + done, len - done);
+		memmove((uint8_t *)buf + done, f->mem[t.id] + pc.addr, pc.len);
+	}
+	af_path_stripe(&t.path, offset, len);
+	res->model_ns = af_account_read(f, &t.path);
+	target_end(f);
+}
+
+void af_write(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
+	      const void *buf, uint64_t len, struct af_result *res)
+{
+	struct af_piece pc;
+	struct target t;
+	uint64_t done;
+
+	if (!target_begin(f, id, slot, offset, len, ALINK_SEG_WRITE, &t, res))
+		return;
+	for (done = 0; done < len; done += pc.len) {
+		pc = af_seg_piece(t.seg, offset + done, len - done);
+		memmove(f->mem[t.id] + pc.addr, (const uint8_t *)buf + done,
+			pc.len);
+	}
+	af_seg_heal(f, t.id, t.seg, offset, len);
+	af_path_stripe(&t.path, offset, len);
+	res->model_ns = af_account_write(f, &t.path);
+	target_end(f);
+}
+
+/* --- atomics ------------------------------------------------------------------- */
+
+/* Operations that C11 has no builtin for; one try. */
+#define ATOMIC_VALUE(type, old, op, val, cmp)				\
+({									\
+	type new_;							\
+									\
+	switch (op) {							\
+	case ALINK_ATOMIC_ADD:						\
+		new_ = (old) + (val);					\
+		break;							\
+	case ALINK_ATOMIC_CAS:						\
+		new_ = (old) == (cmp) ? (val) : (old);			\
+		break;							\
+	case ALINK_ATOMIC_SWAP:						\
+		new_ = (val);						\
+		break;							\
+	case ALINK_ATOMIC_AND:						\
+		new_ = (old) & (val);					\
+		break;							\
+	case ALINK_ATOMIC_OR:						\
+		new_ = (old) | (val);					\
+		break;							\
+	case ALINK_ATOMIC_XOR:						\
+		new_ = (old) ^ (val);					\
+		break;							\
+	case ALINK_ATOMIC_MIN:						\
+		new_ = (val) < (old) ? (val) : (old);			\
+		break;							\
+	default:	/* ALINK_ATOMIC_MAX */				\
+		new_ = (val) > (old) ? (val) : (old);			\
+		break;							\
+	}								\
+	new_;								\
+})
+
+static uint32_t atomic32(uint32_t *mem, enum alink_atomic op, uint32_t val,
+			 uint32_t cmp)
+{
+	uint32_t old = __atomic_load_n(mem, __ATOMIC_SEQ_CST);
+
+	while (!__atomic_compare_exchange_n(mem, &old,
+					    ATOMIC_VALUE(uint32_t, old, op, val,
+							 cmp),
+					    false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_SEQ_CST))
+		;
+	return old;
+}
+
+static uint64_t atomic64(uint64_t *mem, enum alink_atomic op, uint64_t val,
+			 uint64_t cmp)
+{
+	uint64_t old = __atomic_load_n(mem, __ATOMIC_SEQ_CST);
+
+	while (!__atomic_compare_exchange_n(mem, &old,
+					    ATOMIC_VALUE(uint64_t, old, op, val,
+							 cmp),
+					    false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_SEQ_CST))
+		;
+	return old;
+}
+
+void af_atomic(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
+	       enum alink_atomic op, unsigned int width, uint64_t operand,
+	       uint64_t compare, struct af_result *res)
+{
+	struct af_piece pc;
+	struct target t;
+	void *mem;
+
+	memset(res, 0, sizeof(*res));
+	if ((uint32_t)op > ALINK_ATOMIC_MAX) {
+		fail(res, ALINK_ST_UNSUPPORTED, 0);
+		return;
+	}
+	if ((width != 4 && width != 8) || offset % width) {
+		fail(res, ALINK_ST_ALIGN, 0);
+		return;
+	}
+	if (!target_begin(f, id, slot, offset, width, ALINK_SEG_ATOMIC, &t,
+			  res))
+		return;
+	/* Extents are pages, so a naturally aligned word is in one piece. */
+	pc = af_seg_piece(t.seg, offset, width);
+	mem = f->mem[t.id] + pc.addr;
+	if (width == 4)
+		res->old = atomic32(mem, op, operand, compare);
+	else
+		res->old = atomic64(mem, op, operand, compare);
+	res->model_ns = af_account_atomic(f, &t.path, offset,
+					  op == ALINK_ATOMIC_CAS ? 2 * width :
+								   width,
+					  width);
+	target_end(f);
+}
+
+/* --- groups -------------------------------------------------------------------- */
+
+struct members {
+	uint32_t group;
+	struct af_path path;
+};
+
+/* Member @m's memory in the group: its segment and where the group begins. */
+static const struct af_segment *member_seg(struct af_fabric *f, uint32_t group,
+					   uint32_t m, uint64_t *base)
+{
+	const struct af_bind *b = &f->page->bind[m][group];
+
+	*base = b->offset;
+	return af_seg_find(f, m, b->seg);
+}
+
+/* What can be wrong with one member; *bad is set for range and poison. */
+static enum alink_status member_check(struct af_fabric *f, uint32_t id,
+				      uint32_t group, uint64_t key, uint32_t m,
+				      uint64_t offset, uint64_t len,
+				      uint32_t rights, uint64_t *bad)
+{
+	const struct af_page *p = f->page;
+	const struct af_bind *b = &p->bind[m][group];
+	const struct af_segment *s;
+	uint64_t base, at;
+
+	if (p->ep[m].mute || !f->mem[m])
+		return ALINK_ST_UNREACHABLE;
+	if (!b->len || b->key != key)
+		return ALINK_ST_GROUP;
+	s = member_seg(f, group, m, &base);
+	if (s->partition != p->ep[id].partition)
+		return ALINK_ST_PARTITION;
+	if (~s->rights & rights)
+		return ALINK_ST_KEY;
+	if (!fits(offset, len, b->len, bad))
+		return ALINK_ST_RANGE;
+	if (rights & ALINK_SEG_WRITE)
+		return ALINK_ST_OK;
+	at = af_seg_poison(f, m, s, base + offset, len);
+	if (at == UINT64_MAX)
+		return ALINK_ST_OK;
+	*bad = at;
+	return ALINK_ST_POISON;
+}
+
+/* As target_begin() */
+static bool group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
+			uint64_t offset, uint64_t len, uint32_t rights,
+			struct members *t, struct af_result *res)
+{
+	const struct af_import *im;
+	enum alink_status st;
+	uint64_t bad = 0;
+
+	memset(res, 0, sizeof(*res));
+	af_rdlock(f);
+	if (!af_ep_ok(f, id) || slot >= AF_MAX_GROUP_SLOTS) {
+		st = ALINK_ST_BAD_FIELD;
+		goto out;
+	}
+	st = injected(f, id);
+	if (st)
+		goto out;
+	im = &f->page->gslot[id][slot];
+	st = ALINK_ST_KEY;
+	if (!im->key)
+		goto out;
+	t->group = im->object;
+	st = af_path_group(f, id, t->group, im->key, &t->path);
+	if (st)
+		goto out;
+	for (uint32_t m = af_next_member(t->path.group, 0); m < AF_MAX_EP;
+	     m = af_next_member(t->path.group, m + 1)) {
+		st = member_check(f, id, t->group, im->key, m, offset, len,
+				  rights, &bad);
+		if (st)
+			goto out;
+	}
+	return true;
+out:
+	fail(res, st, bad);
+	af_rdunlock(f);
+	return false;
+}
+
+void af_group_write(struct af_fabric *f, uint32_t id, uint32_t slot,
+		    uint64_t offset, const void *buf, uint64_t len,
+		    struct af_result *res)
+{
+	const struct af_segment *s;
+	struct af_piece pc;
+	struct members t;
+	uint64_t base, done;
+	uint32_t m;
+
+	if (!group_begin(f, id, slot, offset, len, ALINK_SEG_WRITE, &t, res))
+		return;
+	for (m = af_next_member(t.path.group, 0); m < AF_MAX_EP;
+	     m = af_next_member(t.path.group, m + 1)) {
+		s = member_seg(f, t.group, m, &base);
+		for (done = 0; done < len; done += pc.len) {
+			pc = af_seg_piece(s, base + offset + done, len - done);
+			memmove(f->mem[m] + pc.addr,
+				(const uint8_t *)buf + done, pc.len);
+		}
+		af_seg_heal(f, m, s, base + offset, len);
+	}
+	af_path_stripe(&t.path, offset, len);
+	res->model_ns = af_account_multicast(f, id, t.group, &t.path);
+	target_end(f);
+}
+
+/*
+ * [done, done + chunk) of the operation, which is in one piece of memory with
+ * every member: *chunk is cut until it is.
+ */
+static void gather(struct af_fabric *f, const struct members *t,
+		   uint64_t offset, uint64_t *chunk, const void **src)
+{
+	const struct af_segment *s;
+	struct af_piece pc;
+	uint64_t base;
+	size_t n = 0;
+
+	for (uint32_t m = af_next_member(t->path.group, 0); m < AF_MAX_EP;
+	     m = af_next_member(t->path.group, m + 1)) {
+		s = member_seg(f, t->group, m, &base);
+		pc = af_seg_piece(s, base + offset, *chunk);
+		*chunk = pc.len;
+		src[n++] = f->mem[m] + pc.addr;
+	}
+}
+
+void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
+		     uint64_t offset, void *buf, uint64_t len,
+		     enum alink_dtype dtype, enum alink_redop op,
+		     struct af_result *res)
+{
+	const void *src[AF_MAX_EP];
+	size_t size = af_dtype_size(dtype);
+	uint64_t done, chunk;
+	struct members t;
+
+	memset(res, 0, sizeof(*res));
+	if (!af_dtype_reducible(dtype) || (uint32_t)op > ALINK_OP_MAX) {
+		fail(res, ALINK_ST_UNSUPPORTED, 0);
+		return;
+	}
+	if (offset % size || len % size) {
+		fail(res, ALINK_ST_ALIGN, 0);
+		return;
+	}
+	if (!group_begin(f, id, slot, offset, len, ALINK_SEG_READ, &t, res))
+		return;
+	/* Extents are whole pages, so no element is ever cut in two. */
+	for (done = 0; done < len; done += chunk) {
+		chunk = AF_RED_BLOCK * size;
+		if (chunk > len - done)
+			chunk = len - done;
+		gather(f, &t, offset + done, &chunk, src);
+		af_reduce_block((uint8_t *)buf + done, src, t.path.group->num,
+				chunk / size, dtype, op);
+	}
+	af_path_stripe(&t.path, offset, len);
+	res->model_ns = af_account_reduce(f, id, t.group, &t.path);
+	target_end(f);
+}
+
+/* --- knobs and names ------------------------------------------------------------- */
+
+int af_endpoint_set_answering(struct af_fabric *f, uint32_t id, bool answers)
+{
+	int ret = -ENODEV;
+
+	af_wrlock(f);
+	if (af_ep_ok(f, id)) {
+		f->page->ep[id].mute = !answers;
+		ret = 0;
+	}
+	af_wrunlock(f, NULL);
+	return ret;
+}
+
+int af_endpoint_fail_ops(struct af_fabric *f, uint32_t id,
+			 enum alink_status status, uint32_t count)
+{
+	int ret = -ENODEV;
+
+	if (status == ALINK_ST_OK && count)
+		return -EINVAL;
+	af_wrlock(f);
+	if (af_ep_ok(f, id)) {
+		f->page->ep[id].fail_status = status;
+		f->page->ep[id].fail_count = count;
+		ret = 0;
+	}
+	af_wrunlock(f, NULL);
+	return ret;
+}
+
+const char *af_status_name(enum alink_status status)
+{
+	switch (status) {
+	case ALINK_ST_OK:
+		return "ok";
+	case ALINK_ST_BAD_OPCODE:
+		return "bad opcode";
+	case ALINK_ST_BAD_FIELD:
+		return "bad field";
+	case ALINK_ST_TLV:
+		return "bad TLV";
+	case ALINK_ST_NO_ROOM:
+		return "no room";
+	case ALINK_ST_EXISTS:
+		return "exists";
+	case ALINK_ST_NOT_FOUND:
+		return "not found";
+	case ALINK_ST_BUSY:
+		return "busy";
+	case ALINK_ST_DMA:
+		return "bus error";
+	case ALINK_ST_ABORTED:
+		return "aborted";
+	case ALINK_ST_DENIED:
+		return "denied";
+	case ALINK_ST_NO_PATH:
+		return "no path";
+	case ALINK_ST_PORT_DOWN:
+		return "port down";
+	case ALINK_ST_PARTITION:
+		return "foreign partition";
+	case ALINK_ST_KEY:
+		return "bad key";
+	case ALINK_ST_RANGE:
+		return "out of range";
+	case ALINK_ST_POISON:
+		return "poison";
+	case ALINK_ST_TIMEOUT:
+		return "timeout";
+	case ALINK_ST_UNREACHABLE:
+		return "unreachable";
+	case ALINK_ST_GROUP:
+		return "bad group";
+	case ALINK_ST_UNSUPPORTED:
+		return "unsupported";
+	case ALINK_ST_PAGE_FAULT:
+		return "page fault";
+	case ALINK_ST_PERMISSION:
+		return "no permission";
+	case ALINK_ST_ALIGN:
+		return "misaligned";
+	}
+	return "unknown status";
+}
