@@ -475,15 +475,15 @@ static uint64_t alink_bar0_read(void *opaque, hwaddr addr, unsigned size)
     return value;
 }
 
-static void reg_write(AlinkDevice *ad, const RegPlace *place, unsigned size,
-                      uint64_t value)
+static void reg_write(AlinkDevice *ad, const RegPlace *place, hwaddr addr,
+                      unsigned size, uint64_t value)
 {
     const AlinkReg *reg = place->reg;
 
     switch (reg->access) {
     case ALINK_RO:
     case ALINK_RC:
-        alink_guest_error(ad, reg->offset, "writes %s, which is read-only",
+        alink_guest_error(ad, addr, "writes %s, which is read-only",
                           reg->name);
         return;
     case ALINK_W1C:
@@ -529,7 +529,7 @@ static void do_write(AlinkDevice *ad, hwaddr addr, unsigned size,
         alink_guest_error(ad, addr, "writes %s, which this device lacks",
                           place.reg->name);
     } else {
-        reg_write(ad, &place, size, value);
+        reg_write(ad, &place, addr, size, value);
     }
 }
 
