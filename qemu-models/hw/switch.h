@@ -10,7 +10,7 @@
 #include <hw/alink/fabric.h>
 #include <hw/alink/switch.h>
 
-#define TYPE_ALINK_SWITCH "alink-" "switch"
+#define TYPE_ALINK_SWITCH "alink-switch"
 OBJECT_DECLARE_SIMPLE_TYPE(AlinkSwitch, ALINK_SWITCH)
 
 typedef struct AlinkSwitchVariant {
