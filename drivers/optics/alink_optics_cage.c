@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * alink_optics.ko: cages. Events say that something changed; the registers say
+ * what. A work for each channel makes the I2C client follow the module, and
+ * hands on what the module wants to say.
+ */
+#include <linux/i2c.h>
+#include <linux/slab.h>
+
+#include <hw/alink/cmis.h>
+
+#include "alink_optics_priv.h"
+
+/* Is the module that the client stands for still in the cage? */
+bool alink_optics_same_module(struct alink_optics_channel *ch)
+{
+	u32 changes = alink_optics_rd(ch, ALINK_OPT_CH_CHANGES);
+
+	/* While the device is in reset nobody can say otherwise. */
+	if (changes == ~0U && !alink_dev_active(ch->opt->adev))
+		return !alink_dev_lost(ch->opt->adev);
+	return changes == READ_ONCE(ch->changes);
+}
+
+static void alink_optics_module_out(struct alink_optics_channel *ch)
+{
+	i2c_unregister_device(ch->client);
+	ch->client = NULL;
+	pci_info(ch->opt->pdev, "%s: module removed from cage %u\n",
+		 alink_dev_name(ch->opt->adev), ch->n);
+}
+
+static void alink_optics_module_in(struct alink_optics_channel *ch)
+{
+	struct i2c_board_info info = {
+		I2C_BOARD_INFO("alink-cmis", CMIS_I2C_ADDR),
+		.platform_data = ch,
+	};
+	struct i2c_client *client;
+
+	client = i2c_new_client_device(&ch->adap, &info);
+	if (IS_ERR(client)) {
+		dev_err(&ch->adap.dev, "no device for the module: %pe\n",
+			client);
+		return;
+	}
+	ch->client = client;
+}
+
+static void alink_optics_cage_work(struct work_struct *work)
+{
+	struct alink_optics_channel *ch =
+		container_of(work, struct alink_optics_channel, work);
+	struct alink_optics *opt = ch->opt;
+	u32 status, changes;
+
+	/* Until what we read has not changed under our hands */
+	for (;;) {
+		if (READ_ONCE(opt->stopped))
+			return;
+		changes = alink_optics_rd(ch, ALINK_OPT_CH_CHANGES);
+		status = alink_optics_rd(ch, ALINK_OPT_CH_STATUS);
+		if (!alink_dev_active(opt->adev))
+			return;
+
+		if (ch->client && changes != ch->changes)
+			alink_optics_module_out(ch);
+		WRITE_ONCE(ch->changes, changes);
+		if (!ch->client && status & ALINK_OPT_STATUS_PRESENT)
+			alink_optics_module_in(ch);
+		if (alink_optics_rd(ch, ALINK_OPT_CH_CHANGES) == changes)
+			break;
+	}
+
+	if (xchg(&ch->try_again, false) && ch->client &&
+	    device_attach(&ch->client->dev) < 0)
+		dev_err(&ch->client->dev, "cannot be probed again\n");
+	if (xchg(&ch->interrupt, false) && ch->client)
+		alink_optics_cmis_interrupt(ch->client);
+}
+
+/* Looks at all cages: at probe, after a reset, and when events were lost. */
+void alink_optics_cages_check(struct alink_optics *opt)
+{
+	unsigned int i;
+
+	for (i = 0; i < opt->num_channels; i++) {
+		WRITE_ONCE(opt->ch[i].interrupt, true);
+		queue_work(opt->wq, &opt->ch[i].work);
+	}
+}
+
+void alink_optics_cage_event(struct alink_optics *opt,
+			     const struct alink_event *event)
+{
+	u32 n = le32_to_cpu(event->id);
+
+	if (n >= opt->num_channels) {
+		dev_warn_ratelimited(&opt->pdev->dev, "event of channel %u\n", n);
+		return;
+	}
+	if (le32_to_cpu(event->code) == ALINK_MODULE_EV_INTERRUPT)
+		WRITE_ONCE(opt->ch[n].interrupt, true);
+	queue_work(opt->wq, &opt->ch[n].work);
+}
+
+int alink_optics_cages_init(struct alink_optics *opt)
+{
+	unsigned int i;
+
+	/* Unbound: probing a module mostly waits for its bus. */
+	opt->wq = alloc_workqueue("alink-%s", WQ_UNBOUND, 0,
+				  alink_dev_name(opt->adev));
+	if (!opt->wq)
+		return -ENOMEM;
+	for (i = 0; i < opt->num_channels; i++)
+		INIT_WORK(&opt->ch[i].work, alink_optics_cage_work);
+	return 0;
+}
+
+/* After alink_optics_i2c_stop() and alink_dev_unregister(). */
+void alink_optics_cages_fini(struct alink_optics *opt)
+{
+	unsigned int i;
+
+	for (i = 0; i < opt->num_channels; i++) {
+		cancel_work_sync(&opt->ch[i].work);
+		i2c_unregister_device(opt->ch[i].client);
+		opt->ch[i].client = NULL;
+	}
+	destroy_workqueue(opt->wq);
+}

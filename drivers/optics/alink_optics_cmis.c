@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * alink_optics.ko: I2C driver of CMIS modules. A module in a cage of ours is
+ * offered to the ports whose lanes it carries; on any other bus it has its
+ * sensors.
+ */
+#include <linux/ethtool.h>
+#include <linux/i2c.h>
+#include <linux/module.h>
+#include <linux/netlink.h>
+#include <linux/slab.h>
+
+#include "alink_optics_cmis.h"
+#include "alink_optics_priv.h"
+
+static int alink_cmis_explain(int err, struct netlink_ext_ack *extack)
+{
+	switch (err) {
+	case 0:
+		break;
+	case -ENODEV:
+		NL_SET_ERR_MSG(extack, "module or its controller is gone");
+		break;
+	case -ESHUTDOWN:
+		NL_SET_ERR_MSG(extack, "optics controller is being reset");
+		break;
+	case -EOPNOTSUPP:
+		NL_SET_ERR_MSG(extack, "module does not have this page or bank");
+		break;
+	case -EINVAL:
+		NL_SET_ERR_MSG(extack, "range is not inside one half of the memory");
+		break;
+	case -EBADMSG:
+		NL_SET_ERR_MSG(extack, "module answers nonsense");
+		break;
+	case -ENXIO:
+		NL_SET_ERR_MSG(extack, "module does not answer on I2C");
+		break;
+	case -EBUSY:
+		NL_SET_ERR_MSG(extack, "module holds the I2C data line low");
+		break;
+	case -ETIMEDOUT:
+		NL_SET_ERR_MSG(extack, "module holds the I2C clock line low");
+		break;
+	default:
+		NL_SET_ERR_MSG(extack, "I2C transfer failed");
+		break;
+	}
+	return err;
+}
+
+static int alink_cmis_check_page(struct alink_cmis *cmis,
+				 const struct ethtool_module_eeprom *page,
+				 struct netlink_ext_ack *extack)
+{
+	if (page->i2c_address == cmis->client->addr)
+		return 0;
+	NL_SET_ERR_MSG(extack, "module has only I2C address 0x50");
+	return -EINVAL;
+}
+
+static int alink_cmis_read_page(void *priv,
+				const struct ethtool_module_eeprom *page,
+				struct netlink_ext_ack *extack)
+{
+	struct alink_cmis *cmis = priv;
+	int err;
+
+	err = alink_cmis_check_page(cmis, page, extack);
+	if (err)
+		return err;
+	err = alink_cmis_read(cmis, ALINK_CMIS_USER, page->bank, page->page,
+			      page->offset, page->data, page->length);
+	if (err)
+		return alink_cmis_explain(err, extack);
+	return page->length;
+}
+
+static int alink_cmis_write_page(void *priv,
+				 const struct ethtool_module_eeprom *page,
+				 struct netlink_ext_ack *extack)
+{
+	struct alink_cmis *cmis = priv;
+	int err;
+
+	err = alink_cmis_check_page(cmis, page, extack);
+	if (err)
+		return err;
+	err = alink_cmis_write(cmis, page->bank, page->page, page->offset,
+			       page->data, page->length);
+	return alink_cmis_explain(err, extack);
+}
+
+static int alink_cmis_set_low_power(void *priv, bool low,
+				    struct netlink_ext_ack *extack)
+{
+	u8 bit = CMIS_CONTROL_LOW_POWER;
+	int err;
+
+	err = alink_cmis_update(priv, CMIS_LO_CONTROL, bit, low ? bit : 0);
+	return alink_cmis_explain(err, extack);
+}
+
+static int alink_cmis_low_power(void *priv)
+{
+	u8 low[CMIS_LO_STATE + 1];
+	int err;
+
+	/* From the identifier on, which is checked */
+	err = alink_cmis_read(priv, ALINK_CMIS_USER, 0, 0, 0, low,
+			      sizeof(low));
+	if (err)
+		return err;
+	switch ((low[CMIS_LO_STATE] & CMIS_LO_STATE_MASK) >> 1) {
+	case CMIS_STATE_LOW_POWER:
+	case CMIS_STATE_POWER_DOWN:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+static const struct alink_module_ops alink_cmis_module_ops = {
+	.read_page = alink_cmis_read_page,
+	.write_page = alink_cmis_write_page,
+	.set_low_power = alink_cmis_set_low_power,
+	.low_power = alink_cmis_low_power,
+};
+
+/* The module asserts its interrupt, or may have while nobody looked. */
+void alink_optics_cmis_interrupt(struct i2c_client *client)
+{
+	struct alink_cmis *cmis;
+
+	/* Keeps the driver bound meanwhile, or tells that it is not */
+	device_lock(&client->dev);
+	cmis = client->dev.driver ? i2c_get_clientdata(client) : NULL;
+	if (cmis)
+		alink_cmis_flags_handle(cmis);
+	device_unlock(&client->dev);
+}
+
+static int alink_cmis_register(struct alink_cmis *cmis)
+{
+	struct alink_optics_channel *ch = cmis->ch;
+
+	if (!ch)
+		return 0;
+	cmis->module = alink_module_register(alink_dev_serial(ch->opt->adev),
+					     ch->n, &alink_cmis_module_ops,
+					     THIS_MODULE, cmis);
+	return PTR_ERR_OR_ZERO(cmis->module);
+}
+
+static void alink_cmis_hello(struct alink_cmis *cmis)
+{
+	const u8 *p = cmis->page[0];
+
+	dev_info(&cmis->client->dev, "%.16s %.16s, serial %.16s\n",
+		 &p[CMIS_00_VENDOR - CMIS_PAGE_BYTES],
+		 &p[CMIS_00_PN - CMIS_PAGE_BYTES],
+		 &p[CMIS_00_SN - CMIS_PAGE_BYTES]);
+}
+
+static int alink_cmis_probe(struct i2c_client *client)
+{
+	struct alink_cmis *cmis;
+	int err;
+
+	if (!i2c_check_functionality(client->adapter, I2C_FUNC_I2C))
+		return -EOPNOTSUPP;
+	cmis = kzalloc(sizeof(*cmis), GFP_KERNEL);
+	if (!cmis)
+		return -ENOMEM;
+	cmis->client = client;
+	cmis->ch = dev_get_platdata(&client->dev);
+	mutex_init(&cmis->lock);
+
+	err = alink_cmis_identify(cmis);
+	if (!err)
+		err = alink_cmis_load(cmis);
+	if (err)
+		goto err_free;
+	alink_cmis_hello(cmis);
+
+	err = alink_cmis_hwmon_register(cmis);
+	if (err)
+		dev_warn(&client->dev, "no sensors: %pe\n", ERR_PTR(err));
+	i2c_set_clientdata(client, cmis);
+	err = alink_cmis_register(cmis);
+	if (err) {
+		dev_err(&client->dev, "cannot be offered to its ports: %pe\n",
+			ERR_PTR(err));
+		goto err_hwmon;
+	}
+	return 0;
+
+err_hwmon:
+	i2c_set_clientdata(client, NULL);
+	alink_cmis_hwmon_unregister(cmis);
+err_free:
+	/* A controller in reset is no fault of the module: try again then. */
+	if (cmis->ch && err == -ESHUTDOWN)
+		WRITE_ONCE(cmis->ch->try_again, true);
+	else if (err != -ENODEV)
+		dev_err(&client->dev, "module cannot be read: %pe\n",
+			ERR_PTR(err));
+	mutex_destroy(&cmis->lock);
+	kfree(cmis);
+	return err;
+}
+
+static void alink_cmis_remove(struct i2c_client *client)
+{
+	struct alink_cmis *cmis = i2c_get_clientdata(client);
+
+	if (cmis->module)
+		alink_module_unregister(cmis->module);
+	alink_cmis_hwmon_unregister(cmis);
+	i2c_set_clientdata(client, NULL);
+	mutex_destroy(&cmis->lock);
+	kfree(cmis);
+}
+
+static const struct i2c_device_id alink_cmis_ids[] = {
+	{ "alink-cmis" },
+	{ }
+};
+MODULE_DEVICE_TABLE(i2c, alink_cmis_ids);
+
+struct i2c_driver alink_optics_cmis_driver = {
+	.driver.name = "alink-cmis",
+	.probe = alink_cmis_probe,
+	.remove = alink_cmis_remove,
+	.id_table = alink_cmis_ids,
+};
