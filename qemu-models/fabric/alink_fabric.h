@@ -103,6 +103,7 @@ void af_fabric_set_clock_fn(struct af_fabric *f, af_clock_fn *fn, void *opaque);
 /* Partition that endpoints added from now on join; 0, the reset value, is none:
  * a fabric without a manager lets nothing pass. 0 or -EINVAL. */
 int af_fabric_set_default_partition(struct af_fabric *f, uint32_t partition);
+uint32_t af_fabric_default_partition(struct af_fabric *f);
 
 /* Called with no lock held after a link or a table changed, so that a device can tell its driver:
  * by the thread that made the change, before the function that made it returns.

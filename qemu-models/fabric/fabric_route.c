@@ -154,6 +154,16 @@ int af_fabric_set_default_partition(struct af_fabric *f, uint32_t partition)
 	return 0;
 }
 
+uint32_t af_fabric_default_partition(struct af_fabric *f)
+{
+	uint32_t partition;
+
+	af_rdlock(f);
+	partition = f->page->default_partition;
+	af_rdunlock(f);
+	return partition;
+}
+
 int af_partition_set(struct af_fabric *f, uint32_t endpoint, uint32_t partition)
 {
 	struct af_event_list list = { 0 };
