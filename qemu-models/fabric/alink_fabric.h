@@ -133,6 +133,9 @@ int af_link_wire(struct af_fabric *f, uint32_t endpoint, uint32_t link,
  * groups. Links become administratively up. Counters stay. */
 void af_endpoint_reset(struct af_fabric *f, uint32_t id);
 void af_switch_reset(struct af_fabric *f, uint32_t plane);
+/* Cold reset, as if the part were taken out and put back: besides the above, counters are 0, the
+ * endpoint's routes are gone and it is in the default partition. */
+void af_cold_reset(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id);
 
 /* What a switch counts beyond its ports. 0 or -ENODEV. */
 struct af_switch_info {

@@ -52,8 +52,20 @@
 #define AF_NUM_SIDES		(AF_NUM_EP_SIDES + AF_MAX_PLANES * AF_MAX_PORTS)
 #define AF_NO_SIDE		UINT32_MAX
 
+/* tx is what leaves this end. */
+struct af_count {
+	uint64_t tx_bytes, rx_bytes;
+	uint64_t tx_packets, rx_packets;
+	uint64_t tx_raw, rx_raw;
+	uint64_t tx_errors, rx_errors;
+	uint64_t tx_frames, rx_frames;
+	uint64_t fec_corr, fec_uncorr;
+	uint64_t crc_errors, replays;
+	uint64_t stall_ns, busy_ns;
+};
+
 struct af_side {
-	/* page->lock */
+	/* page->lock, but for @count */
 	uint32_t cable;		/* side at the other end + 1; 0: no cable */
 	uint8_t present;	/* its device is there */
 	uint8_t pinned;		/* cable laid by af_link_wire() */
@@ -67,15 +79,8 @@ struct af_side {
 	uint32_t lanes;
 	uint32_t max_lanes;
 	uint64_t downs;
-	/* page->acct; tx is what leaves this end */
-	uint64_t tx_bytes, rx_bytes;
-	uint64_t tx_packets, rx_packets;
-	uint64_t tx_raw, rx_raw;
-	uint64_t tx_errors, rx_errors;
-	uint64_t tx_frames, rx_frames;
-	uint64_t fec_corr, fec_uncorr;
-	uint64_t crc_errors, replays;
-	uint64_t stall_ns, busy_ns;
+	/* page->acct */
+	struct af_count count;
 	uint64_t busy_until;	/* fabric clock */
 };
 
@@ -270,6 +275,13 @@ static inline uint32_t af_side_peer(const struct af_page *p, uint32_t side)
 static inline bool af_side_up(const struct af_page *p, uint32_t side)
 {
 	return p->side[side].state == ALINK_LINK_UP;
+}
+
+/* Counters to 0. Writer. */
+static inline void af_side_clear(struct af_side *s)
+{
+	s->downs = 0;
+	memset(&s->count, 0, sizeof(s->count));
 }
 
 /* Works out the state of both ends anew. Writer. */

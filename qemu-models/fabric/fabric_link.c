@@ -201,10 +201,10 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	if (side != AF_NO_SIDE) {
 		s = &f->page->side[side];
 		af_acct_lock(f);
-		s->fec_corr += fec_corr;
-		s->fec_uncorr += fec_uncorr;
-		s->crc_errors += crc;
-		s->replays += replays;
+		s->count.fec_corr += fec_corr;
+		s->count.fec_uncorr += fec_uncorr;
+		s->count.crc_errors += crc;
+		s->count.replays += replays;
 		af_acct_unlock(f);
 	}
 	af_rdunlock(f);
@@ -247,22 +247,22 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 							  p->sw[dev].serial;
 	}
 	af_acct_lock(f);
-	info->tx_bytes = s->tx_bytes;
-	info->rx_bytes = s->rx_bytes;
-	info->tx_packets = s->tx_packets;
-	info->rx_packets = s->rx_packets;
-	info->tx_raw = s->tx_raw;
-	info->rx_raw = s->rx_raw;
-	info->tx_errors = s->tx_errors;
-	info->rx_errors = s->rx_errors;
-	info->tx_frames = s->tx_frames;
-	info->rx_frames = s->rx_frames;
-	info->fec_corr = s->fec_corr;
-	info->fec_uncorr = s->fec_uncorr;
-	info->crc_errors = s->crc_errors;
-	info->replays = s->replays;
-	info->stall_ns = s->stall_ns;
-	info->busy_ns = s->busy_ns;
+	info->tx_bytes = s->count.tx_bytes;
+	info->rx_bytes = s->count.rx_bytes;
+	info->tx_packets = s->count.tx_packets;
+	info->rx_packets = s->count.rx_packets;
+	info->tx_raw = s->count.tx_raw;
+	info->rx_raw = s->count.rx_raw;
+	info->tx_errors = s->count.tx_errors;
+	info->rx_errors = s->count.rx_errors;
+	info->tx_frames = s->count.tx_frames;
+	info->rx_frames = s->count.rx_frames;
+	info->fec_corr = s->count.fec_corr;
+	info->fec_uncorr = s->count.fec_uncorr;
+	info->crc_errors = s->count.crc_errors;
+	info->replays = s->count.replays;
+	info->stall_ns = s->count.stall_ns;
+	info->busy_ns = s->count.busy_ns;
 	af_acct_unlock(f);
 	af_rdunlock(f);
 	return 0;
@@ -284,19 +284,19 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	tx = &p->side[side];
 	if (!af_side_up(p, side)) {
 		af_acct_lock(f);
-		tx->tx_errors++;
+		tx->count.tx_errors++;
 		af_acct_unlock(f);
 		goto out;
 	}
 	peer = af_side_peer(p, side);
 	rx = &p->side[peer];
 	af_acct_lock(f);
-	tx->tx_frames++;
-	tx->tx_packets++;
-	tx->tx_raw += len + ALINK_PACKET_OVERHEAD;
-	rx->rx_frames++;
-	rx->rx_packets++;
-	rx->rx_raw += len + ALINK_PACKET_OVERHEAD;
+	tx->count.tx_frames++;
+	tx->count.tx_packets++;
+	tx->count.tx_raw += len + ALINK_PACKET_OVERHEAD;
+	rx->count.rx_frames++;
+	rx->count.rx_packets++;
+	rx->count.rx_raw += len + ALINK_PACKET_OVERHEAD;
 	af_acct_unlock(f);
 	*peer_type = side_type(peer);
 	*peer_id = af_side_dev(peer);

@@ -327,6 +327,18 @@ int af_endpoint_map(struct af_fabric *f, uint32_t id, void *mem)
 	return ret;
 }
 
+/* Forgets the routes of an endpoint. */
+static void routes_clear(struct af_fabric *f, uint32_t id)
+{
+	struct af_page *p = f->page;
+
+	af_assert_writer(f);
+	for (uint32_t i = 0; i < AF_MAX_EP; i++)
+		if (p->ep_route[id][i].min)
+			memset(&p->ep_route[id][i], 0,
+			       sizeof(p->ep_route[id][i]));
+}
+
 int af_endpoint_remove(struct af_fabric *f, uint32_t id)
 {
 	struct af_event_list list = { 0 };
@@ -341,10 +353,7 @@ int af_endpoint_remove(struct af_fabric *f, uint32_t id)
 	af_group_drop_all(f, id);
 	for (uint32_t i = 0; i < p->ep[id].num_links; i++)
 		side_set(f, af_ep_side(id, i), false, 0, 0, &list);
-	for (uint32_t i = 0; i < AF_MAX_EP; i++)
-		if (p->ep_route[id][i].min)
-			memset(&p->ep_route[id][i], 0,
-			       sizeof(p->ep_route[id][i]));
+	routes_clear(f, id);
 	memset(&p->ep[id], 0, sizeof(p->ep[id]));
 	f->mem[id] = NULL;
 	af_wrunlock(f, &list);
@@ -415,35 +424,77 @@ int af_switch_remove(struct af_fabric *f, uint32_t plane)
 	return 0;
 }
 
+/* What every reset does. Writer. */
+static void endpoint_reset(struct af_fabric *f, uint32_t id,
+			   struct af_event_list *list)
+{
+	struct af_page *p = f->page;
+
+	af_seg_drop_all(f, id);
+	af_group_drop_all(f, id);
+	for (uint32_t i = 0; i < p->ep[id].num_links; i++) {
+		p->side[af_ep_side(id, i)].admin_down = 0;
+		af_link_eval(f, af_ep_side(id, i), list);
+	}
+}
+
+static void switch_reset(struct af_fabric *f, uint32_t plane,
+			 struct af_event_list *list)
+{
+	struct af_page *p = f->page;
+
+	switch_clear(f, plane);
+	for (uint32_t i = 0; i < p->sw[plane].radix; i++) {
+		p->side[af_sw_side(plane, i)].admin_down = 0;
+		af_link_eval(f, af_sw_side(plane, i), list);
+	}
+}
+
 void af_endpoint_reset(struct af_fabric *f, uint32_t id)
 {
 	struct af_event_list list = { 0 };
-	struct af_page *p = f->page;
 
 	af_wrlock(f);
-	if (af_ep_ok(f, id)) {
-		af_seg_drop_all(f, id);
-		af_group_drop_all(f, id);
-		for (uint32_t i = 0; i < p->ep[id].num_links; i++) {
-			p->side[af_ep_side(id, i)].admin_down = 0;
-			af_link_eval(f, af_ep_side(id, i), &list);
-		}
-	}
+	if (af_ep_ok(f, id))
+		endpoint_reset(f, id, &list);
 	af_wrunlock(f, &list);
 }
 
 void af_switch_reset(struct af_fabric *f, uint32_t plane)
 {
 	struct af_event_list list = { 0 };
-	struct af_page *p = f->page;
 
 	af_wrlock(f);
-	if (af_sw_ok(f, plane)) {
-		switch_clear(f, plane);
-		for (uint32_t i = 0; i < p->sw[plane].radix; i++) {
-			p->side[af_sw_side(plane, i)].admin_down = 0;
-			af_link_eval(f, af_sw_side(plane, i), &list);
-		}
+	if (af_sw_ok(f, plane))
+		switch_reset(f, plane, &list);
+	af_wrunlock(f, &list);
+}
+
+void af_cold_reset(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id)
+{
+	struct af_event_list list = { 0 };
+	struct af_page *p = f->page;
+	struct af_endpoint *ep;
+	struct af_switch *sw;
+
+	af_wrlock(f);
+	if (dev_type == ALINK_DEVTYPE_XPU && af_ep_ok(f, dev_id)) {
+		ep = &p->ep[dev_id];
+		endpoint_reset(f, dev_id, &list);
+		routes_clear(f, dev_id);
+		ep->partition = p->default_partition;
+		ep->num_poison = 0;
+		for (uint32_t i = 0; i < ep->num_links; i++)
+			af_side_clear(&p->side[af_ep_side(dev_id, i)]);
+	} else if (dev_type == ALINK_DEVTYPE_SWITCH && af_sw_ok(f, dev_id)) {
+		sw = &p->sw[dev_id];
+		switch_reset(f, dev_id, &list);
+		sw->reductions = 0;
+		sw->multicasts = 0;
+		sw->drops_noroute = 0;
+		sw->drops_part = 0;
+		for (uint32_t i = 0; i < sw->radix; i++)
+			af_side_clear(&p->side[af_sw_side(dev_id, i)]);
 	}
 	af_wrunlock(f, &list);
 }

@@ -58,7 +58,7 @@ static void drop(struct af_fabric *f, uint32_t in, bool partition)
 	struct af_switch *sw = &f->page->sw[af_side_dev(in)];
 
 	af_acct_lock(f);
-	f->page->side[in].rx_errors++;
+	f->page->side[in].count.rx_errors++;
 	if (partition)
 		sw->drops_part++;
 	else
@@ -70,7 +70,7 @@ static void drop(struct af_fabric *f, uint32_t in, bool partition)
 static void give_up(struct af_fabric *f, uint32_t side)
 {
 	af_acct_lock(f);
-	f->page->side[side].tx_errors++;
+	f->page->side[side].count.tx_errors++;
 	af_acct_unlock(f);
 }
 

@@ -53,12 +53,12 @@ static void count(struct walk *w, uint32_t side, uint64_t bytes,
 	struct af_side *rx = &w->p->side[tx->cable - 1];
 	uint64_t raw = raw_bytes(bytes, packets);
 
-	tx->tx_bytes += bytes;
-	tx->tx_packets += packets;
-	tx->tx_raw += raw;
-	rx->rx_bytes += bytes;
-	rx->rx_packets += packets;
-	rx->rx_raw += raw;
+	tx->count.tx_bytes += bytes;
+	tx->count.tx_packets += packets;
+	tx->count.tx_raw += raw;
+	rx->count.rx_bytes += bytes;
+	rx->count.rx_packets += packets;
+	rx->count.rx_raw += raw;
 }
 
 /* Packets without payload leave @side. */
@@ -71,7 +71,7 @@ static void control(struct walk *w, uint32_t side, uint64_t packets)
 	if (!w->timed)
 		return;
 	ser = side_ser(w, side, raw_bytes(0, packets));
-	s->busy_ns += ser;
+	s->count.busy_ns += ser;
 	if (s->busy_until < w->t0)
 		s->busy_until = w->t0;
 	s->busy_until += ser;
@@ -98,13 +98,13 @@ static struct span data(struct walk *w, uint32_t side, uint64_t bytes,
 		return out;
 	ser = side_ser(w, side, raw_bytes(bytes, packets));
 	if (s->busy_until > ready) {
-		s->stall_ns += s->busy_until - ready;
+		s->count.stall_ns += s->busy_until - ready;
 		out.first = s->busy_until;
 	}
 	out.last = out.first + ser;
 	if (out.last < last)
 		out.last = last;
-	s->busy_ns += ser;
+	s->count.busy_ns += ser;
 	s->busy_until = out.last;
 	return out;
 }

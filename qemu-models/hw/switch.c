@@ -189,7 +189,11 @@ static void switch_unrealize(AlinkDevice *ad)
 /* Waits for operations through the switch; drops routes and groups. */
 static void switch_reset(AlinkDevice *ad, AlinkResetKind kind)
 {
-    af_switch_reset(ad->af, ALINK_SWITCH(ad)->plane);
+    if (kind == ALINK_RESET_COLD) {
+        af_cold_reset(ad->af, ALINK_DEVTYPE_SWITCH, ALINK_SWITCH(ad)->plane);
+    } else {
+        af_switch_reset(ad->af, ALINK_SWITCH(ad)->plane);
+    }
 }
 
 static const Property switch_properties[] = {
