@@ -286,6 +286,16 @@ static void alink_reset_hold(Object *obj, ResetType type)
     }
 }
 
+/* What waited for bus mastering, D0 or life goes on. */
+void alink_device_kick(AlinkDevice *ad)
+{
+    if (alink_dma_allowed(ad)) {
+        qemu_bh_schedule(ad->admin_bh);
+        qemu_bh_schedule(ad->event_bh);
+        qemu_bh_schedule(ad->frame_bh);
+    }
+}
+
 /* --- configuration space ------------------------------------------------- */
 
 static uint32_t alink_config_read(PCIDevice *pci, uint32_t addr, int len)
@@ -322,10 +332,7 @@ static void alink_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
     pci_default_write_config(pci, addr, val, len);
     pcie_cap_flr_write_config(pci, addr, val, len);
     pcie_aer_write_config(pci, addr, val, len);
-    /* What waited for bus mastering goes on. */
-    if (alink_dma_allowed(ad)) {
-        alink_admin_kick(ad);
-    }
+    alink_device_kick(ad);
 }
 
 static bool config_init(AlinkDevice *ad, Error **errp)

@@ -358,13 +358,14 @@ static bool admin_settle(AlinkDevice *ad)
     return true;
 }
 
+/* Stands still while DMA is not allowed: alink_device_kick() goes on. */
 static void admin_bh(void *opaque)
 {
     AlinkDevice *ad = opaque;
     AlinkRing *r = &ad->admin;
     unsigned budget = ADMIN_BUDGET;
 
-    while (r->enabled && !ad->inject.admin_stuck && !ad->inject.dead &&
+    while (r->enabled && !ad->inject.admin_stuck && alink_dma_allowed(ad) &&
            admin_settle(ad) && r->enabled && r->head != r->tail) {
         struct alink_admin_cmd raw;
         uint64_t addr = r->base + (r->head % r->size) * sizeof(raw);

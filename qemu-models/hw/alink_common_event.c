@@ -113,6 +113,10 @@ static void event_bh(void *opaque)
     AlinkPendingEvent ev;
     bool written = false;
 
+    /* Events wait for bus mastering; alink_device_kick() goes on. */
+    if (r->enabled && !ad->inject.dead && !alink_dma_allowed(ad)) {
+        return;
+    }
     while (event_next(ad, &ev)) {
         if (!r->enabled || ad->inject.dead) {
             continue;

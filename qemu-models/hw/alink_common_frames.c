@@ -163,7 +163,7 @@ static void frame_bh(void *opaque)
     AlinkDevice *ad = opaque;
     unsigned sent, received;
 
-    if (!ad->frame.enabled || ad->inject.dead) {
+    if (!ad->frame.enabled || !alink_dma_allowed(ad)) {
         return;
     }
     sent = frames_transmit(ad, FRAME_BUDGET);

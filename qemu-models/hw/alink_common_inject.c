@@ -113,9 +113,7 @@ static void apply_dead(AlinkDevice *ad, bool dead)
     if (adc->dead) {
         adc->dead(ad, dead);
     }
-    if (!dead) {
-        alink_admin_kick(ad);
-    }
+    alink_device_kick(ad);
 }
 
 static bool get_dead(Object *obj, Error **errp)

@@ -68,6 +68,7 @@ void alink_inject_unrealize(AlinkDevice *ad);
 
 /* alink_common.c */
 void alink_device_reset(AlinkDevice *ad, AlinkResetKind kind);
+void alink_device_kick(AlinkDevice *ad);
 /* Which ring is broken, for the info of ALINK_FAULT_CP_BAD_COMMAND */
 enum { ALINK_RING_ADMIN, ALINK_RING_EVENT, ALINK_RING_FRAME };
 void alink_ring_broken(AlinkDevice *ad, unsigned ring, uint64_t addr);
