@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What must not be in a kernel log.
+
+lockdep and kmemleak only print, KASAN reports once per boot, and QEMU ends
+with status 0 after a panic: so every log is searched, whatever the command
+said.
+"""
+
+import re
+
+BAD = re.compile("|".join((
+    r"WARNING: ",
+    r"\bBUG: ",
+    r"\bBUG at ",
+    r"\bOops\b",
+    r"Kernel panic",
+    r"general protection fault",
+    r"Unable to handle kernel",
+    r"divide error:",
+    r"invalid opcode:",
+    r"KASAN: ",
+    r"KFENCE: ",
+    r"KCSAN: ",
+    r"UBSAN: ",
+    r"INFO: task .* blocked for more than",
+    r"INFO: trying to register non-static key",
+    r"INFO: rcu_\w+ (self-)?detected stall",
+    r"rcu: INFO: .*stall",
+    r"possible circular locking dependency",
+    r"possible recursive locking",
+    r"possible irq lock inversion",
+    r"inconsistent lock state",
+    r"suspicious RCU usage",
+    r"bad unlock balance",
+    r"held lock freed",
+    r"lock held when returning to user space",
+    r"sleeping function called from invalid context",
+    r"scheduling while atomic",
+    r"watchdog: .*lockup",
+    r"kmemleak: \d+ new suspected memory leaks",
+    r"unreferenced object 0x",
+    r"refcount_t: ",
+    r"(list_add|list_del) corruption",
+    r"sysfs: cannot create duplicate",
+    r"kobject_add_internal failed",
+    r"Object \(.*\) still (active|initialized)|ODEBUG: ",
+    r"Bad page state",
+    r"page_pool_release_retry\(\) stalled",
+    r"unregister_netdevice: waiting for",
+    r"irq \d+: nobody cared",
+    r"DMA-API: ",
+    r"Unbalanced (enable|pm_runtime|IRQ)",
+    r"NETDEV WATCHDOG",
+    r"devres.*leak|Memory manager not clean during takedown",
+    r"memory leak",
+)))
+
+# Printed by the stock kernel itself; each with its reason.
+HARMLESS = re.compile("|".join((
+    # TCG has no TSC that the kernel trusts; not an error of ours.
+    r"clocksource: .*",
+)))
+
+_STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]")
+
+
+def findings(log):
+    """The offending lines of LOG, in order."""
+    return [line for line in log.splitlines()
+            if BAD.search(line) and not HARMLESS.search(line)]
+
+
+def excerpt(log, before=3, after=45):
+    """The text round the first offending line, and the end of a panic."""
+    lines = log.splitlines()
+    for at, line in enumerate(lines):
+        if BAD.search(line) and not HARMLESS.search(line):
+            return "\n".join(lines[max(0, at - before):at + after])
+    return "\n".join(lines[-after:])

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One run of a VM: the QEMU command line, its life, what came out of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from . import Error, guest, loggate, paths, qmp, topology
+
+PORTS = ("ctl", "stdout", "stderr")
+
+
+def kvm_works():
+    """True if a KVM guest really runs code: neither the device node nor a VM
+    that can be created proves that."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    # At the reset vector: mov dx,0xf4; mov al,0x10; out dx,al; hlt
+    rom = bytearray(65536)
+    rom[0xfff0:0xfff7] = bytes.fromhex("baf400b010eef4")
+    with tempfile.NamedTemporaryFile(prefix="alink-kvm-") as f:
+        f.write(rom)
+        f.flush()
+        try:
+            done = subprocess.run(
+                [paths.qemu(), "-M", "q35,accel=kvm", "-cpu", "host", "-m", "16",
+                 "-nodefaults", "-display", "none", "-bios", f.name,
+                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, timeout=5, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+    return done.returncode == 0x21
+
+
+class Machine:
+    """What `alink-vm run` was asked for."""
+
+    def __init__(self, opts):
+        self.opts = opts
+        self.topo = topology.load(opts.topology)
+        self.kernel = guest.find_kernel(opts.kernel)
+        self.dir = tempfile.mkdtemp(prefix="alink-vm-")
+        self.child = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.child and self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(5)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def path(self, name):
+        """A file of this run."""
+        return os.path.join(self.dir, name)
+
+    def qmp_path(self):
+        """The QMP socket for users."""
+        return os.path.abspath(self.opts.qmp or self.path("qmp"))
+
+    def accel(self):
+        """QEMU arguments for the accelerator."""
+        kind = self.opts.accel
+        if kind == "kvm" and not kvm_works():
+            raise Error("/dev/kvm is absent or does not work here: "
+                        "use --accel tcg")
+        if kind == "kvm" or kind == "auto" and kvm_works():
+            return ["-accel", "kvm", "-cpu", "host"]
+        # With ERMS, TCG runs "rep movsb" byte by byte.
+        return ["-accel", "tcg,thread=multi",
+                "-cpu", "max,erms=off,fsrm=off,phys-bits=46"]
+
+    def write_control(self, command, modules):
+        """The folder that tells guest-init what to do."""
+        ctl = self.path("ctl")
+        os.mkdir(ctl)
+        shutil.copy(os.path.join(paths.ROOT, "tools/vm/guest-init"), ctl)
+        if modules is not None:
+            with open(f"{ctl}/modules", "w", encoding="utf-8") as f:
+                f.write("".join(f"{m}\n" for m in modules))
+        if command:
+            with open(f"{ctl}/argv", "wb") as f:
+                f.write(b"".join(os.fsencode(a) + b"\0" for a in command))
+        keep = {k: v for k, v in os.environ.items()
+                if k.startswith(("ALINK", "TEST_", "LC_", "LANG"))}
+        with open(f"{ctl}/env", "wb") as f:
+            f.write(b"".join(os.fsencode(f"{k}={v}") + b"\0"
+                             for k, v in keep.items()))
+        with open(f"{ctl}/cwd", "w", encoding="utf-8") as f:
+            f.write(os.getcwd() + "\n")
+        # The guest has a /tmp and a /run of its own: the tree may lie there.
+        with open(f"{ctl}/shares", "w", encoding="utf-8") as f:
+            f.write(f"loose-tree ro {paths.ROOT}\n")
+
+    def command_line(self, command):
+        """The QEMU line, with all that it names in place."""
+        modules = None
+        layer = self.path("nolayer")
+        if self.opts.load:
+            layer, modules = guest.module_layer(self.kernel)
+        else:
+            os.mkdir(layer)
+        self.write_control(command, modules)
+        args = [paths.qemu(), "-M", "q35", *self.accel(),
+                "-smp", str(self.opts.smp or self.topo["cpus"]),
+                "-m", f"{self.opts.mem or self.topo['memory_mib']}M",
+                "-nodefaults", "-display", "none", "-no-reboot",
+                "-kernel", self.kernel.image,
+                "-initrd", guest.initramfs(self.kernel),
+                "-append", "console=ttyS0 quiet panic=-1 "
+                "oops=panic rdinit=/init " + (self.opts.append or ""),
+                "-chardev", f"file,id=log,path={self.path('log')}",
+                "-serial", "chardev:log",
+                "-qmp", f"unix:{self.qmp_path()},server=on,wait=off",
+                "-qmp", f"unix:{self.path('qmp-guest')},server=on,wait=off",
+                "-device", "virtio-serial-pci,id=ports"]
+        for name in PORTS:
+            args += ["-chardev", f"file,id={name},path={self.path(f'port-{name}')}",
+                     "-device",
+                     f"virtserialport,chardev={name},name=alink.{name}"]
+        args += ["-chardev", f"socket,id=qmpport,path={self.path('port')},"
+                 "server=on,wait=off",
+                 "-device", "virtserialport,chardev=qmpport,name=alink.qmp"]
+        if not command:
+            args += ["-chardev", "stdio,id=tty,signal=off",
+                     "-device", "virtconsole,chardev=tty"]
+        for tag, path, ro in (("host", "/", True), ("mods", layer, True),
+                              ("loose-tree", paths.ROOT, True),
+                              ("ctl", self.path("ctl"), False)):
+            args += ["-virtfs", f"local,path={path},mount_tag={tag},"
+                     "security_model=none,multidevs=remap"
+                     + (",readonly=on" if ro else "")]
+        return args + topology.devices(self.topo) + self.opts.qemu
+
+    def read(self, name):
+        """What a port or the log holds by now."""
+        try:
+            with open(self.path(name), encoding="utf-8",
+                      errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def stream(self, offsets):
+        """Passes on what the command printed since the last call."""
+        for name, out in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+            try:
+                with open(self.path(f"port-{name}"), "rb") as f:
+                    f.seek(offsets[name])
+                    data = f.read()
+            except FileNotFoundError:
+                continue
+            if data:
+                offsets[name] += len(data)
+                out.buffer.write(data)
+                out.flush()
+
+    def run(self, command):
+        """Boots, runs COMMAND, and returns its exit status."""
+        line = self.command_line(command)
+        start = time.monotonic()
+        with subprocess.Popen(
+                line, stdin=None if not command else subprocess.DEVNULL,
+                start_new_session=bool(command)) as self.child:
+            try:
+                return self.follow(command, start)
+            finally:
+                if self.child.poll() is None:
+                    self.child.send_signal(signal.SIGTERM)
+
+    def follow(self, command, start):
+        """Watches the run to its end."""
+        offsets = {"stdout": 0, "stderr": 0}
+        proxy = told = False
+        limit = self.opts.timeout
+        while self.child.poll() is None:
+            time.sleep(0.05)
+            if not proxy and os.path.exists(self.path("port")):
+                qmp.serve_guest(self.path("qmp-guest"), self.path("port"))
+                proxy = True
+            if command:
+                self.stream(offsets)
+            ctl = self.read("port-ctl")
+            if not told and "loaded" in ctl and self.opts.verbose:
+                told = True
+                print(f"alink-vm: drivers loaded after "
+                      f"{time.monotonic() - start:.1f} s", file=sys.stderr)
+            if limit and time.monotonic() - start > limit:
+                self.child.terminate()
+                self.child.wait()
+                self.stream(offsets)
+                print(loggate.excerpt(self.read("log")), file=sys.stderr)
+                raise Error(f"not done after {limit} s: stopped")
+        self.stream(offsets)
+        return self.verdict()
+
+    def verdict(self):
+        """Exit status of the command, unless the kernel log is bad."""
+        log, ctl = self.read("log"), self.read("port-ctl")
+        if self.opts.log:
+            with open(self.opts.log, "w", encoding="utf-8") as f:
+                f.write(log)
+        bad = loggate.findings(log)
+        if bad:
+            print(loggate.excerpt(log), file=sys.stderr)
+            raise Error(f"the kernel log says: {bad[0].strip()}")
+        for row in ctl.splitlines():
+            if row.startswith("fail "):
+                raise Error(f"guest: {row[5:]}")
+            if row.startswith("exit "):
+                return int(row.split()[1])
+        print(loggate.excerpt(log), file=sys.stderr)
+        raise Error("the guest ended before the command did")
