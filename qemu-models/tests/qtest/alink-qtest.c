@@ -10,20 +10,15 @@
 #include "hw/pci/pci_regs.h"
 #include "alink-qtest.h"
 
-#define DUT_PATH    "/machine/peripheral/dut"
-
 /* --- life cycle ---------------------------------------------------------- */
 
-AlinkQtest *aq_start(const char *args)
+static void find_device(AlinkQtest *aq, unsigned slot, const char *id)
 {
-    AlinkQtest *aq = g_new0(AlinkQtest, 1);
     uint64_t size;
     unsigned i;
 
-    aq->qts = qtest_initf("-M q35 -m 64M -nodefaults %s", args);
-    pc_alloc_init(&aq->alloc, aq->qts, ALLOC_NO_FLAGS);
-    aq->bus = qpci_new_pc(aq->qts, &aq->alloc);
-    aq->dev = qpci_device_find(aq->bus, QPCI_DEVFN(4, 0));
+    aq->path = g_strdup_printf("/machine/peripheral/%s", id);
+    aq->dev = qpci_device_find(aq->bus, QPCI_DEVFN(slot, 0));
     g_assert_nonnull(aq->dev);
     qpci_device_enable(aq->dev);
     aq->bar0 = qpci_iomap(aq->dev, ALINK_BAR_REGS, &size);
@@ -33,6 +28,29 @@ AlinkQtest *aq_start(const char *args)
         aq->bar_addr[i] = qpci_config_readl(aq->dev,
                                             PCI_BASE_ADDRESS_0 + 4 * i);
     }
+}
+
+AlinkQtest *aq_start(const char *args)
+{
+    AlinkQtest *aq = g_new0(AlinkQtest, 1);
+
+    aq->qts = qtest_initf("-M q35 -m 64M -nodefaults %s", args);
+    aq->alloc = g_new0(QGuestAllocator, 1);
+    pc_alloc_init(aq->alloc, aq->qts, ALLOC_NO_FLAGS);
+    aq->bus = qpci_new_pc(aq->qts, aq->alloc);
+    find_device(aq, 4, "dut");
+    return aq;
+}
+
+AlinkQtest *aq_second(AlinkQtest *first, unsigned slot, const char *id)
+{
+    AlinkQtest *aq = g_new0(AlinkQtest, 1);
+
+    aq->second = true;
+    aq->qts = first->qts;
+    aq->alloc = first->alloc;
+    aq->bus = first->bus;
+    find_device(aq, slot, id);
     return aq;
 }
 
@@ -40,9 +58,13 @@ void aq_stop(AlinkQtest *aq)
 {
     aq_expect_guest_errors(aq, 0);
     g_free(aq->dev);
-    qpci_free_pc(aq->bus);
-    alloc_destroy(&aq->alloc);
-    qtest_quit(aq->qts);
+    g_free((char *)aq->path);
+    if (!aq->second) {
+        qpci_free_pc(aq->bus);
+        alloc_destroy(aq->alloc);
+        g_free(aq->alloc);
+        qtest_quit(aq->qts);
+    }
     g_free(aq);
 }
 
@@ -85,7 +107,7 @@ void aq_expect_guest_errors(AlinkQtest *aq, uint32_t count)
 
 uint64_t aq_alloc(AlinkQtest *aq, size_t size)
 {
-    uint64_t addr = guest_alloc(&aq->alloc, ROUND_UP(size, 4096) + 4096);
+    uint64_t addr = guest_alloc(aq->alloc, ROUND_UP(size, 4096) + 4096);
 
     addr = ROUND_UP(addr, 4096);
     qtest_memset(aq->qts, addr, 0, size);
@@ -204,21 +226,21 @@ void aq_set_bool(AlinkQtest *aq, const char *name, bool value)
 {
     expect_return(qtest_qmp(aq->qts, "{ 'execute': 'qom-set', 'arguments': "
                             "{ 'path': %s, 'property': %s, 'value': %i } }",
-                            DUT_PATH, name, value));
+                            aq->path, name, value));
 }
 
 void aq_set_int(AlinkQtest *aq, const char *name, int64_t value)
 {
     expect_return(qtest_qmp(aq->qts, "{ 'execute': 'qom-set', 'arguments': "
                             "{ 'path': %s, 'property': %s, 'value': %"
-                            PRId64 " } }", DUT_PATH, name, value));
+                            PRId64 " } }", aq->path, name, value));
 }
 
 static QDict *set_str(AlinkQtest *aq, const char *name, const char *value)
 {
     return qtest_qmp(aq->qts, "{ 'execute': 'qom-set', 'arguments': "
                      "{ 'path': %s, 'property': %s, 'value': %s } }",
-                     DUT_PATH, name, value);
+                     aq->path, name, value);
 }
 
 void aq_set_str(AlinkQtest *aq, const char *name, const char *value)

@@ -21,7 +21,9 @@
 
 typedef struct AlinkQtest {
     QTestState *qts;
-    QGuestAllocator alloc;
+    QGuestAllocator *alloc;
+    bool second;            /* another device of a machine that exists */
+    const char *path;       /* in QEMU's object tree */
     QPCIBus *bus;
     QPCIDevice *dev;
     QPCIBar bar0;
@@ -45,6 +47,8 @@ typedef struct AlinkQtest {
 
 /* Starts QEMU with the arguments; enables memory and bus mastering. */
 AlinkQtest *aq_start(const char *args);
+/* Another device of the same machine, in @slot with id=@id. Stop it first. */
+AlinkQtest *aq_second(AlinkQtest *first, unsigned slot, const char *id);
 /* Checks that no guest error is unaccounted for, and ends QEMU. */
 void aq_stop(AlinkQtest *aq);
 /* Whether QEMU has a device type; for devices that may not be built. */

@@ -40,7 +40,7 @@ static void test_admin_wrap(void)
     aq_stop(aq);
 }
 
-static const char *text_tlv(const uint8_t *buf, uint32_t len, uint16_t type)
+static char *text_tlv(const uint8_t *buf, uint32_t len, uint16_t type)
 {
     uint32_t pos = 0;
 
@@ -52,6 +52,14 @@ static const char *text_tlv(const uint8_t *buf, uint32_t len, uint16_t type)
         pos += ALINK_TLV_SPAN(lduw_le_p(buf + pos + 2));
     }
     return NULL;
+}
+
+static void check_text(const uint8_t *buf, uint32_t len, uint16_t type,
+                       const char *want)
+{
+    g_autofree char *have = text_tlv(buf, len, type);
+
+    g_assert_cmpstr(have, ==, want);
 }
 
 static void test_identify(void)
@@ -68,12 +76,10 @@ static void test_identify(void)
     g_assert_cmpuint(len, >, 0);
     g_assert_cmpuint(len, <, sizeof(buf));
     qtest_memread(aq->qts, aq->resp, buf, len);
-    g_assert_cmpstr(text_tlv(buf, len, ALINK_TLV_NAME), ==, "ICN Switch 1.0");
-    g_assert_cmpstr(text_tlv(buf, len, ALINK_TLV_FW_TEXT), ==, "1.0.2");
-    g_assert_cmpstr(text_tlv(buf, len, ALINK_TLV_PART_NUMBER), ==,
-                    "ICNSW-64X400");
-    g_assert_cmpstr(text_tlv(buf, len, ALINK_TLV_BOARD_SERIAL), ==,
-                    "AL1122334455667788");
+    check_text(buf, len, ALINK_TLV_NAME, "ICN Switch 1.0");
+    check_text(buf, len, ALINK_TLV_FW_TEXT, "1.0.2");
+    check_text(buf, len, ALINK_TLV_PART_NUMBER, "ICNSW-64X400");
+    check_text(buf, len, ALINK_TLV_BOARD_SERIAL, "AL1122334455667788");
     g_assert_cmphex(aq_rd64(aq, ALINK_REG_SERIAL), ==, 0x1122334455667788);
 
     /* Every room that is too small is told how much it takes. */
