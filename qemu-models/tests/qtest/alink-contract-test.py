@@ -531,7 +531,12 @@ def main():
     headers = sorted(DOCS)
     print(f'1..{len(headers) + (0 if static else len(DEVICES) * len(LIVE))}')
     for header in headers:
-        tap.run(f'{header} against {DOCS[header]}', compare_document, header)
+        title = f'{header} against {DOCS[header]}'
+        if not os.path.exists(os.path.join(ROOT, 'Documentation', 'hw',
+                                           DOCS[header])):
+            tap.skip(title, f'Documentation/hw/{DOCS[header]} is missing')
+            continue
+        tap.run(title, compare_document, header)
     if not static:
         known = models()
         for name, device_id, files, args in DEVICES:
