@@ -162,6 +162,71 @@ static void test_dma_bad(void)
     aq_stop(aq);
 }
 
+/* --- IOMMU --------------------------------------------------------------- */
+
+#define VTD             0xfed90000ULL
+#define VTD_GCMD        0x18
+#define VTD_GSTS        0x1c
+#define VTD_RTADDR      0x20
+#define VTD_TE          (1U << 31)
+#define VTD_SRTP        (1U << 30)
+#define IOVA            0x40001000ULL
+
+/* One page for slot 4 of bus 0, at IOVA; everything else is blocked. */
+static uint64_t vtd_tables(AlinkQtest *aq, uint64_t page)
+{
+    uint64_t root = aq_alloc(aq, 4096), ctx = aq_alloc(aq, 4096);
+    uint64_t top = aq_alloc(aq, 4096), mid = aq_alloc(aq, 4096);
+    uint64_t leaf = aq_alloc(aq, 4096);
+
+    qtest_writeq(aq->qts, root, ctx | 1);
+    qtest_writeq(aq->qts, ctx + 16 * QPCI_DEVFN(4, 0), top | 1);
+    qtest_writeq(aq->qts, ctx + 16 * QPCI_DEVFN(4, 0) + 8, 1 | 5 << 8);
+    qtest_writeq(aq->qts, top + 8 * (IOVA >> 30), mid | 3);
+    qtest_writeq(aq->qts, mid + 8 * (IOVA >> 21 & 511), leaf | 3);
+    qtest_writeq(aq->qts, leaf + 8 * (IOVA >> 12 & 511), page | 3);
+    return root;
+}
+
+static void test_iommu(void)
+{
+    AlinkQtest *aq = aq_start("-device intel-iommu,aw-bits=39 " SWITCH);
+    uint64_t page = aq_alloc(aq, 8192);
+    uint64_t root = vtd_tables(aq, page);
+    struct alink_admin_cmd cmd = {};
+    uint8_t data[16];
+
+    qtest_memset(aq->qts, page, 0xee, 8192);
+    aq_admin_enable(aq, 8);
+    qtest_writeq(aq->qts, VTD + VTD_RTADDR, root);
+    qtest_writel(aq->qts, VTD + VTD_GCMD, VTD_SRTP);
+    qtest_writel(aq->qts, VTD + VTD_GCMD, VTD_TE);
+    g_assert_cmphex(qtest_readl(aq->qts, VTD + VTD_GSTS) & VTD_TE, !=, 0);
+
+    g_assert_cmpuint(test_dma(aq, IOVA, 4096, ALINK_TEST_DMA_FILL), ==,
+                     ALINK_TEST_DMA_DONE);
+    qtest_memread(aq->qts, page, data, sizeof(data));
+    g_assert_cmphex(data[0], ==, 0x5a);
+    /* The physical address, and what follows the page, are blocked. */
+    g_assert_cmpuint(test_dma(aq, page, 64, ALINK_TEST_DMA_CLEAR), ==,
+                     ALINK_TEST_DMA_ERROR);
+    g_assert_cmpuint(test_dma(aq, IOVA + 4095, 2, ALINK_TEST_DMA_INVERT), ==,
+                     ALINK_TEST_DMA_ERROR);
+    g_assert_cmpuint(test_dma(aq, IOVA + 4096, 1, ALINK_TEST_DMA_FILL), ==,
+                     ALINK_TEST_DMA_ERROR);
+    qtest_memread(aq->qts, page, data, sizeof(data));
+    g_assert_cmphex(data[0], ==, 0x5a);
+    qtest_memread(aq->qts, page + 4096, data, sizeof(data));
+    g_assert_cmphex(data[0], ==, 0xee);
+
+    /* A ring behind a wall is a fault, no more. */
+    aq_admin_submit(aq, &cmd);
+    aq_settle(aq);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_REG_STATE), ==, ALINK_STATE_FAULTED);
+    g_assert_cmphex(aq_rd64(aq, ALINK_REG_FAULT_ADDR), ==, aq->sq);
+    aq_stop(aq);
+}
+
 /* Without bus mastering, and in D3hot, rings stand still and lose nothing. */
 static void stand_still(AlinkQtest *aq, uint32_t reg, uint16_t stop,
                         uint16_t go)
@@ -624,6 +689,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/common/dma/good", test_dma_good);
     qtest_add_func("/alink/common/dma/bad", test_dma_bad);
     qtest_add_func("/alink/common/dma/partial", test_partial_dma);
+    qtest_add_func("/alink/common/iommu", test_iommu);
     qtest_add_func("/alink/common/standstill", test_standstill);
     qtest_add_func("/alink/common/reset/flr", test_reset_flr);
     qtest_add_func("/alink/common/reset/soft", test_reset_soft);

@@ -12,13 +12,13 @@
 
 /* --- life cycle ---------------------------------------------------------- */
 
-static void find_device(AlinkQtest *aq, unsigned slot, const char *id)
+static void find_device(AlinkQtest *aq, unsigned devfn, const char *id)
 {
     uint64_t size;
     unsigned i;
 
     aq->path = g_strdup_printf("/machine/peripheral/%s", id);
-    aq->dev = qpci_device_find(aq->bus, QPCI_DEVFN(slot, 0));
+    aq->dev = qpci_device_find(aq->bus, devfn);
     g_assert_nonnull(aq->dev);
     qpci_device_enable(aq->dev);
     aq->bar0 = qpci_iomap(aq->dev, ALINK_BAR_REGS, &size);
@@ -38,7 +38,7 @@ AlinkQtest *aq_start(const char *args)
     aq->alloc = g_new0(QGuestAllocator, 1);
     pc_alloc_init(aq->alloc, aq->qts, ALLOC_NO_FLAGS);
     aq->bus = qpci_new_pc(aq->qts, aq->alloc);
-    find_device(aq, 4, "dut");
+    find_device(aq, QPCI_DEVFN(4, 0), "dut");
     return aq;
 }
 
@@ -50,13 +50,51 @@ AlinkQtest *aq_second(AlinkQtest *first, unsigned slot, const char *id)
     aq->qts = first->qts;
     aq->alloc = first->alloc;
     aq->bus = first->bus;
-    find_device(aq, slot, id);
+    find_device(aq, QPCI_DEVFN(slot, 0), id);
     return aq;
+}
+
+AlinkQtest *aq_start_behind_port(const char *args)
+{
+    AlinkQtest *aq = g_new0(AlinkQtest, 1);
+    QPCIDevice *rp;
+
+    aq->qts = qtest_initf("-M q35 -m 64M -nodefaults "
+                          "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-"
+                          "support=off -device pcie-root-port,id=rp,addr=3.0,"
+                          "chassis=1 %s", args);
+    aq->alloc = g_new0(QGuestAllocator, 1);
+    pc_alloc_init(aq->alloc, aq->qts, ALLOC_NO_FLAGS);
+    aq->bus = qpci_new_pc(aq->qts, aq->alloc);
+    rp = qpci_device_find(aq->bus, QPCI_DEVFN(3, 0));
+    qpci_config_writel(rp, PCI_PRIMARY_BUS, 0x00010100);
+    qpci_config_writel(rp, PCI_MEMORY_BASE, 0xeff0e000);
+    qpci_config_writew(rp, PCI_COMMAND,
+                       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    g_free(rp);
+    find_device(aq, 1 << 8, "dut");
+    return aq;
+}
+
+void aq_surprise_removal(AlinkQtest *aq)
+{
+    QPCIDevice *rp = qpci_device_find(aq->bus, QPCI_DEVFN(3, 0));
+    uint8_t cap = qpci_find_capability(rp, PCI_CAP_ID_EXP, 0);
+
+    qpci_config_writew(rp, cap + PCI_EXP_SLTCTL,
+                       PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PIC);
+    g_free(rp);
+    qtest_qmp_eventwait(aq->qts, "DEVICE_DELETED");
 }
 
 void aq_stop(AlinkQtest *aq)
 {
     aq_expect_guest_errors(aq, 0);
+    aq_abandon(aq);
+}
+
+void aq_abandon(AlinkQtest *aq)
+{
     g_free(aq->dev);
     g_free((char *)aq->path);
     if (!aq->second) {

@@ -49,6 +49,15 @@ typedef struct AlinkQtest {
 AlinkQtest *aq_start(const char *args);
 /* Another device of the same machine, in @slot with id=@id. Stop it first. */
 AlinkQtest *aq_second(AlinkQtest *first, unsigned slot, const char *id);
+/*
+ * Same machine, but the device under test is behind root port "rp" in slot 3,
+ * with pciehp: give it bus=rp and no address.
+ */
+AlinkQtest *aq_start_behind_port(const char *args);
+/* Powers the slot of the root port off: the device is gone at once. */
+void aq_surprise_removal(AlinkQtest *aq);
+/* Ends QEMU without looking at the device. */
+void aq_abandon(AlinkQtest *aq);
 /* Checks that no guest error is unaccounted for, and ends QEMU. */
 void aq_stop(AlinkQtest *aq);
 /* Whether QEMU has a device type; for devices that may not be built. */

@@ -372,6 +372,49 @@ static void test_ring_in_peer(void)
     aq_stop(aq);
 }
 
+/* --- removal ------------------------------------------------------------- */
+
+/*
+ * The switch goes away with a command under way, events and frames queued. Its
+ * plane is free again, and nothing that was pending touches the machine.
+ */
+static void test_removal(void)
+{
+    AlinkQtest *aq = aq_start_behind_port(
+        AQ_FABRIC "-device alink-switch,id=dut,fabric=fab0,plane=4,bus=rp");
+    struct alink_admin_cmd cmd = { .cid = cpu_to_le32(9) };
+    struct alink_admin_cpl cpl;
+
+    aq_msix_enable(aq);
+    aq_admin_enable(aq, 8);
+    aq_event_enable(aq, 8);
+    g_assert_cmpuint(route_set(aq, 3, 1, 1, 0), ==, ALINK_ST_OK);
+    g_assert_cmphex(aq_irqs(aq), ==, 1);
+    aq_set_int(aq, "x-latency-us", 1000);
+    aq_set_int(aq, "x-late-doorbell-us", 500);
+    aq_admin_submit(aq, &cmd);
+    aq_set_int(aq, "x-late-doorbell-us", 0);
+    aq_admin_submit(aq, &cmd);
+    aq_wr64(aq, ALINK_REG_TEST_DMA_ADDR, aq->resp);
+    aq_wr32(aq, ALINK_REG_TEST_DMA_LEN, 4096);
+    aq_wr32(aq, ALINK_REG_TEST_DMA_CTRL, ALINK_TEST_DMA_FILL);
+    aq_surprise_removal(aq);
+
+    /* QEMU's own buses read 0, not all ones, where no BAR is any more. */
+    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), !=, ALINK_MAGIC);
+    g_assert_cmphex(qpci_config_readl(aq->dev, 0), ==, ~0U);
+    aq_clock_us(aq, 10000);
+    qtest_memread(aq->qts, aq->cq + aq->cq_head * sizeof(cpl), &cpl,
+                  sizeof(cpl));
+    g_assert_cmpuint(le32_to_cpu(cpl.cid), ==, 0);
+
+    qtest_qmp_assert_success(aq->qts, "{ 'execute': 'device_add', "
+                             "'arguments': { 'driver': 'alink-switch', "
+                             "'id': 'again', 'fabric': 'fab0', 'plane': 4, "
+                             "'bus': 'rp' } }");
+    aq_abandon(aq);
+}
+
 /* --- command line -------------------------------------------------------- */
 
 static void test_bad_options(void)
@@ -417,6 +460,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/switch/partition-limits", test_partition_limits);
     qtest_add_func("/alink/switch/two-planes", test_two_planes);
     qtest_add_func("/alink/switch/ring-in-peer", test_ring_in_peer);
+    qtest_add_func("/alink/switch/removal", test_removal);
     qtest_add_func("/alink/switch/bad-options", test_bad_options);
     return g_test_run();
 }
