@@ -114,7 +114,8 @@ enum alink_status af_path_unicast(struct af_fabric *f, uint32_t src,
 			continue;
 		}
 		in = af_side_peer(p, side);
-		if (!same_partition(p, src, dst)) {
+		/* Who is not there is behind a dead port, whatever partition. */
+		if (p->ep[dst].present && !same_partition(p, src, dst)) {
 			drop(f, in, true);
 			return ALINK_ST_PARTITION;
 		}
