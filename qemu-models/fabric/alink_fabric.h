@@ -161,7 +161,7 @@ int af_poison_clear(struct af_fabric *f, uint32_t id);
 /* Everything of a link window, read in one go by the device models. */
 struct af_link_info {
 	uint32_t state, speed_mbps, max_mbps, lanes, max_lanes, reason;
-	uint32_t peer_type, peer_id, peer_port, fec;
+	uint32_t peer_type, peer_id, peer_port, fec, module;
 	uint64_t peer_serial;
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
@@ -171,9 +171,20 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		 uint32_t link, struct af_link_info *info);
 int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, bool up);
-/* Fault injection and optics: why a side cannot carry light; ALINK_DOWN_NONE clears. */
+/* Fault injection: why a side cannot carry data; ALINK_DOWN_NONE clears. */
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, enum alink_down_reason reason);
+/* Optics: the module of a side, as ALINK_LINK_MODULE has it (ALINK_ID_NONE: a
+ * plain cable), and why it carries no light (ALINK_DOWN_NONE: it does). The
+ * device need not be there: cages are the board's. 0 or -EINVAL. */
+int af_link_set_optics(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		       uint32_t link, uint32_t module,
+		       enum alink_down_reason reason);
+/* The other end of the cable, whether or not the link was ever up. 0, -ENOLINK
+ * without a cable, or -EINVAL when no fabric has such a link. */
+int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		  uint32_t link, uint32_t *peer_type, uint32_t *peer_id,
+		  uint32_t *peer_link);
 /* Errors that the model's knobs add to the counters (each >= 0) */
 int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,

@@ -72,6 +72,8 @@ struct af_side {
 	uint8_t admin_down;
 	uint8_t trained;	/* was up with the present cable: the peer is known */
 	uint32_t fault;		/* enum alink_down_reason */
+	uint32_t optics;	/* enum alink_down_reason; belongs to the cage */
+	uint32_t module_plus1;	/* ALINK_LINK_MODULE + 1; belongs to the cage */
 	uint32_t state;		/* enum alink_link_state */
 	uint32_t reason;	/* enum alink_down_reason */
 	uint32_t speed_mbps;

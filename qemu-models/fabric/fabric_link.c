@@ -35,12 +35,14 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 		return ALINK_DOWN_ADMIN;
 	if (s->fault)
 		return s->fault;
+	if (s->optics)
+		return s->optics;
 	if (!s->cable)
 		return ALINK_DOWN_NO_CABLE;
 	o = &p->side[s->cable - 1];
 	if (!o->present)
 		return ALINK_DOWN_NO_PARTNER;
-	if (o->admin_down || o->fault)
+	if (o->admin_down || o->fault || o->optics)
 		return ALINK_DOWN_REMOTE_FAULT;
 	return ALINK_DOWN_NONE;
 }
@@ -189,6 +191,54 @@ int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return side == AF_NO_SIDE ? -ENODEV : 0;
 }
 
+/* The side of a link that need not have a device, or AF_NO_SIDE */
+static uint32_t place_of(uint32_t dev_type, uint32_t dev_id, uint32_t link)
+{
+	if (dev_type == ALINK_DEVTYPE_XPU && dev_id < AF_MAX_EP &&
+	    link < AF_MAX_LINKS)
+		return af_ep_side(dev_id, link);
+	if (dev_type == ALINK_DEVTYPE_SWITCH && dev_id < AF_MAX_PLANES &&
+	    link < AF_MAX_PORTS)
+		return af_sw_side(dev_id, link);
+	return AF_NO_SIDE;
+}
+
+int af_link_set_optics(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		       uint32_t link, uint32_t module,
+		       enum alink_down_reason reason)
+{
+	uint32_t side = place_of(dev_type, dev_id, link);
+	struct af_event_list list = { 0 };
+
+	if (side == AF_NO_SIDE)
+		return -EINVAL;
+	af_wrlock(f);
+	f->page->side[side].module_plus1 = module + 1;
+	f->page->side[side].optics = reason;
+	af_link_eval(f, side, &list);
+	af_wrunlock(f, &list);
+	return 0;
+}
+
+int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		  uint32_t link, uint32_t *peer_type, uint32_t *peer_id,
+		  uint32_t *peer_link)
+{
+	uint32_t side = place_of(dev_type, dev_id, link), peer;
+
+	if (side == AF_NO_SIDE)
+		return -EINVAL;
+	af_rdlock(f);
+	peer = af_side_peer(f->page, side);
+	af_rdunlock(f);
+	if (peer == AF_NO_SIDE)
+		return -ENOLINK;
+	*peer_type = side_type(peer);
+	*peer_id = af_side_dev(peer);
+	*peer_link = af_side_link(peer);
+	return 0;
+}
+
 int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,
 		       uint64_t crc, uint64_t replays)
@@ -234,6 +284,7 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->lanes = s->lanes;
 	info->max_lanes = s->max_lanes;
 	info->downs = s->downs;
+	info->module = s->module_plus1 - 1;
 	info->fec = s->state == ALINK_LINK_UP ? ALINK_FEC_RS544 :
 						ALINK_FEC_NONE;
 	/* The peer is learnt in training and remembered while down. */

@@ -265,6 +265,8 @@ static void side_set(struct af_fabric *f, uint32_t side, bool present,
 		memset(s, 0, sizeof(*s));
 		s->cable = keep.cable;
 		s->pinned = keep.pinned;
+		s->optics = keep.optics;
+		s->module_plus1 = keep.module_plus1;
 		s->present = 1;
 		s->max_mbps = mbps;
 		s->max_lanes = lanes;

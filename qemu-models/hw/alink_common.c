@@ -419,12 +419,6 @@ static bool check_device(AlinkDevice *ad, Error **errp)
 
 static void parts_init(AlinkDevice *ad)
 {
-    unsigned i;
-
-    ad->link_module = g_new(uint32_t, MAX(ad->num_links, 1));
-    for (i = 0; i < ad->num_links; i++) {
-        ad->link_module[i] = ALINK_ID_NONE;
-    }
     ad->reset_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, reset_timer, ad);
     alink_admin_init(ad);
     alink_event_init(ad);
@@ -439,8 +433,6 @@ static void parts_cleanup(AlinkDevice *ad)
     alink_admin_cleanup(ad);
     alink_event_cleanup(ad);
     timer_free(ad->reset_timer);
-    g_free(ad->link_module);
-    ad->link_module = NULL;
 }
 
 static void alink_realize(PCIDevice *pci, Error **errp)

@@ -278,7 +278,6 @@ struct AlinkDevice {
     uint64_t *reg_value;        /* by slot of the register map */
     uint64_t latch;             /* high half of the 64-bit register read last */
     hwaddr latch_addr;
-    uint32_t *link_module;      /* value of ALINK_LINK_MODULE per link */
     bool powered;
     uint32_t state;
     uint32_t reset_cause;
@@ -384,9 +383,6 @@ void alink_guest_error(AlinkDevice *ad, uint32_t what, const char *fmt, ...)
  * gave it as a property. Sensors left out are not fitted.
  */
 void alink_sensor_default(AlinkDevice *ad, uint32_t reg, int32_t value);
-
-/* What ALINK_LINK_MODULE of @link reads; ALINK_ID_NONE is copper. */
-void alink_link_set_module(AlinkDevice *ad, uint32_t link, uint32_t value);
 
 /* The device of a fabric by type and id, or NULL. */
 AlinkDevice *alink_device_find(struct af_fabric *af, uint32_t devtype,

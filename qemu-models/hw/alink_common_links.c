@@ -13,13 +13,6 @@
 
 /* --- link windows -------------------------------------------------------- */
 
-void alink_link_set_module(AlinkDevice *ad, uint32_t link, uint32_t value)
-{
-    if (link < ad->num_links) {
-        ad->link_module[link] = value;
-    }
-}
-
 static void link_info(AlinkDevice *ad, unsigned n, struct af_link_info *info)
 {
     AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
@@ -29,6 +22,7 @@ static void link_info(AlinkDevice *ad, unsigned n, struct af_link_info *info)
         memset(info, 0, sizeof(*info));
         info->state = ALINK_LINK_ABSENT;
         info->peer_id = ALINK_ID_NONE;
+        info->module = ALINK_ID_NONE;
     }
 }
 
@@ -57,7 +51,7 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
     case ALINK_LINK_FEC:
         return info.fec;
     case ALINK_LINK_MODULE:
-        return ad->link_module[n];
+        return info.module;
     case ALINK_LINK_DOWNS:
         return info.downs;
     case ALINK_LINK_TX_BYTES:

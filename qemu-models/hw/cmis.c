@@ -39,7 +39,6 @@
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
 #include "system/reset.h"
-#include "system/system.h"
 #include "trace.h"
 
 #include "cmis_internal.h"
@@ -353,14 +352,6 @@ static void cmis_system_reset(void *opaque)
     cmis_power_on(s);
 }
 
-static void cmis_machine_done(Notifier *notifier, void *data)
-{
-    AlinkCmis *s = container_of(notifier, AlinkCmis, machine_done);
-
-    cmis_link_attach(s);
-    cmis_update(s);
-}
-
 static void cmis_realize(DeviceState *dev, Error **errp)
 {
     AlinkCmis *s = ALINK_CMIS(dev);
@@ -375,6 +366,9 @@ static void cmis_realize(DeviceState *dev, Error **errp)
         error_setg(errp, "links need a cage of an optics controller");
         return;
     }
+    if (!s->serial && !host) {
+        s->serial = g_strdup("AL0");
+    }
     if (host) {
         int channel = ALINK_CAGE_HOST_GET_CLASS(host)->plugged(
             ALINK_CAGE_HOST(host), I2C_BUS(bus), s, errp);
@@ -386,10 +380,15 @@ static void cmis_realize(DeviceState *dev, Error **errp)
         s->channel = channel;
     }
     if (!s->serial) {
-        uint32_t id = host ? ALINK_CAGE_HOST_GET_CLASS(host)->module_id(
-            s->host, s->channel) : 0;
+        uint32_t id = ALINK_CAGE_HOST_GET_CLASS(host)->module_id(s->host,
+                                                                 s->channel);
 
         s->serial = g_strdup_printf("AL%04XC%02u", id >> 16, s->channel);
+    }
+    if (!cmis_link_attach(s, errp)) {
+        ALINK_CAGE_HOST_GET_CLASS(host)->unplugged(s->host, s->channel);
+        s->host = NULL;
+        return;
     }
     s->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, cmis_timer, s);
     s->sample_due = INT64_MAX;
@@ -399,15 +398,12 @@ static void cmis_realize(DeviceState *dev, Error **errp)
     }
     qemu_register_reset(cmis_system_reset, s);
     cmis_power_on(s);
-    s->machine_done.notify = cmis_machine_done;
-    qemu_add_machine_init_done_notifier(&s->machine_done);
 }
 
 static void cmis_unrealize(DeviceState *dev)
 {
     AlinkCmis *s = ALINK_CMIS(dev);
 
-    qemu_remove_machine_init_done_notifier(&s->machine_done);
     qemu_unregister_reset(cmis_system_reset, s);
     timer_free(s->timer);
     s->timer = NULL;

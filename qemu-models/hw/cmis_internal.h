@@ -108,7 +108,6 @@ struct AlinkCmis {
     bool attached;              /* in the list of modules */
     bool link_busy;             /* updating: do not recurse */
     QTAILQ_ENTRY(AlinkCmis) next;
-    Notifier machine_done;
 
     /* I2C */
     uint8_t address;            /* byte address */
@@ -180,7 +179,7 @@ uint8_t cmis_rx_dark(AlinkCmis *s);
 
 /* cmis_link.c */
 bool cmis_link_parse(AlinkCmis *s, Error **errp);
-void cmis_link_attach(AlinkCmis *s);
+bool cmis_link_attach(AlinkCmis *s, Error **errp);
 void cmis_link_detach(AlinkCmis *s);
 void cmis_link_update(AlinkCmis *s);
 

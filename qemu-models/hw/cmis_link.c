@@ -11,12 +11,16 @@
 #include "qapi/error.h"
 #include "trace.h"
 
-#include "alink_common.h"
 #include "cmis_internal.h"
 #include "fabric/alink_fabric.h"
 
 /* All modules that carry links. BQL. */
 static QTAILQ_HEAD(, AlinkCmis) modules = QTAILQ_HEAD_INITIALIZER(modules);
+
+static const char *type_name(uint32_t dev_type)
+{
+    return dev_type == ALINK_DEVTYPE_XPU ? "xpu" : "switch";
+}
 
 /* "7" or "2-5" */
 static bool parse_lanes(const char *text, CmisLink *link)
@@ -112,26 +116,6 @@ static struct af_fabric *fabric_of(AlinkCmis *s)
     return s->host ? ALINK_CAGE_HOST_GET_CLASS(s->host)->fabric(s->host) : NULL;
 }
 
-/* Shows the ports which module they are in, or that there is none. */
-static void name_module(AlinkCmis *s, bool here)
-{
-    struct af_fabric *af = fabric_of(s);
-
-    for (unsigned i = 0; af && i < s->num_links; i++) {
-        CmisLink *link = &s->link[i];
-        AlinkDevice *ad = alink_device_find(af, link->dev_type, link->dev_id);
-        uint32_t id;
-
-        if (!ad || link->port >= ad->num_links) {
-            continue;
-        }
-        id = ALINK_CAGE_HOST_GET_CLASS(s->host)->module_id(s->host,
-                                                           s->channel);
-        alink_link_set_module(ad, link->port,
-                              here ? id | link->first : ALINK_ID_NONE);
-    }
-}
-
 /* The module and its link that carries @port, or NULL */
 static AlinkCmis *find_module(struct af_fabric *af, uint32_t dev_type,
                               uint32_t dev_id, uint32_t port, CmisLink **found)
@@ -158,19 +142,19 @@ static AlinkCmis *find_module(struct af_fabric *af, uint32_t dev_type,
 static AlinkCmis *far_module(struct af_fabric *af, const CmisLink *link,
                              CmisLink **found)
 {
-    struct af_link_info info;
+    uint32_t dev_type, dev_id, port;
 
-    if (af_link_info(af, link->dev_type, link->dev_id, link->port, &info) < 0 ||
-        info.peer_id == ALINK_ID_NONE) {
+    if (af_link_cable(af, link->dev_type, link->dev_id, link->port,
+                      &dev_type, &dev_id, &port) < 0) {
         return NULL;
     }
-    return find_module(af, info.peer_type, info.peer_id, info.peer_port, found);
+    return find_module(af, dev_type, dev_id, port, found);
 }
 
 /* The modules at the other ends look at their fibres again. */
 static void tell_far(AlinkCmis *s, struct af_fabric *af)
 {
-    for (unsigned i = 0; af && i < s->num_links; i++) {
+    for (unsigned i = 0; i < s->num_links; i++) {
         CmisLink *far_link;
         AlinkCmis *far = far_module(af, &s->link[i], &far_link);
 
@@ -180,32 +164,40 @@ static void tell_far(AlinkCmis *s, struct af_fabric *af)
     }
 }
 
-void cmis_link_attach(AlinkCmis *s)
+bool cmis_link_attach(AlinkCmis *s, Error **errp)
 {
     struct af_fabric *af = fabric_of(s);
-    struct af_link_info info;
+    CmisLink *taken;
 
     if (!s->num_links) {
-        return;
+        return true;
     }
-    if (!s->attached) {
-        QTAILQ_INSERT_TAIL(&modules, s, next);
-        s->attached = true;
+    if (!af) {
+        error_setg(errp, "links need a controller with fabric=");
+        return false;
     }
     for (unsigned i = 0; i < s->num_links; i++) {
         CmisLink *link = &s->link[i];
+        uint32_t type, id, port;
 
-        link->reason = UINT32_MAX;
-        if (!af || af_link_info(af, link->dev_type, link->dev_id, link->port,
-                                &info) < 0) {
-            warn_report("%s: %s %u has no link %u", TYPE_ALINK_CMIS,
-                        link->dev_type == ALINK_DEVTYPE_XPU ? "xpu" : "switch",
-                        link->dev_id, link->port);
+        if (find_module(af, link->dev_type, link->dev_id, link->port,
+                        &taken)) {
+            error_setg(errp, "links: another module carries %s:%u:%u",
+                       type_name(link->dev_type), link->dev_id, link->port);
+            return false;
+        }
+        if (af_link_cable(af, link->dev_type, link->dev_id, link->port,
+                          &type, &id, &port) == -EINVAL) {
+            error_setg(errp, "links: no fabric has a %s:%u:%u",
+                       type_name(link->dev_type), link->dev_id, link->port);
+            return false;
         }
     }
+    QTAILQ_INSERT_TAIL(&modules, s, next);
+    s->attached = true;
     /* Whatever the far modules know, they shall hear it again */
     s->tx_told = ~cmis_tx_on(s);
-    name_module(s, true);
+    return true;
 }
 
 void cmis_link_detach(AlinkCmis *s)
@@ -215,14 +207,13 @@ void cmis_link_detach(AlinkCmis *s)
     if (!s->attached) {
         return;
     }
-    /* The cage is gone with its controller: what is left is a plain cable */
-    name_module(s, false);
-    for (unsigned i = 0; af && i < s->num_links; i++) {
-        af_link_set_fault(af, s->link[i].dev_type, s->link[i].dev_id,
-                          s->link[i].port, ALINK_DOWN_NONE);
-    }
     QTAILQ_REMOVE(&modules, s, next);
     s->attached = false;
+    /* The cage is gone with its controller: what is left is a plain cable */
+    for (unsigned i = 0; i < s->num_links; i++) {
+        af_link_set_optics(af, s->link[i].dev_type, s->link[i].dev_id,
+                           s->link[i].port, ALINK_ID_NONE, ALINK_DOWN_NONE);
+    }
     tell_far(s, af);
 }
 
@@ -285,10 +276,12 @@ void cmis_link_update(AlinkCmis *s)
 {
     struct af_fabric *af = fabric_of(s);
     uint8_t tx_on = cmis_tx_on(s);
+    uint32_t id;
 
-    if (!af || !s->attached || s->link_busy) {
+    if (!s->attached || s->link_busy) {
         return;
     }
+    id = ALINK_CAGE_HOST_GET_CLASS(s->host)->module_id(s->host, s->channel);
     s->link_busy = true;
     s->dark = dark_lanes(s, af);
     for (unsigned i = 0; i < s->num_links; i++) {
@@ -300,10 +293,9 @@ void cmis_link_update(AlinkCmis *s)
         }
         trace_alink_cmis_link(DEVICE(s)->id ?: "", link->dev_type,
                               link->dev_id, link->port, reason);
-        if (af_link_set_fault(af, link->dev_type, link->dev_id, link->port,
-                              reason) == 0) {
-            link->reason = reason;
-        }
+        link->reason = reason;
+        af_link_set_optics(af, link->dev_type, link->dev_id, link->port,
+                           id | link->first, reason);
     }
     if (s->tx_told != tx_on) {
         s->tx_told = tx_on;
