@@ -126,11 +126,16 @@ static void test_dma_bad(void)
     unsigned i, op;
     uint8_t byte;
 
+    qtest_memset(aq->qts, 0, 0xee, 4096);
     for (i = 0; i < ARRAY_SIZE(refused); i++) {
         for (op = ALINK_TEST_DMA_FILL; op <= ALINK_TEST_DMA_CLEAR; op++) {
             g_assert_cmpuint(test_dma(aq, refused[i], 4096, op), ==,
                              ALINK_TEST_DMA_ERROR);
         }
+    }
+    /* What wraps does not come out at the other end. */
+    for (i = 0; i < 4096; i++) {
+        g_assert_cmphex(qtest_readb(aq->qts, i), ==, 0xee);
     }
     /* Re-entry through the own BAR did nothing. */
     g_assert_cmpuint(aq_rd32(aq, ALINK_REG_GENERATION), ==, 0);
@@ -388,11 +393,17 @@ static void test_dead(void)
 {
     AlinkQtest *aq = aq_start(SWITCH);
     uint64_t buf = aq_alloc(aq, 4096);
+    struct alink_admin_cmd cmd = {};
+    struct alink_admin_cpl cpl;
     struct alink_event ev;
 
     aq_msix_enable(aq);
+    aq_admin_enable(aq, 16);
     aq_event_enable(aq, 16);
     aq_wr32(aq, ALINK_REG_CONTROL, 1);
+    aq_set_int(aq, "x-latency-us", 1000);
+    aq_admin_submit(aq, &cmd);
+    aq_settle(aq);
     aq_set_bool(aq, "x-dead", true);
 
     g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, ~0U);
@@ -408,7 +419,9 @@ static void test_dead(void)
     aq_wr32(aq, ALINK_REG_RESET, ALINK_RESET_KEY);
     qpci_config_writew(aq->dev, PCI_COMMAND, 0);
     aq_set_int(aq, "temp", 99000);
+    aq_clock_us(aq, 5000);
     g_assert(!aq_event_poll(aq, &ev));
+    g_assert(!aq_admin_poll(aq, &cpl));
     g_assert_cmphex(aq_irqs(aq), ==, 0);
     aq_set_str_bad(aq, "x-fault", "384:3");
 

@@ -398,6 +398,9 @@ static void test_admin_knobs(void)
     aq_admin_submit(aq, &cmd);
     aq_clock_us(aq, 10000000);
     g_assert(!aq_admin_poll(aq, &cpl));
+    /* Not back over what has been offered. */
+    aq_wr32(aq, ALINK_REG_ADMIN_SQ_TAIL, aq->sq_tail - 1);
+    aq_expect_guest_errors(aq, 1);
     aq_set_bool(aq, "x-admin-stuck", false);
     g_assert(aq_admin_poll(aq, &cpl));
 
@@ -430,6 +433,13 @@ static void test_admin_flr(void)
         aq_admin_submit(aq, &cmd);
         aq_admin_submit(aq, &cmd);
         aq_clock_us(aq, 500);
+        /* One doorbell is still on its way. */
+        aq_set_int(aq, "x-late-doorbell-us", 100);
+        aq_admin_submit(aq, &cmd);
+        aq_set_int(aq, "x-late-doorbell-us", 0);
+        if (i == 2) {
+            aq_clock_us(aq, 100);
+        }
         if (i == 0) {
             aq_flr(aq);
         } else if (i == 1) {
