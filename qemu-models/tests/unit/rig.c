@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,14 +25,16 @@ static uint64_t rig_clock(void *opaque)
 static void rig_event(void *opaque, uint32_t dev_type, uint32_t dev_id,
 		      const struct alink_event *event)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct rig *r = opaque;
 
+	pthread_mutex_lock(&lock);
 	if (event->type < 16)
-		__atomic_fetch_add(&r->events[event->type], 1,
-				   __ATOMIC_RELAXED);
+		r->events[event->type]++;
 	r->last = *event;
 	r->last_type = dev_type;
 	r->last_id = dev_id;
+	pthread_mutex_unlock(&lock);
 }
 
 struct rig *rig_new_in(struct af_fabric *f, uint32_t n, uint32_t planes)
@@ -46,6 +49,7 @@ struct rig *rig_new_in(struct af_fabric *f, uint32_t n, uint32_t planes)
 	r->f = f;
 	r->n = n;
 	r->planes = planes;
+	r->mem_size = n > 64 ? 65536 : RIG_MEM;
 	r->clock = 1000000;
 	af_fabric_set_clock_fn(f, rig_clock, r);
 
@@ -53,14 +57,14 @@ struct rig *rig_new_in(struct af_fabric *f, uint32_t n, uint32_t planes)
 		MUST(af_switch_add(f, p, 0x5000 + p, n < 64 ? 64 : n, RIG_MBPS,
 				   4, 0));
 	for (uint32_t i = 0; i < n; i++) {
-		struct af_extent e = { 0, RIG_MEM };
+		struct af_extent e = { 0, r->mem_size };
 
-		r->mem[i] = aligned_alloc(4096, RIG_MEM);
+		r->mem[i] = aligned_alloc(4096, r->mem_size);
 		if (!r->mem[i])
 			exit(1);
-		memset(r->mem[i], 0, RIG_MEM);
-		MUST(af_endpoint_add(f, i, 0xe000 + i, r->mem[i], RIG_MEM,
-				     planes, RIG_MBPS, 4));
+		memset(r->mem[i], 0, r->mem_size);
+		MUST(af_endpoint_add(f, i, 0xe000 + i, r->mem[i],
+				     r->mem_size, planes, RIG_MBPS, 4));
 		MUST(af_partition_set(f, i, RIG_PARTITION));
 		MUST(af_seg_export(f, i, 0, RIG_KEY(i),
 				   ALINK_SEG_READ | ALINK_SEG_WRITE |
@@ -109,7 +113,8 @@ void rig_group(struct rig *r, uint32_t id, const uint32_t *members, uint32_t n)
 	for (uint32_t p = 0; p < r->planes; p++)
 		MUST(af_group_add(r->f, p, &g, members));
 	for (uint32_t i = 0; i < n; i++) {
-		MUST(af_group_bind(r->f, members[i], id, 0, g.key, 0, RIG_MEM));
+		MUST(af_group_bind(r->f, members[i], id, 0, g.key, 0,
+				   r->mem_size));
 		MUST(af_group_import(r->f, members[i], id, id, g.key));
 	}
 }

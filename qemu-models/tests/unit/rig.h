@@ -12,12 +12,13 @@
 #define RIG_KEY(id)	(0x1000ULL + (id))
 #define RIG_GROUP_KEY	0x6b6579ULL
 #define RIG_PARTITION	7
-#define RIG_MEM		(1U << 20)
+#define RIG_MEM		(1U << 20)	/* each; 64 KiB with more than 64 */
 
 struct rig {
 	struct af_fabric *f;
 	uint32_t n, planes;
 	uint8_t *mem[ALINK_MAX_ENDPOINTS];
+	uint64_t mem_size;
 	uint64_t clock;		/* what the fabric's clock shows, ns */
 	unsigned int events[16];	/* by type */
 	struct alink_event last;
