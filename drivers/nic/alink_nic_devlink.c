@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * devlink: info, the physical port, and the health of the queues.
+ */
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <net/devlink.h>
+
+#include "alink_nic.h"
+
+#define ALINK_NIC_IDENTIFY_LEN		1024
+
+/* --- info ----------------------------------------------------------------- */
+
+/* Copies the text of a TLV, which has no NUL, to a string of the caller. */
+static void alink_nic_tlv_text(const struct alink_tlv *tlv, char *text,
+			       size_t room)
+{
+	size_t len = min(alink_tlv_len(tlv), room - 1);
+
+	memcpy(text, alink_tlv_data(tlv), len);
+	text[len] = '\0';
+}
+
+static int alink_nic_info_get(struct devlink *devlink,
+			      struct devlink_info_req *req,
+			      struct netlink_ext_ack *extack)
+{
+	struct alink_nic *nic = *(struct alink_nic **)devlink_priv(devlink);
+	const struct alink_tlv *tlv = NULL;
+	char text[64];
+	size_t used;
+	void *resp;
+	int err;
+
+	resp = kzalloc(ALINK_NIC_IDENTIFY_LEN, GFP_KERNEL);
+	if (!resp)
+		return -ENOMEM;
+	err = alink_admin_exec(nic->adev, ALINK_ADMIN_IDENTIFY, NULL, 0, resp,
+			       ALINK_NIC_IDENTIFY_LEN, &used, NULL);
+	if (err) {
+		NL_SET_ERR_MSG_MOD(extack, "Device does not tell what it is");
+		goto out_free;
+	}
+
+	while (!err && (tlv = alink_tlv_next(resp, used, tlv))) {
+		alink_nic_tlv_text(tlv, text, sizeof(text));
+		switch (alink_tlv_type(tlv)) {
+		case ALINK_TLV_FW_TEXT:
+			err = devlink_info_version_running_put(req,
+							       DEVLINK_INFO_VERSION_GENERIC_FW,
+							       text);
+			break;
+		case ALINK_TLV_PART_NUMBER:
+			err = devlink_info_version_fixed_put(req,
+							     DEVLINK_INFO_VERSION_GENERIC_BOARD_ID,
+							     text);
+			break;
+		case ALINK_TLV_BOARD_SERIAL:
+			err = devlink_info_board_serial_number_put(req, text);
+			break;
+		}
+	}
+	if (err)
+		goto out_free;
+	snprintf(text, sizeof(text), "%016llx", alink_dev_serial(nic->adev));
+	err = devlink_info_serial_number_put(req, text);
+
+out_free:
+	kfree(resp);
+	return err;
+}
+
+static const struct devlink_ops alink_nic_devlink_ops = {
+	.info_get = alink_nic_info_get,
+};
+
+/* --- health of the queues ------------------------------------------------- */
+
+static void alink_nic_fmsg_queue(struct alink_nic_qp *q,
+				 struct devlink_fmsg *fmsg)
+{
+	struct alink_dev *adev = q->nic->adev;
+	u32 base = ALINK_NIC_QUEUE(q->id, 0);
+
+	devlink_fmsg_obj_nest_start(fmsg);
+	devlink_fmsg_u32_pair_put(fmsg, "queue", q->id);
+	devlink_fmsg_u32_pair_put(fmsg, "device_state",
+				  alink_rd32(adev, base + ALINK_NIC_Q_STATE));
+	devlink_fmsg_u32_pair_put(fmsg, "tx_size", q->tx_size);
+	devlink_fmsg_u32_pair_put(fmsg, "tx_tail", READ_ONCE(q->tx_tail));
+	devlink_fmsg_u32_pair_put(fmsg, "tx_clean", READ_ONCE(q->tx_clean));
+	devlink_fmsg_u32_pair_put(fmsg, "device_tx_head",
+				  alink_rd32(adev,
+					     base + ALINK_NIC_Q_TX_HEAD));
+	devlink_fmsg_bool_pair_put(fmsg, "tx_stopped",
+				   netif_tx_queue_stopped(alink_nic_txq(q)));
+	devlink_fmsg_u32_pair_put(fmsg, "rx_size", q->rx_size);
+	devlink_fmsg_u32_pair_put(fmsg, "rx_tail", READ_ONCE(q->rx_tail));
+	devlink_fmsg_u32_pair_put(fmsg, "rx_head", READ_ONCE(q->rx_head));
+	devlink_fmsg_u32_pair_put(fmsg, "device_rx_head",
+				  alink_rd32(adev,
+					     base + ALINK_NIC_Q_RX_HEAD));
+	devlink_fmsg_bool_pair_put(fmsg, "rx_starved",
+				   READ_ONCE(q->rx_starved));
+	devlink_fmsg_obj_nest_end(fmsg);
+}
+
+static int alink_nic_health_diagnose(struct devlink_health_reporter *reporter,
+				     struct devlink_fmsg *fmsg,
+				     struct netlink_ext_ack *extack)
+{
+	struct alink_nic *nic = devlink_health_reporter_priv(reporter);
+	unsigned int i;
+
+	rtnl_lock();
+	devlink_fmsg_bool_pair_put(fmsg, "started", nic->started);
+	devlink_fmsg_u32_pair_put(fmsg, "tx_timeouts",
+				  atomic_read(&nic->tx_timeouts));
+	devlink_fmsg_u32_pair_put(fmsg, "restarts", nic->restarts);
+	devlink_fmsg_arr_pair_nest_start(fmsg, "queues");
+	for (i = 0; nic->started && i < nic->set->num; i++)
+		alink_nic_fmsg_queue(&nic->set->qp[i], fmsg);
+	devlink_fmsg_arr_pair_nest_end(fmsg);
+	rtnl_unlock();
+	return 0;
+}
+
+/* What is worth keeping of the moment is what a diagnosis shows. */
+static int alink_nic_health_dump(struct devlink_health_reporter *reporter,
+				 struct devlink_fmsg *fmsg, void *priv_ctx,
+				 struct netlink_ext_ack *extack)
+{
+	return alink_nic_health_diagnose(reporter, fmsg, extack);
+}
+
+static int alink_nic_health_recover(struct devlink_health_reporter *reporter,
+				    void *priv_ctx,
+				    struct netlink_ext_ack *extack)
+{
+	struct alink_nic *nic = devlink_health_reporter_priv(reporter);
+	int err;
+
+	rtnl_lock();
+	err = alink_nic_restart(nic);
+	rtnl_unlock();
+	if (err)
+		NL_SET_ERR_MSG_MOD(extack, "Queues did not restart");
+	return err;
+}
+
+static int alink_nic_health_test(struct devlink_health_reporter *reporter,
+				 struct netlink_ext_ack *extack)
+{
+	struct alink_nic *nic = devlink_health_reporter_priv(reporter);
+
+	/* Not from here: the report takes the lock that the caller holds. */
+	schedule_work(&nic->reset_work);
+	return 0;
+}
+
+static const struct devlink_health_reporter_ops alink_nic_health_ops = {
+	.name = "queues",
+	.recover = alink_nic_health_recover,
+	.diagnose = alink_nic_health_diagnose,
+	.dump = alink_nic_health_dump,
+	.test = alink_nic_health_test,
+};
+
+/*
+ * Queues are stuck or broken: the reporter restarts them, unless the
+ * administrator told it not to. From reset_work, without locks.
+ */
+void alink_nic_health_report(struct alink_nic *nic)
+{
+	if (!READ_ONCE(nic->reporting)) {
+		rtnl_lock();
+		alink_nic_restart(nic);
+		rtnl_unlock();
+		return;
+	}
+	devlink_health_report(nic->reporter, "queues stuck or broken", nic);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+/* Instance, port and reporter; nothing is visible before the register step. */
+int alink_nic_devlink_init(struct alink_nic *nic)
+{
+	struct devlink_port_attrs attrs = {
+		.flavour = DEVLINK_PORT_FLAVOUR_PHYSICAL,
+	};
+	__be64 serial = cpu_to_be64(alink_dev_serial(nic->adev));
+	struct devlink *devlink;
+	int err;
+
+	devlink = devlink_alloc(&alink_nic_devlink_ops, sizeof(nic),
+				&nic->pdev->dev);
+	if (!devlink)
+		return -ENOMEM;
+	*(struct alink_nic **)devlink_priv(devlink) = nic;
+	nic->devlink = devlink;
+
+	memcpy(attrs.switch_id.id, &serial, sizeof(serial));
+	attrs.switch_id.id_len = sizeof(serial);
+	devlink_port_attrs_set(&nic->dl_port, &attrs);
+	err = devlink_port_register(devlink, &nic->dl_port, 0);
+	if (err)
+		goto err_free;
+	SET_NETDEV_DEVLINK_PORT(nic->dev, &nic->dl_port);
+
+	nic->reporter = devlink_health_reporter_create(devlink,
+						       &alink_nic_health_ops,
+						       0, nic);
+	if (IS_ERR(nic->reporter)) {
+		err = PTR_ERR(nic->reporter);
+		goto err_port;
+	}
+	return 0;
+
+err_port:
+	devlink_port_unregister(&nic->dl_port);
+err_free:
+	devlink_free(devlink);
+	return err;
+}
+
+void alink_nic_devlink_register(struct alink_nic *nic)
+{
+	devlink_register(nic->devlink);
+	WRITE_ONCE(nic->reporting, true);
+}
+
+/* devlink wants no reports from an instance that is not registered. */
+void alink_nic_devlink_unregister(struct alink_nic *nic)
+{
+	WRITE_ONCE(nic->reporting, false);
+	cancel_work_sync(&nic->reset_work);
+	devlink_unregister(nic->devlink);
+}
+
+void alink_nic_devlink_fini(struct alink_nic *nic)
+{
+	devlink_health_reporter_destroy(nic->reporter);
+	devlink_port_unregister(&nic->dl_port);
+	devlink_free(nic->devlink);
+}
