@@ -123,12 +123,20 @@ static void nic_link_status_changed(NetClientState *nc)
     nic_link_update(s);
 }
 
-/* Buffers were offered, or the port changed: frames that waited may come in */
+/*
+ * Buffers were offered, or the port changed: frames that waited may come in.
+ * First the one that we refused, then what waits behind it in a hub: the net
+ * layer alone would ask the hub first, and change the order.
+ */
 static void nic_rx_bh(void *opaque)
 {
     AlinkNic *s = opaque;
+    NetClientState *nc = qemu_get_queue(s->nic);
 
-    qemu_flush_queued_packets(qemu_get_queue(s->nic));
+    nc->receive_disabled = 0;
+    if (qemu_net_queue_flush(nc->incoming_queue)) {
+        qemu_flush_queued_packets(nc);
+    }
 }
 
 /* --- registers ------------------------------------------------------------ */
