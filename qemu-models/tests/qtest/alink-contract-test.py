@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..',
                                     '..'))
@@ -187,12 +188,13 @@ class Machine:
         qemu = os.environ.get('QTEST_QEMU_BINARY')
         if not qemu:
             raise Mismatch('QTEST_QEMU_BINARY is not set')
-        # pylint: disable-next=consider-using-with
+        # pylint: disable=consider-using-with
+        self.log = tempfile.TemporaryFile('w+')
         self.child = subprocess.Popen(
             [qemu, '-M', 'q35', '-accel', 'qtest', '-display', 'none',
              '-nodefaults', '-qtest', 'stdio', '-qtest-log', '/dev/null']
             + args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True)
+            stderr=self.log, text=True)
 
     def command(self, text):
         """One command of the protocol; its value, if it has one."""
@@ -207,7 +209,8 @@ class Machine:
                 return int(words[1], 0) if len(words) > 1 else None
             if not line.startswith('IRQ'):
                 raise Mismatch(f'{text}: {line.strip()}')
-        raise Mismatch(f'{text}: QEMU has ended')
+        self.log.seek(0)
+        raise Mismatch(f'{text}: QEMU has ended: {self.log.read().strip()}')
 
     def close(self):
         """Ends QEMU."""
@@ -215,6 +218,7 @@ class Machine:
         self.child.stdout.close()
         self.child.terminate()
         self.child.wait(30)
+        self.log.close()
 
 
 class Device:
