@@ -73,7 +73,8 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->lanes = s->max_lanes < o->max_lanes ?
 			   s->max_lanes : o->max_lanes;
 	} else {
-		s->state = !s->cable && !af_side_is_ep(side) ?
+		s->state = !s->cable && !s->module_plus1 &&
+			   !af_side_is_ep(side) ?
 			   ALINK_LINK_ABSENT : ALINK_LINK_DOWN;
 		s->speed_mbps = 0;
 		s->lanes = 0;

@@ -15,10 +15,10 @@
  *                      endpoint or plane, FIRST-LAST its lanes (0..7).
  *                      Without lanes the links share the eight in equal parts
  *   vendor, part-number, serial   texts of page 00h
- *   noise=on           monitors wander a little
  *
  * Properties that qom-set changes at any time:
  *   present            false pulls the module, true puts it (or a like one) in
+ *   noise=on           monitors wander a little
  *   temperature        case, milli-degree Celsius
  *   vcc                uV
  *   tx-bias<0..7>      uA, while the transmitter is on
@@ -202,6 +202,7 @@ typedef struct CmisKnob {
 
 static const CmisKnob knobs[] = {
     KNOB_BOOL("present", present, "the module is in its cage"),
+    KNOB_BOOL("noise", noise, "monitors wander a little"),
     KNOB("temperature", temperature, -40000, 125000, "milli-degree Celsius"),
     KNOB("vcc", vcc, 0, 6553500, "supply voltage, uV"),
     KNOB_LANE("tx-bias", tx_bias, 0, 131070, "laser bias, uA"),
@@ -421,6 +422,7 @@ static void cmis_init(Object *obj)
     s->vendor = g_strdup("ALink");
     s->part_number = g_strdup("AL-OSFP-DR8-LPO");
     s->present = true;
+    s->noise = true;
     s->temperature = 45000;
     s->vcc = 3300000;
     s->identifier = CMIS_ID_OSFP;
@@ -442,7 +444,6 @@ static const Property cmis_props[] = {
     DEFINE_PROP_STRING("part-number", AlinkCmis, part_number),
     DEFINE_PROP_STRING("serial", AlinkCmis, serial),
     DEFINE_PROP_STRING("links", AlinkCmis, links_prop),
-    DEFINE_PROP_BOOL("noise", AlinkCmis, noise, true),
 };
 
 static void cmis_class_init(ObjectClass *oc, void *data)

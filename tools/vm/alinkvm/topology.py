@@ -16,6 +16,9 @@ FOLDER = os.path.join(paths.ROOT, "tools/vm/topologies")
 SWITCH = (("plane", int, 0, 63, None), ("variant", str, None, None, "icn1"))
 XPU = (("fabric_id", int, 0, 1023, None),
        ("variant", str, None, None, "m890"))
+OPTICS = (("variant", str, None, None, "oc32"),
+          ("modules", list, None, None, []))
+MODULE = (("cage", int, 0, 63, None), ("links", str, None, None, ""))
 
 
 def names():
@@ -72,7 +75,8 @@ def check(path, topo):
     """The topology with defaults filled in, or an error that names the key."""
     if not isinstance(topo, dict):
         raise Error(f"{path}: an object is wanted")
-    known = {"description", "memory_mib", "cpus", "switches", "gpu_nodes"}
+    known = {"description", "memory_mib", "cpus", "switches", "gpu_nodes",
+             "optics"}
     unknown = set(topo) - known
     if unknown:
         raise Error(f"{path}: unknown key {sorted(unknown)[0]}")
@@ -91,6 +95,13 @@ def check(path, topo):
         out["gpu_nodes"].append({"xpus": [
             _fields(f"{where}.xpus[{j}]", x, XPU)
             for j, x in enumerate(_array(where, node, "xpus"))]})
+    out["optics"] = []
+    for i, item in enumerate(_array(path, topo, "optics")):
+        where = f"{path}: optics[{i}]"
+        optics = _fields(where, item, OPTICS)
+        optics["modules"] = [_fields(f"{where}.modules[{j}]", m, MODULE)
+                             for j, m in enumerate(optics["modules"])]
+        out["optics"].append(optics)
     for key, ids in (("plane", [s["plane"] for s in out["switches"]]),
                      ("fabric_id", [x["fabric_id"] for n in out["gpu_nodes"]
                                     for x in n["xpus"]])):
@@ -130,4 +141,12 @@ def devices(topo):
                      f"chassis={chassis}",
                      "-device", f"alink-xpu,id=xpu{fid},bus=dn-xpu{fid},"
                      f"fabric=fab0,fabric-id={fid},variant={xpu['variant']}"]
+    for n, optics in enumerate(topo["optics"]):
+        args += ["-device", f"alink-optics,id=opt{n},"
+                 f"bus={root_port(f'rp-opt{n}')},fabric=fab0,"
+                 f"variant={optics['variant']}"]
+        for module in optics["modules"]:
+            cage = module["cage"]
+            args += ["-device", f"alink-cmis,id=opt{n}-mod{cage},"
+                     f"bus=opt{n}.{cage},links={module['links']}"]
     return args
