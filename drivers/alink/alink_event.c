@@ -5,6 +5,7 @@
  * that events would have told is read again.
  */
 #include <linux/dma-mapping.h>
+#include <linux/export.h>
 
 #include "alink_priv.h"
 
@@ -97,6 +98,32 @@ static void alink_event_work(struct work_struct *work)
 	if (!budget)
 		queue_work(adev->wq, &adev->event_work);
 }
+
+/**
+ * alink_dev_flush_events - wait for events that are in the ring
+ * @adev:	device
+ *
+ * When it returns, the driver's event callback has returned for each event
+ * that the device had written before the call.
+ *
+ * Context: process; sleeps. Not from the callback itself.
+ */
+void alink_dev_flush_events(struct alink_dev *adev)
+{
+	bool more;
+
+	if (!(adev->caps & ALINK_CAP_ADMIN))
+		return;
+	do {
+		queue_work(adev->wq, &adev->event_work);
+		flush_work(&adev->event_work);
+		mutex_lock(&adev->event_lock);
+		more = adev->events_on &&
+		       alink_event_ready(adev, adev->event_head);
+		mutex_unlock(&adev->event_lock);
+	} while (more);
+}
+EXPORT_SYMBOL_GPL(alink_dev_flush_events);
 
 /* Wakes the worker when there is something for it. Runs in hard interrupt. */
 void alink_event_kick(struct alink_dev *adev)

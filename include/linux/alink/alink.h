@@ -84,6 +84,7 @@ u32 alink_dev_fw_version(struct alink_dev *adev);
 unsigned int alink_dev_num_links(struct alink_dev *adev);
 bool alink_dev_lost(struct alink_dev *adev);
 bool alink_dev_active(struct alink_dev *adev);
+void alink_dev_flush_events(struct alink_dev *adev);
 int alink_dev_irq(struct alink_dev *adev, unsigned int vector);
 unsigned int alink_dev_num_vectors(struct alink_dev *adev);
 

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GEM objects: host memory (shmem helpers), HBM, and the objects that stand
+ * for imported segments and groups. Words in them that the kernel reads.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/highmem.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_prime.h>
+
+#include "alink_xpu_drv.h"
+
+/* --- host objects ------------------------------------------------------- */
+
+static void xpu_host_free(struct drm_gem_object *obj)
+{
+	struct xpu_device *xdev = to_xpu(obj->dev);
+	struct xpu_bo *bo = to_xpu_bo(obj);
+
+	spin_lock(&xdev->bos_lock);
+	list_del(&bo->node);
+	spin_unlock(&xdev->bos_lock);
+	drm_gem_shmem_object_free(obj);
+}
+
+static const struct drm_gem_object_funcs xpu_host_funcs = {
+	.free = xpu_host_free,
+	.print_info = drm_gem_shmem_object_print_info,
+	.pin = drm_gem_shmem_object_pin,
+	.unpin = drm_gem_shmem_object_unpin,
+	.get_sg_table = drm_gem_shmem_object_get_sg_table,
+	.vmap = drm_gem_shmem_object_vmap,
+	.vunmap = drm_gem_shmem_object_vunmap,
+	.mmap = drm_gem_shmem_object_mmap,
+	.vm_ops = &drm_gem_shmem_vm_ops,
+};
+
+/* drm_driver.gem_create_object: what the shmem helpers make, PRIME included */
+struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
+						   size_t size)
+{
+	struct xpu_bo *bo;
+
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	bo->kind = XPU_BO_HOST;
+	INIT_LIST_HEAD(&bo->node);
+	/* Should the helper fail, it frees the object without asking us. */
+	xpu_gem(bo)->funcs = &xpu_host_funcs;
+	return xpu_gem(bo);
+}
+
+/* Puts a host object where remove will find it. */
+static void xpu_bo_track(struct xpu_bo *bo)
+{
+	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
+
+	spin_lock(&xdev->bos_lock);
+	if (list_empty(&bo->node))
+		list_add_tail(&bo->node, &xdev->bos);
+	spin_unlock(&xdev->bos_lock);
+}
+
+/* drm_driver.gem_prime_import_sg_table: memory of others, mapped for us */
+struct drm_gem_object *
+alink_xpu_gem_prime_import(struct drm_device *drm,
+			   struct dma_buf_attachment *attach,
+			   struct sg_table *sgt)
+{
+	struct drm_gem_object *obj;
+
+	obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
+	if (!IS_ERR(obj)) {
+		/* remove may look at once; the caller sets it again */
+		obj->import_attach = attach;
+		xpu_bo_track(to_xpu_bo(obj));
+	}
+	return obj;
+}
+
+/**
+ * alink_xpu_bo_sgt - DMA addresses of a host object
+ * @bo:		object
+ *
+ * Pins and maps the pages for as long as the object lives, or until remove.
+ *
+ * Return: the table or ERR_PTR.
+ */
+struct sg_table *alink_xpu_bo_sgt(struct xpu_bo *bo)
+{
+	xpu_bo_track(bo);
+	return drm_gem_shmem_get_pages_sgt(&bo->shmem);
+}
+
+static void xpu_bo_unmap(struct xpu_bo *bo)
+{
+	struct drm_gem_shmem_object *shmem = &bo->shmem;
+	struct drm_gem_object *obj = &shmem->base;
+	struct sg_table *sgt;
+
+	dma_resv_lock(obj->resv, NULL);
+	sgt = shmem->sgt;
+	shmem->sgt = NULL;
+	if (sgt && !obj->import_attach) {
+		dma_unmap_sgtable(obj->dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
+		sg_free_table(sgt);
+		kfree(sgt);
+		drm_gem_shmem_put_pages(shmem);
+	}
+	dma_resv_unlock(obj->resv);
+	if (sgt && obj->import_attach)
+		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt,
+						  DMA_BIDIRECTIONAL);
+}
+
+/**
+ * alink_xpu_bos_unmap - end DMA mappings of all host objects
+ * @xdev:	device, which is being removed and does no DMA any more
+ *
+ * Objects live on with open files; mappings must not outlive the binding of
+ * driver and device.
+ */
+void alink_xpu_bos_unmap(struct xpu_device *xdev)
+{
+	struct xpu_bo *bo, *next;
+	LIST_HEAD(todo);
+
+	spin_lock(&xdev->bos_lock);
+	list_for_each_entry_safe(bo, next, &xdev->bos, node) {
+		/* The last reference may be going: then free unmaps. */
+		if (kref_get_unless_zero(&xpu_gem(bo)->refcount))
+			list_move_tail(&bo->node, &todo);
+	}
+	spin_unlock(&xdev->bos_lock);
+
+	for (;;) {
+		spin_lock(&xdev->bos_lock);
+		bo = list_first_entry_or_null(&todo, struct xpu_bo, node);
+		if (bo)
+			list_del_init(&bo->node);
+		spin_unlock(&xdev->bos_lock);
+		if (!bo)
+			break;
+		xpu_bo_unmap(bo);
+		drm_gem_object_put(xpu_gem(bo));
+	}
+}
+
+/* --- HBM and imports ---------------------------------------------------- */
+
+static void xpu_special_free(struct drm_gem_object *obj)
+{
+	struct xpu_bo *bo = to_xpu_bo(obj);
+
+	if (bo->kind == XPU_BO_HBM)
+		alink_xpu_hbm_free(to_xpu(obj->dev), bo);
+	else
+		alink_xpu_import_release(bo);
+	drm_gem_object_release(obj);
+	if (bo->dummy)
+		__free_page(bo->dummy);
+	kfree(bo);
+}
+
+/* What is not host memory has no pages that anybody else could use. */
+static struct dma_buf *xpu_special_export(struct drm_gem_object *obj, int flags)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static const struct drm_gem_object_funcs xpu_hbm_funcs = {
+	.free = xpu_special_free,
+	.export = xpu_special_export,
+	.mmap = alink_xpu_hbm_mmap,
+	.vm_ops = &alink_xpu_hbm_vm_ops,
+};
+
+static const struct drm_gem_object_funcs xpu_import_funcs = {
+	.free = xpu_special_free,
+	.export = xpu_special_export,
+};
+
+/**
+ * alink_xpu_bo_alloc_special - allocate an object that is no host memory
+ * @xdev:	device
+ * @kind:	its kind
+ * @size:	bytes, multiple of 4 KiB
+ *
+ * Return: the object with one reference, still empty, or ERR_PTR.
+ */
+struct xpu_bo *alink_xpu_bo_alloc_special(struct xpu_device *xdev,
+					  enum xpu_bo_kind kind, u64 size)
+{
+	struct xpu_bo *bo;
+
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	bo->kind = kind;
+	INIT_LIST_HEAD(&bo->node);
+	drm_gem_private_object_init(&xdev->drm, xpu_gem(bo), size);
+	xpu_gem(bo)->funcs = kind == XPU_BO_HBM ? &xpu_hbm_funcs :
+						  &xpu_import_funcs;
+	return bo;
+}
+
+/* Returns the object with a reference, or NULL. */
+struct xpu_bo *alink_xpu_bo_lookup(struct drm_file *file, u32 handle)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
+
+	return obj ? to_xpu_bo(obj) : NULL;
+}
+
+/* --- words that the kernel reads ---------------------------------------- */
+
+/**
+ * alink_xpu_loc_get - hold memory that the kernel will read
+ * @bo:		object; gets another reference
+ * @offset:	in it, 8-byte aligned, within the object
+ * @loc:	out
+ *
+ * Return: 0, -EOPNOTSUPP if the CPU cannot read it, or -errno.
+ */
+int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc)
+{
+	int err;
+
+	switch (bo->kind) {
+	case XPU_BO_HOST:
+		if (xpu_gem(bo)->import_attach)
+			return -EOPNOTSUPP;
+		err = drm_gem_shmem_pin(&bo->shmem);
+		if (err)
+			return err;
+		break;
+	case XPU_BO_HBM:
+		if (!bo->visible)
+			return -EOPNOTSUPP;
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	drm_gem_object_get(xpu_gem(bo));
+	loc->bo = bo;
+	loc->offset = offset;
+	return 0;
+}
+
+void alink_xpu_loc_put(struct xpu_loc *loc)
+{
+	if (!loc->bo)
+		return;
+	if (loc->bo->kind == XPU_BO_HOST)
+		drm_gem_shmem_unpin(&loc->bo->shmem);
+	drm_gem_object_put(xpu_gem(loc->bo));
+	loc->bo = NULL;
+}
+
+static void __iomem *xpu_loc_io(const struct xpu_loc *loc, u64 offset)
+{
+	struct xpu_device *xdev = to_xpu(xpu_gem(loc->bo)->dev);
+	u64 run;
+
+	return xdev->hbm_io + alink_xpu_hbm_offset(loc->bo, offset, &run);
+}
+
+/**
+ * alink_xpu_loc_read - read a 64-bit little-endian word
+ * @loc:	held memory
+ * @add:	bytes beyond its offset, multiple of 8, in the same page
+ * @value:	out
+ *
+ * Context: any but hard interrupt; does not sleep.
+ * Return: 0, -ENODEV when the device is gone, -EBUSY while it is in reset and
+ * the word is in HBM.
+ */
+int alink_xpu_loc_read(const struct xpu_loc *loc, u64 add, u64 *value)
+{
+	struct xpu_device *xdev = to_xpu(xpu_gem(loc->bo)->dev);
+	u64 offset = loc->offset + add;
+	int idx, err;
+	__le64 *map;
+
+	if (loc->bo->kind == XPU_BO_HOST) {
+		map = kmap_local_page(loc->bo->shmem.pages[offset >>
+							   PAGE_SHIFT]);
+		*value = le64_to_cpu(READ_ONCE(map[offset_in_page(offset) / 8]));
+		kunmap_local(map);
+		return 0;
+	}
+
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return -ENODEV;
+	err = alink_xpu_state_errno(xdev);
+	if (!err)
+		*value = readq(xpu_loc_io(loc, offset));
+	/* All ones, or nobody there? The guard's own read tells. */
+	if (!err && *value == U64_MAX &&
+	    (alink_rd32(xdev->adev, ALINK_REG_MAGIC) != ALINK_MAGIC))
+		err = alink_dev_lost(xdev->adev) ? -ENODEV : -EBUSY;
+	drm_dev_exit(idx);
+	return err;
+}
+
+/**
+ * alink_xpu_loc_clear - write zeros
+ * @loc:	held memory
+ * @len:	bytes, in the same page
+ *
+ * Return: 0 or -ENODEV.
+ */
+int alink_xpu_loc_clear(const struct xpu_loc *loc, size_t len)
+{
+	struct xpu_device *xdev = to_xpu(xpu_gem(loc->bo)->dev);
+	int idx;
+
+	if (loc->bo->kind == XPU_BO_HOST) {
+		memzero_page(loc->bo->shmem.pages[loc->offset >> PAGE_SHIFT],
+			     offset_in_page(loc->offset), len);
+		return 0;
+	}
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return -ENODEV;
+	memset_io(xpu_loc_io(loc, loc->offset), 0, len);
+	drm_dev_exit(idx);
+	return 0;
+}
+
+/* --- ioctls ------------------------------------------------------------- */
+
+static struct xpu_bo *xpu_create_host(struct xpu_device *xdev, u64 size)
+{
+	struct drm_gem_shmem_object *shmem;
+
+	if (size > (u64)totalram_pages() << PAGE_SHIFT)
+		return ERR_PTR(-E2BIG);
+	shmem = drm_gem_shmem_create(&xdev->drm, size);
+	if (IS_ERR(shmem))
+		return ERR_CAST(shmem);
+	return to_xpu_bo(&shmem->base);
+}
+
+static struct xpu_bo *xpu_create_hbm(struct xpu_device *xdev, u64 size,
+				     bool visible)
+{
+	struct xpu_bo *bo;
+	int err;
+
+	if (size > (visible ? xdev->info.hbm_visible : xdev->info.hbm_size))
+		return ERR_PTR(-E2BIG);
+	bo = alink_xpu_bo_alloc_special(xdev, XPU_BO_HBM, size);
+	if (IS_ERR(bo))
+		return bo;
+	err = alink_xpu_hbm_alloc(xdev, bo, size, visible);
+	if (err)
+		goto err_put;
+	err = alink_xpu_scrub(xdev, bo);
+	if (err)
+		goto err_put;
+	if (visible) {
+		err = drm_gem_create_mmap_offset(xpu_gem(bo));
+		if (err)
+			goto err_put;
+	}
+	return bo;
+
+err_put:
+	drm_gem_object_put(xpu_gem(bo));
+	return ERR_PTR(err);
+}
+
+int alink_xpu_gem_create_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file)
+{
+	struct drm_alink_xpu_gem_create *args = data;
+	const u32 places = DRM_ALINK_XPU_GEM_HOST | DRM_ALINK_XPU_GEM_HBM;
+	struct xpu_device *xdev = to_xpu(drm);
+	bool visible = args->flags & DRM_ALINK_XPU_GEM_NEEDS_CPU;
+	struct xpu_bo *bo;
+	u64 size;
+	int err;
+
+	if (args->flags & ~(places | DRM_ALINK_XPU_GEM_NEEDS_CPU) ||
+	    hweight32(args->flags & places) != 1 || args->handle ||
+	    (visible && !(args->flags & DRM_ALINK_XPU_GEM_HBM)) ||
+	    !args->size)
+		return -EINVAL;
+	if (args->size > U64_MAX - XPU_PAGE_SIZE)
+		return -E2BIG;
+	size = ALIGN(args->size, XPU_PAGE_SIZE);
+
+	if (args->flags & DRM_ALINK_XPU_GEM_HOST)
+		bo = xpu_create_host(xdev, size);
+	else
+		bo = xpu_create_hbm(xdev, size, visible);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	args->size = size;
+	err = drm_gem_handle_create(file, xpu_gem(bo), &args->handle);
+	drm_gem_object_put(xpu_gem(bo));
+	return err;
+}
+
+int alink_xpu_gem_mmap_offset_ioctl(struct drm_device *drm, void *data,
+				    struct drm_file *file)
+{
+	struct drm_alink_xpu_gem_mmap_offset *args = data;
+	struct xpu_bo *bo;
+	int err = 0;
+
+	if (args->flags || args->offset)
+		return -EINVAL;
+	bo = alink_xpu_bo_lookup(file, args->handle);
+	if (!bo)
+		return -ENOENT;
+	if (bo->kind == XPU_BO_HOST || bo->visible)
+		args->offset = drm_vma_node_offset_addr(&xpu_gem(bo)->vma_node);
+	else
+		err = -EOPNOTSUPP;
+	drm_gem_object_put(xpu_gem(bo));
+	return err;
+}

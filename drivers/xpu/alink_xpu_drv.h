@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Inside of alink_xpu.ko: the objects and what the files offer each other.
+ *
+ * Locks, outermost first:
+ *
+ *	mmap_lock (faults)
+ *	  xpu_device.ctx_lock		list of VMs, contexts of the device
+ *	  xpu_vm.lock			bindings and page tables of one VM
+ *	    dma_resv of one object	its list of bindings
+ *	  xpu_scrub.lock		kernel queue
+ *	  xpu_hbm.lock			HBM allocator
+ *	    xpu_device.reset_lock	state of the device; read over each command
+ *	      locks of alink.ko
+ *	      xarray locks, xpu_queue.lock, xpu_bridges.lock (spinlocks)
+ *
+ * Nobody waits for the end of a reset with ctx_lock, scrub.lock or
+ * reset_lock held: reset_done takes these. It takes no VM lock.
+ */
+#ifndef ALINK_XPU_DRV_H
+#define ALINK_XPU_DRV_H
+
+#include <linux/dma-fence.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_gpuvm.h>
+#include <drm/drm_mm.h>
+
+#include <drm/alink_xpu.h>
+#include <hw/alink/xpu.h>
+#include <linux/alink/alink.h>
+
+#define XPU_PAGE_SIZE		4096
+#define XPU_LARGE_PAGE_SIZE	SZ_2M
+#define XPU_VA_BITS		48
+/* The first and the last 2 MiB of addresses stay unbound */
+#define XPU_VA_START		XPU_LARGE_PAGE_SIZE
+#define XPU_VA_END		(BIT_ULL(XPU_VA_BITS) - XPU_LARGE_PAGE_SIZE)
+#define XPU_MAX_RING		65536
+
+/* The kernel's own context and queue, for scrubbing */
+#define XPU_KERNEL_CTX		1
+#define XPU_KERNEL_QUEUE	0
+
+/* Without an interrupt, memory is looked at this often */
+#define XPU_POLL_NS		(10 * NSEC_PER_MSEC)
+
+struct devlink;
+struct xpu_bo;
+struct xpu_queue;
+struct xpu_vm;
+
+/**
+ * enum xpu_state - what may be asked of the device
+ * @XPU_ACTIVE:		everything
+ * @XPU_RESETTING:	nothing, until the reset (or suspend) is over
+ * @XPU_FAILED:		nothing, until the next reset; it masters no bus
+ * @XPU_STOPPING:	only what remove asks for
+ * @XPU_GONE:		nothing any more; adev is not valid after remove
+ */
+enum xpu_state {
+	XPU_ACTIVE,
+	XPU_RESETTING,
+	XPU_FAILED,
+	XPU_STOPPING,
+	XPU_GONE,
+};
+
+/**
+ * struct xpu_info - what the device says of itself, checked once at probe
+ * @hbm_size:	HBM, bytes
+ * @hbm_visible: part that BAR2 shows, bytes; 0 without BAR2
+ * @num_queues:	queues, the kernel's included
+ * @num_ctx:	contexts, the kernel's included; ids 1..@num_ctx
+ * @num_imports: import slots
+ * @num_segments: segments
+ * @num_dies:	dies
+ * @num_rings:	DMA engines
+ * @dtypes:	bitmap of enum alink_dtype
+ * @name:	model name
+ * @part_number: or empty
+ * @board_serial: or empty
+ * @fw_text:	firmware version as text, or empty
+ */
+struct xpu_info {
+	u64 hbm_size;
+	u64 hbm_visible;
+	u32 num_queues;
+	u32 num_ctx;
+	u32 num_imports;
+	u32 num_segments;
+	u32 num_dies;
+	u32 num_rings;
+	u32 dtypes;
+	char name[32];
+	char part_number[32];
+	char board_serial[32];
+	char fw_text[32];
+};
+
+/**
+ * struct xpu_pt - one page table
+ * @entry:	512 entries, read by the device
+ * @dma:	DMA address of @entry
+ * @child:	tables behind the entries; NULL at level 0
+ * @used:	valid entries
+ * @level:	3 (root) to 0
+ * @node:	in xpu_pt_tree.garbage, once no entry points here
+ */
+struct xpu_pt {
+	__le64 *entry;
+	dma_addr_t dma;
+	struct xpu_pt **child;
+	u16 used;
+	u8 level;
+	struct list_head node;
+};
+
+/**
+ * struct xpu_pt_tree - page tables of one context
+ * @dev:	for DMA memory
+ * @root:	level 3, or NULL when the device is gone
+ * @garbage:	tables that old translations may still lead through
+ * @stale:	a translation that was valid has changed: the TLB must go
+ */
+struct xpu_pt_tree {
+	struct device *dev;
+	struct xpu_pt *root;
+	struct list_head garbage;
+	bool stale;
+};
+
+/**
+ * struct xpu_hbm - HBM allocator
+ * @lock:	protects all here
+ * @mm:		offsets in HBM
+ * @used:	bytes in use
+ * @visible_used: of them, below xpu_info.hbm_visible
+ */
+struct xpu_hbm {
+	/* protects all here */
+	struct mutex lock;
+	struct drm_mm mm;
+	u64 used;
+	u64 visible_used;
+};
+
+/**
+ * struct xpu_scrub - kernel queue that clears HBM
+ * @lock:	protects all here
+ * @pt:		kernel context: all HBM at its offset, and @ring
+ * @ring:	one page: descriptors, status block, fence
+ * @ring_dma:	DMA address of @ring
+ * @tail:	free-running producer index
+ * @seq:	latest fence value asked for
+ * @ready:	the queue exists in the device
+ */
+struct xpu_scrub {
+	/* protects all here */
+	struct mutex lock;
+	struct xpu_pt_tree pt;
+	void *ring;
+	dma_addr_t ring_dma;
+	u32 tail;
+	u64 seq;
+	bool ready;
+};
+
+/**
+ * struct xpu_vector - one queue interrupt
+ * @xdev:	device
+ * @irq:	Linux interrupt
+ * @wait:	who waits for a queue of this vector
+ */
+struct xpu_vector {
+	struct xpu_device *xdev;
+	int irq;
+	wait_queue_head_t wait;
+};
+
+/**
+ * struct xpu_bridges - kernel fences that follow fences in memory
+ * @lock:	protects @list and @over
+ * @list:	struct xpu_bridge, not yet signalled
+ * @over:	struct xpu_bridge, signalled, to be put
+ * @wq:		runs @work
+ * @work:	looks at all of @list
+ * @put_work:	puts all of @over
+ */
+struct xpu_bridges {
+	/* protects list and over */
+	spinlock_t lock;
+	struct list_head list;
+	struct list_head over;
+	struct workqueue_struct *wq;
+	struct delayed_work work;
+	struct work_struct put_work;
+};
+
+/**
+ * struct xpu_device - one xPU
+ * @drm:	DRM device; lives until the last open file is gone
+ * @adev:	device of alink.ko, from probe to remove
+ * @pdev:	PCI function, held as long as @drm
+ * @devlink:	devlink instance, from probe to remove
+ * @info:	constants
+ * @fabric_id:	endpoint id, or ALINK_ID_NONE
+ * @reset_lock:	protects @state and @generation. Held for reading over each
+ *		command, so that a writer finds none in flight
+ * @state:	see there
+ * @generation:	counts losses of all that the device remembers; from 1
+ * @state_wait:	woken when @state changes
+ * @reset_work:	resets a device that cannot be trusted any more
+ * @hbm_io:	BAR2 for the kernel, or NULL; valid within drm_dev_enter()
+ * @hbm_base:	BAR2, bus address for CPU mappings
+ * @db_base:	doorbell page 0, bus address for CPU mappings
+ * @ctx_lock:	protects @vms and who has a context
+ * @vms:	all VMs with a context, also those of closed files
+ * @ctx_ids:	contexts in use
+ * @queues:	queues by hardware id, user's only; its lock protects users of
+ *		a queue found here
+ * @segments:	segments in use: struct xpu_segment
+ * @groups:	groups in which we have memory: struct xpu_group
+ * @imports:	import slots in use: struct xpu_bo
+ * @bos_lock:	protects @bos
+ * @bos:	host objects, for remove to unmap
+ * @hbm:	HBM allocator
+ * @scrub:	kernel queue
+ * @num_vectors: of @vectors; at least 1
+ * @vectors:	queue interrupts
+ * @any_wait:	who waits for no queue in particular
+ * @bridges:	kernel fences
+ */
+struct xpu_device {
+	struct drm_device drm;
+	struct alink_dev *adev;
+	struct pci_dev *pdev;
+	struct devlink *devlink;
+	struct xpu_info info;
+	u32 fabric_id;
+
+	/* protects state and generation; read-held over each command */
+	struct rw_semaphore reset_lock;
+	enum xpu_state state;
+	u64 generation;
+	wait_queue_head_t state_wait;
+	struct work_struct reset_work;
+
+	void __iomem *hbm_io;
+	resource_size_t hbm_base;
+	resource_size_t db_base;
+
+	/* protects vms and which of them have a context */
+	struct mutex ctx_lock;
+	struct list_head vms;
+	struct xarray ctx_ids;
+	struct xarray queues;
+	struct xarray segments;
+	struct xarray groups;
+	struct xarray imports;
+
+	/* protects bos */
+	spinlock_t bos_lock;
+	struct list_head bos;
+
+	struct xpu_hbm hbm;
+	struct xpu_scrub scrub;
+
+	unsigned int num_vectors;
+	struct xpu_vector vectors[ALINK_XPU_NUM_VECTORS - 1];
+	wait_queue_head_t any_wait;
+	struct xpu_bridges bridges;
+};
+
+static inline struct xpu_device *to_xpu(struct drm_device *drm)
+{
+	return container_of(drm, struct xpu_device, drm);
+}
+
+/**
+ * struct xpu_file - one open file
+ * @xdev:	device
+ * @vms:	VM ids
+ * @queues:	queue ids
+ * @exports:	export ids: struct xpu_segment
+ * @groups:	group binding ids: struct xpu_group
+ * @busy_ns:	modelled time of queues that exist no more; atomic, as any
+ *		thread may destroy a queue
+ */
+struct xpu_file {
+	struct xpu_device *xdev;
+	struct xarray vms;
+	struct xarray queues;
+	struct xarray exports;
+	struct xarray groups;
+	atomic64_t busy_ns;
+};
+
+enum xpu_bo_kind {
+	XPU_BO_HOST,
+	XPU_BO_HBM,
+	XPU_BO_SEGMENT,		/* imported */
+	XPU_BO_GROUP,		/* imported */
+};
+
+/**
+ * struct xpu_bo - a GEM object
+ * @shmem:	the object; more than its base is used by XPU_BO_HOST only
+ * @kind:	what it is
+ * @visible:	HBM that the CPU can map
+ * @num_pieces:	HBM: entries of @pieces
+ * @pieces:	HBM: where it is
+ * @slot:	imports: slot of the device
+ * @rights:	imported segment: DRM_ALINK_XPU_VM_BIND_* that may work
+ * @generation:	imports: xpu_device.generation when made; 0: not in the device
+ * @node:	host objects: in xpu_device.bos
+ * @dummy:	page that mappings of HBM show once the device is gone
+ */
+struct xpu_bo {
+	struct drm_gem_shmem_object shmem;
+	enum xpu_bo_kind kind;
+	bool visible;
+	unsigned int num_pieces;
+	struct drm_mm_node *pieces;
+	u32 slot;
+	u32 rights;
+	u64 generation;
+	struct list_head node;
+	struct page *dummy;
+};
+
+static inline struct xpu_bo *to_xpu_bo(struct drm_gem_object *obj)
+{
+	return container_of(obj, struct xpu_bo, shmem.base);
+}
+
+static inline struct drm_gem_object *xpu_gem(struct xpu_bo *bo)
+{
+	return &bo->shmem.base;
+}
+
+/**
+ * struct xpu_vm - a device address space
+ * @gpuvm:	bindings; frees this structure with its last reference
+ * @xdev:	device
+ * @ref:	users: the id, queues, calls in progress
+ * @ctx:	context of the device
+ * @node:	in xpu_device.vms
+ * @lock:	protects bindings, @pt, @num_queues and @closed
+ * @pt:		page tables
+ * @num_queues:	queues of this VM
+ * @closed:	the id is gone: no new queues
+ */
+struct xpu_vm {
+	struct drm_gpuvm gpuvm;
+	struct xpu_device *xdev;
+	struct kref ref;
+	u32 ctx;
+	struct list_head node;
+	/* protects bindings, pt, num_queues and closed */
+	struct mutex lock;
+	struct xpu_pt_tree pt;
+	unsigned int num_queues;
+	bool closed;
+};
+
+/**
+ * struct xpu_loc - 64-bit words in an object that the CPU can read
+ * @bo:		the object, referenced, its pages pinned
+ * @offset:	in the object
+ */
+struct xpu_loc {
+	struct xpu_bo *bo;
+	u64 offset;
+};
+
+/**
+ * struct xpu_queue - a user's queue
+ * @xdev:	device
+ * @ref:	users: the id, doorbell mappings, waiters
+ * @vm:		its VM
+ * @vec:	its interrupt
+ * @hw_id:	queue and doorbell page of the device
+ * @status:	status block, for usage figures; user space can write it
+ * @model_ns:	highest modelled time seen there
+ * @lock:	protects @state and @error
+ * @state:	what users are told
+ * @error:	why it halted
+ * @dead:	destroyed; the doorbell must not be mapped any more
+ * @generation:	xpu_device.generation when made; 0: not yet
+ * @map_lock:	protects @dead against faults, and @dummy
+ * @dummy:	page that a doorbell mapping shows afterwards
+ */
+struct xpu_queue {
+	struct xpu_device *xdev;
+	struct kref ref;
+	struct xpu_vm *vm;
+	struct xpu_vector *vec;
+	u32 hw_id;
+	struct xpu_loc status;
+	atomic64_t model_ns;
+	/* protects state and error */
+	spinlock_t lock;
+	enum drm_alink_xpu_queue_state state;
+	struct drm_alink_xpu_queue_error error;
+	bool dead;
+	u64 generation;
+	/* orders faults and destruction */
+	struct mutex map_lock;
+	struct page *dummy;
+};
+
+/**
+ * struct xpu_segment - an export
+ * @xdev:	device
+ * @bo:		object, referenced
+ * @id:		segment of the device
+ * @generation:	xpu_device.generation when made
+ */
+struct xpu_segment {
+	struct xpu_device *xdev;
+	struct xpu_bo *bo;
+	u32 id;
+	u64 generation;
+};
+
+/**
+ * struct xpu_group - our memory in a group
+ * @seg:	the memory
+ * @group:	group id
+ * @generation:	xpu_device.generation when bound
+ */
+struct xpu_group {
+	struct xpu_segment *seg;
+	u32 group;
+	u64 generation;
+};
+
+/* alink_xpu_hw.c */
+int alink_xpu_read_info(struct xpu_device *xdev);
+int alink_xpu_admin_tlv(struct xpu_device *xdev, u16 opcode, u16 tlv,
+			const void *payload, size_t len, u64 *generation);
+void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
+			  u32 id);
+u64 alink_xpu_generation(struct xpu_device *xdev);
+int alink_xpu_state_errno(struct xpu_device *xdev);
+void alink_xpu_wedge(struct xpu_device *xdev, const char *why);
+void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state);
+int alink_xpu_irq_init(struct xpu_device *xdev);
+void alink_xpu_irq_fini(struct xpu_device *xdev);
+void alink_xpu_wake_all(struct xpu_device *xdev);
+void alink_xpu_flush_events(struct xpu_device *xdev);
+void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event);
+
+/* alink_xpu_bo.c */
+struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
+						   size_t size);
+struct drm_gem_object *
+alink_xpu_gem_prime_import(struct drm_device *drm,
+			   struct dma_buf_attachment *attach,
+			   struct sg_table *sgt);
+struct xpu_bo *alink_xpu_bo_alloc_special(struct xpu_device *xdev,
+					  enum xpu_bo_kind kind, u64 size);
+struct xpu_bo *alink_xpu_bo_lookup(struct drm_file *file, u32 handle);
+struct sg_table *alink_xpu_bo_sgt(struct xpu_bo *bo);
+void alink_xpu_bos_unmap(struct xpu_device *xdev);
+int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc);
+void alink_xpu_loc_put(struct xpu_loc *loc);
+int alink_xpu_loc_read(const struct xpu_loc *loc, u64 add, u64 *value);
+int alink_xpu_loc_clear(const struct xpu_loc *loc, size_t len);
+int alink_xpu_gem_create_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file);
+int alink_xpu_gem_mmap_offset_ioctl(struct drm_device *drm, void *data,
+				    struct drm_file *file);
+
+/* alink_xpu_hbm.c */
+int alink_xpu_hbm_init(struct xpu_device *xdev);
+void alink_xpu_hbm_fini(struct xpu_device *xdev);
+int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
+			bool visible);
+void alink_xpu_hbm_free(struct xpu_device *xdev, struct xpu_bo *bo);
+u64 alink_xpu_hbm_offset(const struct xpu_bo *bo, u64 offset, u64 *run);
+int alink_xpu_scrub_init(struct xpu_device *xdev);
+void alink_xpu_scrub_fini(struct xpu_device *xdev);
+int alink_xpu_scrub_start(struct xpu_device *xdev);
+int alink_xpu_scrub(struct xpu_device *xdev, const struct xpu_bo *bo);
+
+/* alink_xpu_mmap.c */
+extern const struct vm_operations_struct alink_xpu_hbm_vm_ops;
+int alink_xpu_mmap(struct file *filp, struct vm_area_struct *vma);
+int alink_xpu_hbm_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+void alink_xpu_zap_doorbell(struct xpu_queue *q);
+void alink_xpu_zap_all(struct xpu_device *xdev);
+u64 alink_xpu_doorbell_offset(const struct xpu_queue *q);
+
+/* alink_xpu_pt.c */
+int alink_xpu_pt_init(struct xpu_pt_tree *tree, struct device *dev);
+void alink_xpu_pt_fini(struct xpu_pt_tree *tree);
+int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len);
+int alink_xpu_pt_split(struct xpu_pt_tree *tree, u64 va);
+void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
+		      u64 bits);
+void alink_xpu_pt_clear(struct xpu_pt_tree *tree, u64 va, u64 len);
+void alink_xpu_pt_collect(struct xpu_pt_tree *tree);
+
+/* alink_xpu_vm.c */
+void alink_xpu_gpuvm_free(struct drm_gpuvm *gpuvm);
+struct xpu_vm *alink_xpu_vm_lookup(struct xpu_file *xfile, u32 id);
+void alink_xpu_vm_put(struct xpu_vm *vm);
+void alink_xpu_vm_close(struct xpu_vm *vm);
+void alink_xpu_vm_flush(struct xpu_vm *vm);
+int alink_xpu_vms_restore(struct xpu_device *xdev);
+void alink_xpu_vms_drop_tables(struct xpu_device *xdev);
+int alink_xpu_vm_locate(struct xpu_vm *vm, u64 va, struct xpu_loc *loc);
+bool alink_xpu_vm_bound(struct xpu_vm *vm, u64 va, u64 len, u32 rights);
+int alink_xpu_vm_create_ioctl(struct drm_device *drm, void *data,
+			      struct drm_file *file);
+int alink_xpu_vm_destroy_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file);
+
+/* alink_xpu_bind.c */
+struct xpu_va {
+	struct drm_gpuva base;
+	u32 rights;
+	struct list_head node;		/* of those to free after the flush */
+};
+
+static inline struct xpu_va *to_xpu_va(struct drm_gpuva *va)
+{
+	return container_of(va, struct xpu_va, base);
+}
+
+extern const struct drm_gpuvm_ops alink_xpu_gpuvm_ops;
+void alink_xpu_vm_unbind_all(struct xpu_vm *vm);
+int alink_xpu_vm_bind_ioctl(struct drm_device *drm, void *data,
+			    struct drm_file *file);
+
+/* alink_xpu_queue.c */
+struct xpu_queue *alink_xpu_queue_lookup(struct xpu_file *xfile, u32 id);
+void alink_xpu_queue_put(struct xpu_queue *q);
+void alink_xpu_queue_destroy(struct xpu_queue *q);
+int alink_xpu_queue_errno(struct xpu_queue *q,
+			  struct drm_alink_xpu_queue_error *error);
+void alink_xpu_queue_peek(struct xpu_queue *q);
+void alink_xpu_queues_cancel(struct xpu_device *xdev);
+void alink_xpu_queue_event(struct xpu_device *xdev,
+			   const struct alink_event *event);
+u64 alink_xpu_queue_busy_ns(struct xpu_queue *q);
+int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *file);
+int alink_xpu_queue_destroy_ioctl(struct drm_device *drm, void *data,
+				  struct drm_file *file);
+int alink_xpu_queue_status_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *file);
+
+/* alink_xpu_fence.c */
+int alink_xpu_fence_locate(struct drm_file *file, u32 flags, u32 handle,
+			   u64 addr, struct xpu_loc *loc);
+static inline bool alink_xpu_fence_reached(u64 memory, u64 value)
+{
+	return (s64)(memory - value) >= 0;
+}
+
+int alink_xpu_wait_fence_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file);
+
+/* alink_xpu_bridge.c */
+int alink_xpu_bridges_init(struct xpu_device *xdev);
+void alink_xpu_bridges_kick(struct xpu_device *xdev);
+void alink_xpu_bridges_fini(struct xpu_device *xdev);
+int alink_xpu_fence_syncobj_ioctl(struct drm_device *drm, void *data,
+				  struct drm_file *file);
+
+/* alink_xpu_fabric.c */
+void alink_xpu_segment_destroy(struct xpu_segment *seg);
+void alink_xpu_group_destroy(struct xpu_group *group);
+void alink_xpu_import_release(struct xpu_bo *bo);
+int alink_xpu_segment_export_ioctl(struct drm_device *drm, void *data,
+				   struct drm_file *file);
+int alink_xpu_segment_revoke_ioctl(struct drm_device *drm, void *data,
+				   struct drm_file *file);
+int alink_xpu_segment_import_ioctl(struct drm_device *drm, void *data,
+				   struct drm_file *file);
+int alink_xpu_group_bind_ioctl(struct drm_device *drm, void *data,
+			       struct drm_file *file);
+int alink_xpu_group_unbind_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *file);
+int alink_xpu_group_import_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *file);
+
+/* alink_xpu_query.c */
+int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
+			  struct drm_file *file);
+void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file);
+
+/* alink_xpu_devlink.c */
+struct devlink *alink_xpu_devlink_alloc(struct xpu_device *xdev);
+
+/* alink_xpu_drv.c */
+extern const struct drm_driver alink_xpu_drm_driver;
+
+/* alink_xpu_pci.c */
+extern struct pci_driver alink_xpu_pci_driver;
+
+#endif /* ALINK_XPU_DRV_H */

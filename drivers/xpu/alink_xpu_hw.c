@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device as such: its constants, its state, commands that depend on the
+ * state, queue interrupts and events.
+ */
+#include <linux/cleanup.h>
+#include <linux/ctype.h>
+#include <linux/interrupt.h>
+#include <linux/pci.h>
+
+#include "alink_xpu_drv.h"
+
+/* --- constants --------------------------------------------------------- */
+
+/* Text from the device: cut to size, and nothing that a terminal acts upon. */
+static void xpu_take_text(char *dst, size_t size, const struct alink_tlv *tlv)
+{
+	const char *src = alink_tlv_data(tlv);
+	size_t i, len = min(alink_tlv_len(tlv), size - 1);
+
+	for (i = 0; i < len; i++)
+		dst[i] = isascii(src[i]) && isprint(src[i]) ? src[i] : '?';
+	dst[len] = '\0';
+}
+
+static int xpu_identify(struct xpu_device *xdev)
+{
+	struct xpu_info *info = &xdev->info;
+	const struct alink_tlv *tlv = NULL;
+	size_t used;
+	void *resp;
+	int err;
+
+	resp = kmalloc(SZ_4K, GFP_KERNEL);
+	if (!resp)
+		return -ENOMEM;
+	err = alink_admin_exec(xdev->adev, ALINK_ADMIN_IDENTIFY, NULL, 0,
+			       resp, SZ_4K, &used, NULL);
+	if (err) {
+		kfree(resp);
+		return dev_err_probe(&xdev->pdev->dev, err, "identify\n");
+	}
+
+	while ((tlv = alink_tlv_next(resp, used, tlv))) {
+		switch (alink_tlv_type(tlv)) {
+		case ALINK_TLV_NAME:
+			xpu_take_text(info->name, sizeof(info->name), tlv);
+			break;
+		case ALINK_TLV_FW_TEXT:
+			xpu_take_text(info->fw_text, sizeof(info->fw_text),
+				      tlv);
+			break;
+		case ALINK_TLV_PART_NUMBER:
+			xpu_take_text(info->part_number,
+				      sizeof(info->part_number), tlv);
+			break;
+		case ALINK_TLV_BOARD_SERIAL:
+			xpu_take_text(info->board_serial,
+				      sizeof(info->board_serial), tlv);
+			break;
+		}
+	}
+	kfree(resp);
+	return 0;
+}
+
+static int xpu_bad(struct xpu_device *xdev, const char *what, u64 value)
+{
+	return dev_err_probe(&xdev->pdev->dev, -EPROTO,
+			     "device claims %s %#llx\n", what, value);
+}
+
+/**
+ * alink_xpu_read_info - read the constants of the device, and check them
+ * @xdev:	device
+ *
+ * Return: 0, -EPROTO for values against the contract, or -errno.
+ */
+int alink_xpu_read_info(struct xpu_device *xdev)
+{
+	struct alink_dev *adev = xdev->adev;
+	struct xpu_info *info = &xdev->info;
+	u32 va_bits;
+
+	info->hbm_size = alink_rd64(adev, ALINK_XPU_REG_HBM_SIZE);
+	info->hbm_visible = alink_rd64(adev, ALINK_XPU_REG_HBM_BAR);
+	info->num_dies = alink_rd32(adev, ALINK_XPU_REG_NUM_DIES);
+	info->num_rings = alink_rd32(adev, ALINK_XPU_REG_NUM_RINGS);
+	info->num_queues = alink_rd32(adev, ALINK_XPU_REG_NUM_QUEUES);
+	info->num_ctx = alink_rd32(adev, ALINK_XPU_REG_NUM_CTX);
+	info->num_imports = alink_rd32(adev, ALINK_XPU_REG_NUM_IMPORTS);
+	info->num_segments = alink_rd32(adev, ALINK_XPU_REG_NUM_SEGMENTS);
+	info->dtypes = alink_rd32(adev, ALINK_XPU_REG_DTYPES);
+	va_bits = alink_rd32(adev, ALINK_XPU_REG_VA_BITS);
+	if (alink_dev_lost(adev))
+		return -ENODEV;
+
+	if (!info->hbm_size || !IS_ALIGNED(info->hbm_size, XPU_PAGE_SIZE) ||
+	    info->hbm_size > ALINK_REMOTE_OFFSET_MASK)
+		return xpu_bad(xdev, "an HBM size of", info->hbm_size);
+	if (info->hbm_visible > info->hbm_size ||
+	    !IS_ALIGNED(info->hbm_visible, XPU_PAGE_SIZE) ||
+	    info->hbm_visible > pci_resource_len(xdev->pdev,
+						 ALINK_XPU_BAR_HBM))
+		return xpu_bad(xdev, "visible HBM of", info->hbm_visible);
+	if (info->num_queues < 2 || info->num_queues > ALINK_XPU_MAX_QUEUES)
+		return xpu_bad(xdev, "a number of queues of", info->num_queues);
+	if (info->num_ctx < 2 || info->num_ctx > U16_MAX)
+		return xpu_bad(xdev, "a number of contexts of", info->num_ctx);
+	if (info->num_imports > ALINK_XPU_MAX_IMPORTS)
+		return xpu_bad(xdev, "a number of imports of",
+			       info->num_imports);
+	if (info->num_segments > ALINK_MAX_SEGMENTS)
+		return xpu_bad(xdev, "a number of segments of",
+			       info->num_segments);
+	if (va_bits != XPU_VA_BITS)
+		return xpu_bad(xdev, "address bits of", va_bits);
+	if (!info->num_dies || !info->num_rings)
+		return xpu_bad(xdev, "a number of engines of",
+			       info->num_rings);
+
+	return xpu_identify(xdev);
+}
+
+/* --- state ------------------------------------------------------------- */
+
+static int xpu_state_to_errno(enum xpu_state state)
+{
+	switch (state) {
+	case XPU_ACTIVE:
+		return 0;
+	case XPU_RESETTING:
+		return -EBUSY;
+	case XPU_FAILED:
+		return -EIO;
+	default:
+		return -ENODEV;
+	}
+}
+
+/**
+ * alink_xpu_state_errno - may the device be used?
+ * @xdev:	device
+ *
+ * Return: 0, -EBUSY in reset, -EIO when it failed, -ENODEV when it is gone. A
+ * hint only, unless reset_lock is held.
+ */
+int alink_xpu_state_errno(struct xpu_device *xdev)
+{
+	return xpu_state_to_errno(READ_ONCE(xdev->state));
+}
+
+/**
+ * alink_xpu_generation - generation of what the device remembers
+ * @xdev:	device
+ *
+ * Return: a number that grows with each loss.
+ */
+u64 alink_xpu_generation(struct xpu_device *xdev)
+{
+	guard(rwsem_read)(&xdev->reset_lock);
+	return xdev->generation;
+}
+
+/**
+ * alink_xpu_set_state - change the state, with no command in flight
+ * @xdev:	device
+ * @state:	new state; all but XPU_ACTIVE begin a new generation, as what the
+ *		device remembers cannot be relied upon any more. XPU_GONE is
+ *		for ever. XPU_STOPPING keeps the generation: what is there
+ *		must still be undone.
+ */
+void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state)
+{
+	down_write(&xdev->reset_lock);
+	if (xdev->state != XPU_GONE) {
+		if (state != XPU_ACTIVE && state != XPU_STOPPING)
+			xdev->generation++;
+		WRITE_ONCE(xdev->state, state);
+	}
+	up_write(&xdev->reset_lock);
+	wake_up_all(&xdev->state_wait);
+}
+
+/**
+ * alink_xpu_wedge - the device did not do what memory safety depends upon
+ * @xdev:	device
+ * @why:	for the log
+ *
+ * Takes the bus from the device, ends all queues, and has it reset. A worker
+ * does that: the caller may hold locks that a reset takes.
+ */
+void alink_xpu_wedge(struct xpu_device *xdev, const char *why)
+{
+	bool first;
+
+	down_write(&xdev->reset_lock);
+	first = xdev->state == XPU_ACTIVE;
+	if (first) {
+		pci_clear_master(xdev->pdev);
+		xdev->generation++;
+		WRITE_ONCE(xdev->state, XPU_FAILED);
+	}
+	up_write(&xdev->reset_lock);
+	if (!first)
+		return;
+
+	drm_err(&xdev->drm, "%s: cut off from the bus, resetting\n", why);
+	wake_up_all(&xdev->state_wait);
+	alink_xpu_queues_cancel(xdev);
+	queue_work(system_unbound_wq, &xdev->reset_work);
+}
+
+/* --- commands ---------------------------------------------------------- */
+
+/* Did the device fail to answer, as opposed to answering with an error? */
+static bool xpu_admin_silent(int err, u16 status)
+{
+	return (err == -ETIMEDOUT && status != ALINK_ST_TIMEOUT) ||
+	       (err == -EPROTO);
+}
+
+/**
+ * alink_xpu_admin_tlv - one command that makes something in the device
+ * @xdev:	device
+ * @opcode:	ALINK_XPU_ADMIN_*
+ * @tlv:	type of @payload
+ * @payload:	request
+ * @len:	bytes of it
+ * @generation:	out, on success only: what alink_xpu_admin_undo() needs; or NULL
+ *
+ * Return: 0, an error by state, or by alink_status_errno().
+ */
+int alink_xpu_admin_tlv(struct xpu_device *xdev, u16 opcode, u16 tlv,
+			const void *payload, size_t len, u64 *generation)
+{
+	u16 status = ALINK_ST_OK;
+	int err;
+
+	down_read(&xdev->reset_lock);
+	err = xpu_state_to_errno(xdev->state);
+	if (!err)
+		err = alink_admin_tlv(xdev->adev, opcode, tlv, payload, len,
+				      &status);
+	if (!err && generation)
+		*generation = xdev->generation;
+	up_read(&xdev->reset_lock);
+
+	if (xpu_admin_silent(err, status)) {
+		alink_xpu_wedge(xdev, "a command timed out");
+		err = -EIO;
+	}
+	return err;
+}
+
+/**
+ * alink_xpu_admin_undo - one command that takes something from the device
+ * @xdev:	device
+ * @generation:	when it was made; 0: it outlives resets
+ * @opcode:	ALINK_XPU_ADMIN_*
+ * @id:		its id
+ *
+ * When this returns, the device does not use the thing any more: it said so,
+ * it forgot it in a reset, it is gone, or it was cut off. Waits for the end of
+ * a reset, so the caller holds no lock that reset_done takes.
+ */
+void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
+			  u32 id)
+{
+	enum xpu_state state;
+	u16 status;
+	int err;
+
+	lockdep_assert_not_held(&xdev->ctx_lock);
+	lockdep_assert_not_held(&xdev->scrub.lock);
+
+	for (;;) {
+		down_read(&xdev->reset_lock);
+		state = xdev->state;
+		if (state != XPU_RESETTING)
+			break;
+		up_read(&xdev->reset_lock);
+		wait_event(xdev->state_wait,
+			   READ_ONCE(xdev->state) != XPU_RESETTING);
+	}
+
+	if (state == XPU_GONE || state == XPU_FAILED ||
+	    (generation && generation != xdev->generation)) {
+		up_read(&xdev->reset_lock);
+		return;
+	}
+	err = alink_admin_id(xdev->adev, opcode, id, &status);
+	up_read(&xdev->reset_lock);
+
+	/*
+	 * Remove undoes everything too, and may have come first. So may have a
+	 * reset, for what is restored after one and was about to go.
+	 */
+	if (!err || err == -ENODEV ||
+	    (status == ALINK_ST_NOT_FOUND &&
+	     (state == XPU_STOPPING || !generation)))
+		return;
+	drm_err(&xdev->drm, "command %#x for %u: %pe\n", opcode, id,
+		ERR_PTR(err));
+	alink_xpu_wedge(xdev, "something cannot be undone");
+}
+
+/* --- interrupts and events --------------------------------------------- */
+
+static irqreturn_t xpu_queue_irq(int irq, void *data)
+{
+	struct xpu_vector *vec = data;
+	struct xpu_device *xdev = vec->xdev;
+
+	wake_up_all(&vec->wait);
+	if (wq_has_sleeper(&xdev->any_wait))
+		wake_up_all(&xdev->any_wait);
+	alink_xpu_bridges_kick(xdev);
+	return IRQ_HANDLED;
+}
+
+/* Wakes all who wait for anything, to look at the state again. */
+void alink_xpu_wake_all(struct xpu_device *xdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < xdev->num_vectors; i++)
+		wake_up_all(&xdev->vectors[i].wait);
+	wake_up_all(&xdev->any_wait);
+	wake_up_all(&xdev->state_wait);
+	alink_xpu_bridges_kick(xdev);
+}
+
+/**
+ * alink_xpu_irq_init - request the queue vectors
+ * @xdev:	device
+ *
+ * With fewer vectors than wanted queues share them; with none at all waiters
+ * poll.
+ *
+ * Return: 0 or -errno.
+ */
+int alink_xpu_irq_init(struct xpu_device *xdev)
+{
+	unsigned int i, n = alink_dev_num_vectors(xdev->adev) - 1;
+	int irq, err;
+
+	if (!n)
+		drm_warn(&xdev->drm, "no interrupt for queues: waits will poll\n");
+	n = min_t(unsigned int, n, ARRAY_SIZE(xdev->vectors));
+
+	for (i = 0; i < n; i++) {
+		irq = alink_dev_irq(xdev->adev, ALINK_XPU_VECTOR_QUEUE(i));
+		if (irq < 0) {
+			err = irq;
+			goto err_free;
+		}
+		err = request_irq(irq, xpu_queue_irq, 0,
+				  alink_dev_name(xdev->adev),
+				  &xdev->vectors[i]);
+		if (err)
+			goto err_free;
+		xdev->vectors[i].irq = irq;
+	}
+	xdev->num_vectors = max(n, 1u);
+	return 0;
+
+err_free:
+	while (i--) {
+		free_irq(xdev->vectors[i].irq, &xdev->vectors[i]);
+		xdev->vectors[i].irq = -1;
+	}
+	return dev_err_probe(&xdev->pdev->dev, err, "queue interrupts\n");
+}
+
+void alink_xpu_irq_fini(struct xpu_device *xdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < xdev->num_vectors; i++) {
+		if (xdev->vectors[i].irq >= 0)
+			free_irq(xdev->vectors[i].irq, &xdev->vectors[i]);
+		xdev->vectors[i].irq = -1;
+	}
+}
+
+/* Waits until events that the device has sent by now have been handled. */
+void alink_xpu_flush_events(struct xpu_device *xdev)
+{
+	down_read(&xdev->reset_lock);
+	if (xdev->state == XPU_ACTIVE)
+		alink_dev_flush_events(xdev->adev);
+	up_read(&xdev->reset_lock);
+}
+
+/* alink_dev_ops.event */
+void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event)
+{
+	struct xpu_device *xdev = alink_dev_priv(adev);
+
+	switch (le16_to_cpu(event->type)) {
+	case ALINK_EVENT_NONE:
+	case ALINK_EVENT_QUEUE_ERROR:
+		alink_xpu_queue_event(xdev, event);
+		break;
+	case ALINK_EVENT_FAULT:
+		drm_err_ratelimited(&xdev->drm,
+				    "fault %u in unit %u at %#llx, recovery class %u\n",
+				    le32_to_cpu(event->code),
+				    le32_to_cpu(event->id),
+				    le64_to_cpu(event->addr),
+				    le32_to_cpu(event->info));
+		break;
+	}
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What user space maps of the device: doorbell pages and visible HBM.
+ *
+ * All mappings are filled by faults, so that they can be zapped: when a queue
+ * is destroyed (its doorbell page will be somebody else's), around a reset
+ * (the bus must not be touched), and when the device goes. A fault after that
+ * gives a page of memory, never a SIGBUS.
+ */
+#include <linux/mm.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
+
+#include "alink_xpu_drv.h"
+
+/* Doorbells lie below the offsets of GEM objects, one page per queue. */
+#define DB_PGOFF(hw_id)		((hw_id) + 1)
+
+static_assert(DB_PGOFF(ALINK_XPU_MAX_QUEUES) < DRM_FILE_PAGE_OFFSET_START);
+
+u64 alink_xpu_doorbell_offset(const struct xpu_queue *q)
+{
+	return (u64)DB_PGOFF(q->hw_id) << PAGE_SHIFT;
+}
+
+/* Takes all CPU mappings of a queue's doorbell away. */
+void alink_xpu_zap_doorbell(struct xpu_queue *q)
+{
+	unmap_mapping_range(q->xdev->drm.anon_inode->i_mapping,
+			    alink_xpu_doorbell_offset(q), PAGE_SIZE, 1);
+}
+
+/* Takes all CPU mappings away; who may go on will fault them in again. */
+void alink_xpu_zap_all(struct xpu_device *xdev)
+{
+	unmap_mapping_range(xdev->drm.anon_inode->i_mapping, 0, 0, 1);
+}
+
+/* --- faults ------------------------------------------------------------- */
+
+/* Shows a page of zeros, one per object, that takes writes to no effect. */
+static vm_fault_t xpu_fault_dummy(struct vm_fault *vmf, struct page **dummy)
+{
+	struct page *page = READ_ONCE(*dummy);
+
+	if (!page) {
+		page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!page)
+			return VM_FAULT_OOM;
+		if (cmpxchg(dummy, NULL, page)) {
+			__free_page(page);
+			page = READ_ONCE(*dummy);
+		}
+	}
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page),
+				   vm_get_page_prot(vmf->vma->vm_flags));
+}
+
+/* In reset: wait a while with nothing held, then let the access fault again. */
+static vm_fault_t xpu_fault_later(struct xpu_device *xdev)
+{
+	wait_event_killable_timeout(xdev->state_wait,
+				    READ_ONCE(xdev->state) != XPU_RESETTING,
+				    msecs_to_jiffies(100));
+	return VM_FAULT_NOPAGE;
+}
+
+/*
+ * Maps one page of a BAR if the device may be used. The page is in before a
+ * change of state begins to zap, or the new state is seen here.
+ */
+static vm_fault_t xpu_fault_bar(struct xpu_device *xdev, struct vm_fault *vmf,
+				resource_size_t addr, struct page **dummy)
+{
+	vm_fault_t ret = 0;
+	enum xpu_state state;
+	int idx;
+
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return xpu_fault_dummy(vmf, dummy);
+
+	down_read(&xdev->reset_lock);
+	state = xdev->state;
+	if (state == XPU_ACTIVE)
+		ret = vmf_insert_pfn(vmf->vma, vmf->address,
+				     PHYS_PFN(addr));
+	up_read(&xdev->reset_lock);
+	drm_dev_exit(idx);
+
+	if (state == XPU_RESETTING || state == XPU_FAILED)
+		return xpu_fault_later(xdev);
+	if (state != XPU_ACTIVE)
+		return xpu_fault_dummy(vmf, dummy);
+	return ret;
+}
+
+static vm_fault_t xpu_hbm_fault(struct vm_fault *vmf)
+{
+	struct xpu_bo *bo = to_xpu_bo(vmf->vma->vm_private_data);
+	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
+	u64 offset, run;
+
+	/* vm_pgoff is the fake offset; a mapping may begin within the object */
+	offset = (u64)(vmf->pgoff -
+		       drm_vma_node_start(&xpu_gem(bo)->vma_node)) << PAGE_SHIFT;
+	if (offset >= xpu_gem(bo)->size)
+		return VM_FAULT_SIGBUS;
+	return xpu_fault_bar(xdev, vmf, xdev->hbm_base +
+			     alink_xpu_hbm_offset(bo, offset, &run),
+			     &bo->dummy);
+}
+
+const struct vm_operations_struct alink_xpu_hbm_vm_ops = {
+	.fault = xpu_hbm_fault,
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+};
+
+static int xpu_mmap_flags(struct vm_area_struct *vma)
+{
+	if ((vma->vm_flags & (VM_SHARED | VM_EXEC)) != VM_SHARED)
+		return -EINVAL;
+	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP,
+		     VM_MAYEXEC);
+	return 0;
+}
+
+/* drm_gem_object_funcs.mmap of HBM objects */
+int alink_xpu_hbm_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	int err = xpu_mmap_flags(vma);
+
+	if (err)
+		return err;
+	vma->vm_page_prot =
+		pgprot_writecombine(vm_get_page_prot(vma->vm_flags));
+	return 0;
+}
+
+/* --- doorbells ---------------------------------------------------------- */
+
+static vm_fault_t xpu_db_fault(struct vm_fault *vmf)
+{
+	struct xpu_queue *q = vmf->vma->vm_private_data;
+	struct xpu_device *xdev = q->xdev;
+	vm_fault_t ret;
+
+	mutex_lock(&q->map_lock);
+	/* A reset ended the queue: nobody listens at its doorbell. */
+	if (q->dead || READ_ONCE(q->state) == DRM_ALINK_XPU_QUEUE_CANCELED)
+		ret = xpu_fault_dummy(vmf, &q->dummy);
+	else
+		ret = xpu_fault_bar(xdev, vmf, xdev->db_base +
+				    (resource_size_t)q->hw_id *
+				    ALINK_XPU_DB_STRIDE, &q->dummy);
+	mutex_unlock(&q->map_lock);
+	return ret;
+}
+
+static void xpu_db_open(struct vm_area_struct *vma)
+{
+	struct xpu_queue *q = vma->vm_private_data;
+
+	kref_get(&q->ref);
+}
+
+static void xpu_db_close(struct vm_area_struct *vma)
+{
+	alink_xpu_queue_put(vma->vm_private_data);
+}
+
+static const struct vm_operations_struct xpu_db_vm_ops = {
+	.fault = xpu_db_fault,
+	.open = xpu_db_open,
+	.close = xpu_db_close,
+};
+
+/* The queue of this file with that doorbell page, referenced */
+static struct xpu_queue *xpu_db_lookup(struct xpu_file *xfile,
+				       unsigned long pgoff)
+{
+	struct xpu_queue *q, *found = NULL;
+	unsigned long id;
+
+	xa_lock(&xfile->queues);
+	xa_for_each(&xfile->queues, id, q) {
+		if (DB_PGOFF(q->hw_id) == pgoff) {
+			kref_get(&q->ref);
+			found = q;
+			break;
+		}
+	}
+	xa_unlock(&xfile->queues);
+	return found;
+}
+
+static int xpu_db_mmap(struct xpu_file *xfile, struct vm_area_struct *vma)
+{
+	struct xpu_queue *q;
+	int err;
+
+	if (vma_pages(vma) != 1)
+		return -EINVAL;
+	q = xpu_db_lookup(xfile, vma->vm_pgoff);
+	if (!q)
+		return -EACCES;
+	err = xpu_mmap_flags(vma);
+	if (err) {
+		alink_xpu_queue_put(q);
+		return err;
+	}
+	/* A child of fork has no business with its parent's queues. */
+	vm_flags_set(vma, VM_DONTCOPY);
+	vma->vm_page_prot = pgprot_noncached(vm_get_page_prot(vma->vm_flags));
+	vma->vm_private_data = q;
+	vma->vm_ops = &xpu_db_vm_ops;
+	return 0;
+}
+
+/* file_operations.mmap */
+int alink_xpu_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct drm_file *file = filp->private_data;
+	struct xpu_device *xdev = to_xpu(file->minor->dev);
+
+	if (drm_dev_is_unplugged(&xdev->drm))
+		return -ENODEV;
+	if (vma->vm_pgoff < DRM_FILE_PAGE_OFFSET_START)
+		return xpu_db_mmap(file->driver_priv, vma);
+	return drm_gem_mmap(filp, vma);
+}

@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The PCI function: probe and remove, reset, error recovery, loss, suspend.
+ *
+ * Remove has three steps: nobody new gets in (STOPPING, drm_dev_unplug), the
+ * device forgets all that it was told, and only when it masters the bus no
+ * more its memory is unmapped (GONE). Objects live on with open files, as
+ * memory that no device looks at.
+ */
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/pm.h>
+#include <net/devlink.h>
+
+#include <drm/drm_drv.h>
+
+#include "alink_xpu_drv.h"
+
+/* --- start and stop ----------------------------------------------------- */
+
+/* The device is fresh: make in it what is the kernel's, and all contexts. */
+static int xpu_start(struct xpu_device *xdev)
+{
+	int err;
+
+	err = alink_xpu_scrub_start(xdev);
+	if (!err)
+		err = alink_xpu_vms_restore(xdev);
+	return err;
+}
+
+/* Everybody out; what follows is a reset, of whatever kind. */
+static void xpu_stop(struct xpu_device *xdev)
+{
+	alink_xpu_set_state(xdev, XPU_RESETTING);
+	alink_xpu_queues_cancel(xdev);
+	alink_xpu_wake_all(xdev);
+	alink_xpu_zap_all(xdev);
+}
+
+/* After xpu_stop() and the reset; @err says how that went. */
+static void xpu_restart(struct xpu_device *xdev, int err)
+{
+	if (!err)
+		err = xpu_start(xdev);
+	if (err && alink_dev_lost(xdev->adev))
+		return;		/* xpu_lost() follows, or has been here */
+	if (err) {
+		pci_clear_master(xdev->pdev);
+		drm_err(&xdev->drm, "unusable after reset: %pe\n",
+			ERR_PTR(err));
+	}
+	alink_xpu_set_state(xdev, err ? XPU_FAILED : XPU_ACTIVE);
+}
+
+/* alink_dev_ops.lost: the device reads all ones. It is gone, or worse. */
+static void xpu_lost(struct alink_dev *adev)
+{
+	struct xpu_device *xdev = alink_dev_priv(adev);
+
+	pci_clear_master(xdev->pdev);
+	alink_xpu_set_state(xdev, XPU_GONE);
+	alink_xpu_queues_cancel(xdev);
+	alink_xpu_wake_all(xdev);
+	alink_xpu_zap_all(xdev);
+}
+
+static const struct alink_dev_ops xpu_alink_ops = {
+	.devtype = ALINK_DEVTYPE_XPU,
+	.event = alink_xpu_event,
+	.lost = xpu_lost,
+};
+
+/*
+ * Resets a device that was cut off. Should the PCI core hold the device lock,
+ * there is a remove or another reset going on, which does as well.
+ */
+static void xpu_reset_work(struct work_struct *work)
+{
+	struct xpu_device *xdev = container_of(work, struct xpu_device,
+					       reset_work);
+	int err;
+
+	err = pci_try_reset_function(xdev->pdev);
+	if (err)
+		drm_err(&xdev->drm, "reset: %pe\n", ERR_PTR(err));
+}
+
+/* --- forgetting ------------------------------------------------------- */
+
+static int xpu_forget(struct xpu_device *xdev, struct xarray *xa, u16 opcode)
+{
+	unsigned long id;
+	int err = 0;
+	void *entry;
+
+	xa_for_each(xa, id, entry) {
+		err = alink_admin_id(xdev->adev, opcode, id, NULL);
+		if (err == -ETIMEDOUT || err == -ENODEV)
+			return err;
+	}
+	return 0;
+}
+
+static int xpu_forget_imports(struct xpu_device *xdev)
+{
+	struct xpu_bo *bo;
+	unsigned long id;
+	int err = 0;
+	bool group;
+
+	xa_for_each(&xdev->imports, id, bo) {
+		xa_lock(&xdev->imports);
+		bo = xa_load(&xdev->imports, id);
+		group = bo && bo->kind == XPU_BO_GROUP;
+		xa_unlock(&xdev->imports);
+		if (!bo)
+			continue;
+		err = alink_admin_id(xdev->adev, group ?
+				     ALINK_XPU_ADMIN_GROUP_RELEASE :
+				     ALINK_XPU_ADMIN_SEG_RELEASE, id, NULL);
+		if (err == -ETIMEDOUT || err == -ENODEV)
+			return err;
+	}
+	return 0;
+}
+
+/*
+ * Makes the device forget all, so that the next driver finds it as after a
+ * reset. Not what keeps memory safe, so it stops at the first silence.
+ */
+static void xpu_forget_all(struct xpu_device *xdev)
+{
+	struct alink_dev *adev = xdev->adev;
+	int err;
+
+	err = xpu_forget(xdev, &xdev->queues, ALINK_XPU_ADMIN_QUEUE_DESTROY);
+	if (!err)
+		err = alink_admin_id(adev, ALINK_XPU_ADMIN_QUEUE_DESTROY,
+				     XPU_KERNEL_QUEUE, NULL);
+	if (!err)
+		err = xpu_forget(xdev, &xdev->groups,
+				 ALINK_XPU_ADMIN_GROUP_UNBIND);
+	if (!err)
+		err = xpu_forget(xdev, &xdev->segments,
+				 ALINK_XPU_ADMIN_SEG_REVOKE);
+	if (!err)
+		err = xpu_forget_imports(xdev);
+	if (!err)
+		err = xpu_forget(xdev, &xdev->ctx_ids,
+				 ALINK_XPU_ADMIN_CTX_DESTROY);
+	if (!err)
+		err = alink_admin_id(adev, ALINK_XPU_ADMIN_CTX_DESTROY,
+				     XPU_KERNEL_CTX, NULL);
+	if (err && err != -ENODEV)
+		pci_warn(xdev->pdev, "left in use by remove: %pe\n",
+			 ERR_PTR(err));
+}
+
+/* --- probe -------------------------------------------------------------- */
+
+static void xpu_init_locks(struct xpu_device *xdev)
+{
+	unsigned int i;
+
+	init_rwsem(&xdev->reset_lock);
+	xdev->state = XPU_RESETTING;
+	xdev->generation = 1;
+	init_waitqueue_head(&xdev->state_wait);
+	INIT_WORK(&xdev->reset_work, xpu_reset_work);
+	mutex_init(&xdev->ctx_lock);
+	INIT_LIST_HEAD(&xdev->vms);
+	xa_init_flags(&xdev->ctx_ids, XA_FLAGS_ALLOC);
+	xa_init_flags(&xdev->queues, XA_FLAGS_ALLOC);
+	xa_init_flags(&xdev->segments, XA_FLAGS_ALLOC);
+	xa_init_flags(&xdev->groups, XA_FLAGS_ALLOC);
+	xa_init_flags(&xdev->imports, XA_FLAGS_ALLOC);
+	spin_lock_init(&xdev->bos_lock);
+	INIT_LIST_HEAD(&xdev->bos);
+	mutex_init(&xdev->scrub.lock);
+	init_waitqueue_head(&xdev->any_wait);
+	for (i = 0; i < ARRAY_SIZE(xdev->vectors); i++) {
+		xdev->vectors[i].xdev = xdev;
+		xdev->vectors[i].irq = -1;
+		init_waitqueue_head(&xdev->vectors[i].wait);
+	}
+}
+
+static int xpu_map_bars(struct xpu_device *xdev)
+{
+	struct pci_dev *pdev = xdev->pdev;
+	int err;
+
+	xdev->db_base = pci_resource_start(pdev, ALINK_BAR_REGS) +
+			ALINK_XPU_DB_BASE;
+	if (!xdev->info.hbm_visible)
+		return 0;
+
+	err = pci_request_selected_regions(pdev, BIT(ALINK_XPU_BAR_HBM),
+					   "alink_xpu");
+	if (err)
+		return err;
+	xdev->hbm_base = pci_resource_start(pdev, ALINK_XPU_BAR_HBM);
+	xdev->hbm_io = ioremap_wc(xdev->hbm_base, xdev->info.hbm_visible);
+	if (!xdev->hbm_io) {
+		pci_release_selected_regions(pdev, BIT(ALINK_XPU_BAR_HBM));
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void xpu_unmap_bars(struct xpu_device *xdev)
+{
+	if (!xdev->hbm_io)
+		return;
+	iounmap(xdev->hbm_io);
+	xdev->hbm_io = NULL;
+	pci_release_selected_regions(xdev->pdev, BIT(ALINK_XPU_BAR_HBM));
+}
+
+static int xpu_ports_init(struct xpu_device *xdev)
+{
+	int err;
+
+	xdev->devlink = alink_xpu_devlink_alloc(xdev);
+	if (!xdev->devlink)
+		return -ENOMEM;
+	devl_lock(xdev->devlink);
+	err = alink_ports_create(xdev->adev, xdev->devlink);
+	if (!err)
+		devl_register(xdev->devlink);
+	devl_unlock(xdev->devlink);
+	if (err) {
+		devlink_free(xdev->devlink);
+		xdev->devlink = NULL;
+	}
+	return err;
+}
+
+static void xpu_ports_fini(struct xpu_device *xdev)
+{
+	devl_lock(xdev->devlink);
+	devl_unregister(xdev->devlink);
+	alink_ports_destroy(xdev->adev);
+	devl_unlock(xdev->devlink);
+	devlink_free(xdev->devlink);
+	xdev->devlink = NULL;
+}
+
+/* What must be there before the device can be used at all */
+static int xpu_hw_init(struct xpu_device *xdev)
+{
+	int err;
+
+	err = alink_xpu_read_info(xdev);
+	if (err)
+		return err;
+	xdev->fabric_id = alink_dev_fabric_id(xdev->adev);
+	err = xpu_map_bars(xdev);
+	if (err)
+		return dev_err_probe(&xdev->pdev->dev, err, "BARs\n");
+	err = alink_xpu_hbm_init(xdev);
+	if (err)
+		goto err_bars;
+	err = alink_xpu_scrub_init(xdev);
+	if (err)
+		goto err_bars;
+	err = alink_xpu_irq_init(xdev);
+	if (err)
+		goto err_scrub;
+	return 0;
+
+err_scrub:
+	alink_xpu_scrub_fini(xdev);
+err_bars:
+	xpu_unmap_bars(xdev);
+	return err;
+}
+
+static int xpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct xpu_device *xdev;
+	int err;
+
+	xdev = devm_drm_dev_alloc(&pdev->dev, &alink_xpu_drm_driver,
+				  struct xpu_device, drm);
+	if (IS_ERR(xdev))
+		return PTR_ERR(xdev);
+	xdev->pdev = pci_dev_get(pdev);
+	xpu_init_locks(xdev);
+	err = alink_xpu_bridges_init(xdev);
+	if (err)
+		return err;
+
+	xdev->adev = alink_dev_probe(pdev, &xpu_alink_ops, xdev);
+	if (IS_ERR(xdev->adev))
+		return PTR_ERR(xdev->adev);
+	pci_set_drvdata(pdev, xdev);
+	err = xpu_hw_init(xdev);
+	if (err)
+		goto err_adev;
+	err = xpu_start(xdev);
+	if (err)
+		goto err_hw;
+	err = xpu_ports_init(xdev);
+	if (err)
+		goto err_forget;
+	err = alink_hwmon_register(xdev->adev, "alink_xpu");
+	if (err)
+		goto err_ports;
+
+	alink_xpu_set_state(xdev, XPU_ACTIVE);
+	err = alink_dev_register(xdev->adev);
+	if (err)
+		goto err_hwmon;
+	err = drm_dev_register(&xdev->drm, 0);
+	if (err)
+		goto err_unregister;
+
+	drm_info(&xdev->drm, "%s is %s, %llu MiB of HBM, %llu MiB visible\n",
+		 alink_dev_name(xdev->adev), xdev->info.name,
+		 xdev->info.hbm_size >> 20, xdev->info.hbm_visible >> 20);
+	return 0;
+
+err_unregister:
+	alink_dev_unregister(xdev->adev);
+err_hwmon:
+	alink_xpu_set_state(xdev, XPU_STOPPING);
+	cancel_work_sync(&xdev->reset_work);
+	alink_hwmon_unregister(xdev->adev);
+err_ports:
+	xpu_ports_fini(xdev);
+err_forget:
+	xpu_forget_all(xdev);
+err_hw:
+	alink_xpu_irq_fini(xdev);
+	xpu_unmap_bars(xdev);
+err_adev:
+	alink_xpu_set_state(xdev, XPU_GONE);
+	alink_dev_remove(xdev->adev);
+	/* The device masters the bus no more. */
+	if (xdev->scrub.ring)
+		alink_xpu_scrub_fini(xdev);
+	return err;
+}
+
+/* --- remove ------------------------------------------------------------- */
+
+static void xpu_remove(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	alink_xpu_set_state(xdev, XPU_STOPPING);
+	drm_dev_unplug(&xdev->drm);
+	alink_xpu_wake_all(xdev);
+	alink_dev_unregister(xdev->adev);
+	cancel_work_sync(&xdev->reset_work);
+
+	alink_hwmon_unregister(xdev->adev);
+	xpu_ports_fini(xdev);
+	xpu_forget_all(xdev);
+	alink_xpu_irq_fini(xdev);
+	xpu_unmap_bars(xdev);
+	alink_xpu_set_state(xdev, XPU_GONE);
+	alink_dev_remove(xdev->adev);
+
+	/* The device masters the bus no more. */
+	alink_xpu_wake_all(xdev);
+	alink_xpu_scrub_fini(xdev);
+	alink_xpu_vms_drop_tables(xdev);
+	alink_xpu_bos_unmap(xdev);
+}
+
+/* --- reset, errors, suspend --------------------------------------------- */
+
+static void xpu_reset_prepare(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	xpu_stop(xdev);
+	alink_dev_reset_prepare(xdev->adev);
+}
+
+static void xpu_reset_done(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	/* A device that was cut off came here without it. */
+	pci_set_master(pdev);
+	xpu_restart(xdev, alink_dev_reset_done(xdev->adev));
+}
+
+static pci_ers_result_t xpu_error_detected(struct pci_dev *pdev,
+					   pci_channel_state_t state)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	if (state == pci_channel_io_frozen)
+		xpu_stop(xdev);
+	return alink_dev_error_detected(xdev->adev, state);
+}
+
+static pci_ers_result_t xpu_slot_reset(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	return alink_dev_slot_reset(xdev->adev);
+}
+
+static void xpu_resume_io(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+	int err = alink_dev_error_resume(xdev->adev);
+
+	if (err != -EALREADY)
+		xpu_restart(xdev, err);
+}
+
+static const struct pci_error_handlers xpu_err_handlers = {
+	.error_detected = xpu_error_detected,
+	.slot_reset = xpu_slot_reset,
+	.resume = xpu_resume_io,
+	.reset_prepare = xpu_reset_prepare,
+	.reset_done = xpu_reset_done,
+};
+
+/* HBM loses its power: with somebody's data in it, there is no suspend. */
+static int xpu_suspend(struct device *dev)
+{
+	struct xpu_device *xdev = dev_get_drvdata(dev);
+	u64 used;
+
+	mutex_lock(&xdev->hbm.lock);
+	used = xdev->hbm.used;
+	mutex_unlock(&xdev->hbm.lock);
+	if (used) {
+		drm_warn(&xdev->drm, "no suspend: %llu KiB of HBM are in use\n",
+			 used >> 10);
+		return -EBUSY;
+	}
+	xpu_stop(xdev);
+	alink_dev_reset_prepare(xdev->adev);
+	return 0;
+}
+
+static int xpu_resume(struct device *dev)
+{
+	struct xpu_device *xdev = dev_get_drvdata(dev);
+
+	pci_set_master(xdev->pdev);
+	xpu_restart(xdev, alink_dev_reset_done(xdev->adev));
+	return alink_xpu_state_errno(xdev);
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(xpu_pm_ops, xpu_suspend, xpu_resume);
+
+static const struct pci_device_id xpu_ids[] = {
+	{ PCI_DEVICE(ALINK_PCI_VENDOR_ID, ALINK_PCI_DEVICE_XPU) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, xpu_ids);
+
+struct pci_driver alink_xpu_pci_driver = {
+	.name = "alink_xpu",
+	.id_table = xpu_ids,
+	.probe = xpu_probe,
+	.remove = xpu_remove,
+	.err_handler = &xpu_err_handlers,
+	.driver.pm = pm_sleep_ptr(&xpu_pm_ops),
+};

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables: four levels of 4 KiB in DMA memory, leaves of 4 KiB and 2 MiB.
+ *
+ * A change has two halves: prepare allocates what it will need and may fail;
+ * then map or clear, which cannot. Tables that drop out stay allocated until
+ * the caller has invalidated the TLB and calls collect.
+ *
+ * The caller serialises all calls on one tree.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/slab.h>
+
+#include "alink_xpu_drv.h"
+
+#define PT_ENTRIES		512
+#define PT_ROOT_LEVEL		3
+#define PT_ADDR(pa)		((u64)(pa) & ALINK_PTE_ADDR_MASK)
+
+static unsigned int pt_shift(unsigned int level)
+{
+	return 12 + 9 * level;
+}
+
+static unsigned int pt_index(u64 va, unsigned int level)
+{
+	return (va >> pt_shift(level)) & (PT_ENTRIES - 1);
+}
+
+static struct xpu_pt *pt_alloc(struct xpu_pt_tree *tree, unsigned int level)
+{
+	struct xpu_pt *pt;
+
+	pt = kzalloc(sizeof(*pt), GFP_KERNEL_ACCOUNT);
+	if (!pt)
+		return NULL;
+	if (level) {
+		pt->child = kcalloc(PT_ENTRIES, sizeof(*pt->child),
+				    GFP_KERNEL_ACCOUNT);
+		if (!pt->child)
+			goto err_free;
+	}
+	/* The device sees it as zeros: nothing valid. */
+	pt->entry = dma_alloc_coherent(tree->dev, XPU_PAGE_SIZE, &pt->dma,
+				       GFP_KERNEL_ACCOUNT);
+	if (!pt->entry)
+		goto err_free;
+	pt->level = level;
+	INIT_LIST_HEAD(&pt->node);
+	return pt;
+
+err_free:
+	kfree(pt->child);
+	kfree(pt);
+	return NULL;
+}
+
+static void pt_free(struct xpu_pt_tree *tree, struct xpu_pt *pt)
+{
+	dma_free_coherent(tree->dev, XPU_PAGE_SIZE, pt->entry, pt->dma);
+	kfree(pt->child);
+	kfree(pt);
+}
+
+static void pt_free_below(struct xpu_pt_tree *tree, struct xpu_pt *pt)
+{
+	unsigned int i;
+
+	for (i = 0; pt->child && i < PT_ENTRIES; i++)
+		if (pt->child[i])
+			pt_free_below(tree, pt->child[i]);
+	pt_free(tree, pt);
+}
+
+/* Writes one entry whole: the device may look at any time. */
+static void pt_set(struct xpu_pt_tree *tree, struct xpu_pt *pt, unsigned int i,
+		   u64 value)
+{
+	bool was = pt->entry[i] & cpu_to_le64(ALINK_PTE_VALID);
+
+	if (was)
+		tree->stale = true;
+	pt->used += !!(value & ALINK_PTE_VALID) - was;
+	WRITE_ONCE(pt->entry[i], cpu_to_le64(value));
+}
+
+static bool pt_is_leaf(const struct xpu_pt *pt, unsigned int i)
+{
+	return pt->entry[i] & cpu_to_le64(ALINK_PTE_LEAF);
+}
+
+static void pt_link(struct xpu_pt_tree *tree, struct xpu_pt *pt,
+		    unsigned int i, struct xpu_pt *child)
+{
+	pt->child[i] = child;
+	/* what is in the table is visible before the way to it */
+	dma_wmb();
+	pt_set(tree, pt, i, PT_ADDR(child->dma) | ALINK_PTE_VALID);
+}
+
+/* Replaces a large leaf by a table that says the same. */
+static int pt_split_leaf(struct xpu_pt_tree *tree, struct xpu_pt *pt,
+			 unsigned int i)
+{
+	u64 leaf = le64_to_cpu(pt->entry[i]) & ~ALINK_PTE_LEAF;
+	struct xpu_pt *child = pt_alloc(tree, pt->level - 1);
+	unsigned int k;
+
+	if (!child)
+		return -ENOMEM;
+	for (k = 0; k < PT_ENTRIES; k++)
+		pt_set(tree, child, k, leaf + (u64)k * XPU_PAGE_SIZE);
+	pt_link(tree, pt, i, child);
+	return 0;
+}
+
+/* The table of @level on the way to @va, or NULL if there is none. */
+static struct xpu_pt *pt_find(struct xpu_pt_tree *tree, u64 va,
+			      unsigned int level)
+{
+	struct xpu_pt *pt = tree->root;
+
+	while (pt && pt->level > level)
+		pt = pt->child[pt_index(va, pt->level)];
+	return pt;
+}
+
+/* As pt_find(), but makes the way, splitting leaves that are in it. */
+static int pt_make(struct xpu_pt_tree *tree, u64 va, unsigned int level)
+{
+	struct xpu_pt *child, *pt = tree->root;
+	unsigned int i;
+	int err;
+
+	while (pt->level > level) {
+		i = pt_index(va, pt->level);
+		if (pt_is_leaf(pt, i)) {
+			err = pt_split_leaf(tree, pt, i);
+			if (err)
+				return err;
+		} else if (!pt->child[i]) {
+			child = pt_alloc(tree, pt->level - 1);
+			if (!child)
+				return -ENOMEM;
+			pt_link(tree, pt, i, child);
+		}
+		pt = pt->child[i];
+	}
+	return 0;
+}
+
+/* How much of the run the next leaf covers, and of which level */
+static u64 pt_step(u64 va, u64 pa, u64 len, unsigned int *level)
+{
+	if (IS_ALIGNED(va | pa, XPU_LARGE_PAGE_SIZE) &&
+	    len >= XPU_LARGE_PAGE_SIZE) {
+		*level = 1;
+		return XPU_LARGE_PAGE_SIZE;
+	}
+	*level = 0;
+	return XPU_PAGE_SIZE;
+}
+
+/**
+ * alink_xpu_pt_prepare - allocate what mapping a run will need
+ * @tree:	page tables
+ * @va:		device virtual address
+ * @pa:		address behind it, as alink_xpu_pt_map() will be given it
+ * @len:	bytes; all three are multiples of 4 KiB
+ *
+ * On failure what has been allocated stays for the next attempt.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len)
+{
+	unsigned int level;
+	u64 step;
+	int err;
+
+	while (len) {
+		step = pt_step(va, pa, len, &level);
+		err = pt_make(tree, va, level);
+		if (err)
+			return err;
+		/* One table serves all small pages up to the next 2 MiB. */
+		if (!level)
+			step = min(len, XPU_LARGE_PAGE_SIZE -
+				   (va & (XPU_LARGE_PAGE_SIZE - 1)));
+		va += step;
+		pa += step;
+		len -= step;
+	}
+	return 0;
+}
+
+/**
+ * alink_xpu_pt_split - make sure that no large leaf crosses an address
+ * @tree:	page tables
+ * @va:		device virtual address, multiple of 4 KiB
+ *
+ * Before alink_xpu_pt_clear(), for both ends of what it will clear.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int alink_xpu_pt_split(struct xpu_pt_tree *tree, u64 va)
+{
+	struct xpu_pt *pt;
+	unsigned int i;
+
+	if (IS_ALIGNED(va, XPU_LARGE_PAGE_SIZE))
+		return 0;
+	pt = pt_find(tree, va, 1);
+	i = pt_index(va, 1);
+	if (!pt || !pt_is_leaf(pt, i))
+		return 0;
+	return pt_split_leaf(tree, pt, i);
+}
+
+/**
+ * alink_xpu_pt_map - write the entries of a prepared run
+ * @tree:	page tables
+ * @va:		device virtual address
+ * @pa:		DMA address, offset in HBM, or slot and offset
+ * @len:	bytes
+ * @bits:	rights and aperture of each entry
+ */
+void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
+		      u64 bits)
+{
+	unsigned int level, i;
+	struct xpu_pt *pt;
+	u64 step;
+
+	bits |= ALINK_PTE_VALID;
+	while (len) {
+		step = pt_step(va, pa, len, &level);
+		pt = pt_find(tree, va, level);
+		i = pt_index(va, level);
+		if (level) {
+			if (pt->child[i]) {
+				list_add(&pt->child[i]->node, &tree->garbage);
+				pt->child[i] = NULL;
+			}
+			pt_set(tree, pt, i,
+			       PT_ADDR(pa) | bits | ALINK_PTE_LEAF);
+		} else {
+			pt_set(tree, pt, i, PT_ADDR(pa) | bits);
+		}
+		va += step;
+		pa += step;
+		len -= step;
+	}
+}
+
+static void pt_clear(struct xpu_pt_tree *tree, struct xpu_pt *pt, u64 va,
+		     u64 end)
+{
+	u64 next, span = BIT_ULL(pt_shift(pt->level));
+	struct xpu_pt *child;
+	unsigned int i;
+
+	for (; va < end; va = next) {
+		i = pt_index(va, pt->level);
+		next = min(ALIGN_DOWN(va, span) + span, end);
+		child = pt->level ? pt->child[i] : NULL;
+		if (child) {
+			pt_clear(tree, child, va, next);
+			if (child->used)
+				continue;
+			pt->child[i] = NULL;
+			pt_set(tree, pt, i, 0);
+			list_add(&child->node, &tree->garbage);
+		} else if (pt->entry[i]) {
+			pt_set(tree, pt, i, 0);
+		}
+	}
+}
+
+/**
+ * alink_xpu_pt_clear - clear all entries of a range
+ * @tree:	page tables
+ * @va:		device virtual address
+ * @len:	bytes; both ends have been through alink_xpu_pt_split()
+ */
+void alink_xpu_pt_clear(struct xpu_pt_tree *tree, u64 va, u64 len)
+{
+	if (tree->root)
+		pt_clear(tree, tree->root, va, va + len);
+}
+
+/**
+ * alink_xpu_pt_collect - free tables that have dropped out
+ * @tree:	page tables, whose TLB entries have been invalidated since
+ */
+void alink_xpu_pt_collect(struct xpu_pt_tree *tree)
+{
+	struct xpu_pt *pt, *next;
+
+	list_for_each_entry_safe(pt, next, &tree->garbage, node) {
+		list_del(&pt->node);
+		pt_free(tree, pt);
+	}
+	tree->stale = false;
+}
+
+/**
+ * alink_xpu_pt_init - make empty page tables
+ * @tree:	page tables
+ * @dev:	device that will read them
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int alink_xpu_pt_init(struct xpu_pt_tree *tree, struct device *dev)
+{
+	tree->dev = dev;
+	tree->stale = false;
+	INIT_LIST_HEAD(&tree->garbage);
+	tree->root = pt_alloc(tree, PT_ROOT_LEVEL);
+	return tree->root ? 0 : -ENOMEM;
+}
+
+/**
+ * alink_xpu_pt_fini - free page tables that the device does not use any more
+ * @tree:	page tables; may be called again
+ */
+void alink_xpu_pt_fini(struct xpu_pt_tree *tree)
+{
+	if (!tree->root)
+		return;
+	alink_xpu_pt_collect(tree);
+	pt_free_below(tree, tree->root);
+	tree->root = NULL;
+}

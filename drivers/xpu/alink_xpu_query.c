@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * QUERY, and usage figures in fdinfo.
+ */
+#include <linux/netdevice.h>
+#include <linux/nsproxy.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <net/net_namespace.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_print.h>
+
+#include "alink_xpu_drv.h"
+
+/* --- answers ------------------------------------------------------------ */
+
+static void xpu_query_device(struct xpu_device *xdev, void *data)
+{
+	struct drm_alink_xpu_query_device *d = data;
+	const struct xpu_info *info = &xdev->info;
+	struct alink_dev *adev = xdev->adev;
+
+	d->serial = alink_dev_serial(adev);
+	d->caps = alink_dev_caps(adev);
+	d->hbm_size = info->hbm_size;
+	d->hbm_visible = info->hbm_visible;
+	d->va_start = XPU_VA_START;
+	d->va_end = XPU_VA_END;
+	d->fabric_id = xdev->fabric_id;
+	d->index = alink_dev_index(adev);
+	d->variant = alink_dev_variant(adev);
+	d->hw_version = alink_rd32(adev, ALINK_REG_VERSION);
+	d->fw_version = alink_dev_fw_version(adev);
+	d->generation = alink_rd32(adev, ALINK_REG_GENERATION);
+	d->dtypes = info->dtypes;
+	d->num_dies = info->num_dies;
+	d->num_rings = info->num_rings;
+	d->num_links = alink_dev_num_links(adev);
+	/* One of each is the kernel's. */
+	d->max_queues = info->num_queues - 1;
+	d->max_vms = info->num_ctx - 1;
+	d->max_imports = info->num_imports;
+	d->max_segments = info->num_segments;
+	d->max_ring_entries = XPU_MAX_RING;
+	d->min_page_size = XPU_PAGE_SIZE;
+	d->large_page_size = XPU_LARGE_PAGE_SIZE;
+	d->doorbell_size = ALINK_XPU_DB_STRIDE;
+	d->doorbell_tail = ALINK_XPU_DB_TAIL;
+	d->max_desc_len = ALINK_XPU_MAX_LEN;
+	strscpy(d->name, info->name, sizeof(d->name));
+}
+
+static void xpu_query_memory(struct xpu_device *xdev, void *data)
+{
+	struct drm_alink_xpu_query_memory *m = data;
+
+	m->hbm_total = xdev->info.hbm_size;
+	m->visible_total = xdev->info.hbm_visible;
+	mutex_lock(&xdev->hbm.lock);
+	m->hbm_used = xdev->hbm.used;
+	m->visible_used = xdev->hbm.visible_used;
+	mutex_unlock(&xdev->hbm.lock);
+}
+
+static void xpu_query_counters(struct xpu_device *xdev, void *data)
+{
+	struct drm_alink_xpu_query_counters *c = data;
+	struct alink_dev *adev = xdev->adev;
+
+	c->clock_ns = alink_rd64(adev, ALINK_REG_CLOCK);
+	c->busy_ns = alink_rd64(adev, ALINK_XPU_REG_BUSY_NS);
+	c->commands = alink_rd64(adev, ALINK_XPU_REG_COMMANDS);
+	c->irqs = alink_rd64(adev, ALINK_XPU_REG_IRQS);
+	c->doorbells = alink_rd64(adev, ALINK_XPU_REG_DOORBELLS);
+	c->guest_errors = alink_rd32(adev, ALINK_REG_GUEST_ERRORS);
+}
+
+static u32 xpu_link_ifindex(struct alink_dev *adev, unsigned int n)
+{
+	struct net_device *netdev = alink_port_netdev(adev, n);
+
+	if (!netdev || !net_eq(dev_net(netdev), current->nsproxy->net_ns))
+		return 0;
+	return netdev->ifindex;
+}
+
+static void xpu_query_links(struct xpu_device *xdev, void *data)
+{
+	struct drm_alink_xpu_query_link *link = data;
+	struct alink_dev *adev = xdev->adev;
+	unsigned int n, base;
+	u32 port;
+
+	for (n = 0; n < alink_dev_num_links(adev); n++, link++) {
+		base = ALINK_LINK_WINDOW(n);
+		link->state = alink_rd32(adev, base + ALINK_LINK_STATE);
+		link->reason = alink_rd32(adev, base + ALINK_LINK_REASON);
+		link->speed_mbps = alink_rd32(adev, base + ALINK_LINK_SPEED);
+		link->max_speed_mbps = alink_rd32(adev, base +
+						  ALINK_LINK_MAX_SPEED);
+		link->peer_id = alink_rd32(adev, base + ALINK_LINK_PEER_ID);
+		port = alink_rd32(adev, base + ALINK_LINK_PEER_PORT);
+		if (port != ALINK_ID_NONE) {
+			link->peer_type = port >> 24;
+			link->peer_port = port & GENMASK(23, 0);
+		}
+		link->ifindex = xpu_link_ifindex(adev, n);
+	}
+}
+
+/* --- ioctl -------------------------------------------------------------- */
+
+/**
+ * struct xpu_query - one kind of answer
+ * @fill:	fills a zeroed buffer
+ * @size:	bytes of an element
+ * @array:	one element per link, instead of one
+ * @live:	reads registers, which must not happen during a reset
+ */
+struct xpu_query {
+	void (*fill)(struct xpu_device *xdev, void *data);
+	u32 size;
+	bool array;
+	bool live;
+};
+
+static const struct xpu_query xpu_queries[] = {
+	[DRM_ALINK_XPU_QUERY_DEVICE] = {
+		.fill = xpu_query_device,
+		.size = sizeof(struct drm_alink_xpu_query_device),
+		.live = true,
+	},
+	[DRM_ALINK_XPU_QUERY_MEMORY] = {
+		.fill = xpu_query_memory,
+		.size = sizeof(struct drm_alink_xpu_query_memory),
+	},
+	[DRM_ALINK_XPU_QUERY_COUNTERS] = {
+		.fill = xpu_query_counters,
+		.size = sizeof(struct drm_alink_xpu_query_counters),
+		.live = true,
+	},
+	[DRM_ALINK_XPU_QUERY_LINKS] = {
+		.fill = xpu_query_links,
+		.size = sizeof(struct drm_alink_xpu_query_link),
+		.array = true,
+		.live = true,
+	},
+};
+
+static int xpu_query_fill(struct xpu_device *xdev, const struct xpu_query *q,
+			  void *data)
+{
+	int err;
+
+	if (!q->live) {
+		q->fill(xdev, data);
+		return 0;
+	}
+	down_read(&xdev->reset_lock);
+	err = alink_xpu_state_errno(xdev);
+	if (!err) {
+		q->fill(xdev, data);
+		/* It may have gone meanwhile: then this is all ones. */
+		if (alink_dev_lost(xdev->adev))
+			err = -ENODEV;
+	}
+	up_read(&xdev->reset_lock);
+	return err;
+}
+
+int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
+			  struct drm_file *file)
+{
+	struct drm_alink_xpu_query *args = data;
+	struct xpu_device *xdev = to_xpu(drm);
+	const struct xpu_query *q;
+	u32 size, len;
+	int idx, err;
+	void *buf;
+
+	if (args->query >= ARRAY_SIZE(xpu_queries))
+		return -EINVAL;
+	q = &xpu_queries[array_index_nospec(args->query,
+					    ARRAY_SIZE(xpu_queries))];
+
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	size = q->size;
+	if (q->array)
+		size *= alink_dev_num_links(xdev->adev);
+	if (!args->size) {
+		args->size = size;
+		err = 0;
+		goto out_exit;
+	}
+
+	len = min(args->size, size);
+	if (q->array)
+		len -= len % q->size;
+	if (!len && size) {
+		err = -ENOSPC;
+		goto out_exit;
+	}
+	buf = kzalloc(size, GFP_KERNEL);
+	if (!buf) {
+		err = -ENOMEM;
+		goto out_exit;
+	}
+	err = xpu_query_fill(xdev, q, buf);
+	if (!err && copy_to_user(u64_to_user_ptr(args->data), buf, len))
+		err = -EFAULT;
+	if (!err)
+		args->size = len;
+	kfree(buf);
+out_exit:
+	drm_dev_exit(idx);
+	return err;
+}
+
+/* --- fdinfo ------------------------------------------------------------- */
+
+static void xpu_count_bo(struct drm_gem_object *obj,
+			 struct drm_memory_stats *hbm,
+			 struct drm_memory_stats *host)
+{
+	struct xpu_bo *bo = to_xpu_bo(obj);
+	struct drm_memory_stats *stats;
+
+	switch (bo->kind) {
+	case XPU_BO_HBM:
+		stats = hbm;
+		break;
+	case XPU_BO_HOST:
+		stats = host;
+		break;
+	default:
+		return;		/* somebody else's memory */
+	}
+	if (drm_gem_object_is_shared_for_memory_stats(obj))
+		stats->shared += obj->size;
+	else
+		stats->private += obj->size;
+	if (bo->kind == XPU_BO_HBM || bo->shmem.pages || bo->shmem.sgt)
+		stats->resident += obj->size;
+}
+
+/* drm_driver.show_fdinfo, see Documentation/gpu/drm-usage-stats.rst */
+void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
+{
+	struct drm_memory_stats hbm = {}, host = {};
+	struct xpu_file *xfile = file->driver_priv;
+	struct drm_gem_object *obj;
+	struct xpu_queue *q;
+	unsigned long id;
+	u64 busy;
+	int i;
+
+	spin_lock(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, obj, i)
+		xpu_count_bo(obj, &hbm, &host);
+	spin_unlock(&file->table_lock);
+
+	xa_lock(&xfile->queues);
+	busy = atomic64_read(&xfile->busy_ns);
+	xa_for_each(&xfile->queues, id, q)
+		busy += alink_xpu_queue_busy_ns(q);
+	xa_unlock(&xfile->queues);
+
+	drm_printf(p, "drm-engine-dma:\t%llu ns\n", busy);
+	drm_printf(p, "drm-engine-capacity-dma:\t%u\n",
+		   xfile->xdev->info.num_rings);
+	drm_print_memory_stats(p, &hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
+	drm_print_memory_stats(p, &host, DRM_GEM_OBJECT_RESIDENT, "system");
+}

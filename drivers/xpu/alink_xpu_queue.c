@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues. User space fills rings and rings doorbells by itself; what is here
+ * makes and destroys queues, and learns why they stop.
+ */
+#include <linux/capability.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+
+#include "alink_xpu_drv.h"
+
+#define STATUS_WORD(field) \
+	(offsetof(struct alink_xpu_queue_status, field) & ~7U)
+
+/* --- life --------------------------------------------------------------- */
+
+static void xpu_queue_free(struct kref *ref)
+{
+	struct xpu_queue *q = container_of(ref, struct xpu_queue, ref);
+
+	alink_xpu_loc_put(&q->status);
+	if (q->dummy)
+		__free_page(q->dummy);
+	mutex_destroy(&q->map_lock);
+	drm_dev_put(&q->xdev->drm);
+	kfree(q);
+}
+
+void alink_xpu_queue_put(struct xpu_queue *q)
+{
+	kref_put(&q->ref, xpu_queue_free);
+}
+
+/* Returns the queue with a reference, or NULL. */
+struct xpu_queue *alink_xpu_queue_lookup(struct xpu_file *xfile, u32 id)
+{
+	struct xpu_queue *q;
+
+	xa_lock(&xfile->queues);
+	q = xa_load(&xfile->queues, id);
+	if (q)
+		kref_get(&q->ref);
+	xa_unlock(&xfile->queues);
+	return q;
+}
+
+static void xpu_queue_wake(struct xpu_queue *q)
+{
+	wake_up_all(&q->vec->wait);
+	wake_up_all(&q->xdev->any_wait);
+	alink_xpu_bridges_kick(q->xdev);
+}
+
+static void xpu_queue_stop(struct xpu_queue *q,
+			   enum drm_alink_xpu_queue_state state,
+			   const struct drm_alink_xpu_queue_error *error)
+{
+	bool changed;
+
+	spin_lock(&q->lock);
+	changed = q->state == DRM_ALINK_XPU_QUEUE_RUNNING;
+	if (changed) {
+		if (error)
+			q->error = *error;
+		WRITE_ONCE(q->state, state);
+	}
+	spin_unlock(&q->lock);
+	if (changed)
+		xpu_queue_wake(q);
+}
+
+/* Takes the queue, which had got as far as that, out of VM and device tables */
+static void xpu_queue_detach(struct xpu_queue *q)
+{
+	struct xpu_vm *vm = q->vm;
+
+	if (q->hw_id)
+		xa_erase(&q->xdev->queues, q->hw_id);
+	mutex_lock(&vm->lock);
+	vm->num_queues--;
+	mutex_unlock(&vm->lock);
+	alink_xpu_vm_put(vm);
+	alink_xpu_queue_put(q);
+}
+
+/**
+ * alink_xpu_queue_destroy - destroy a queue whose id is gone
+ * @q:		queue; gives up the id's reference
+ *
+ * Waiters return. The hardware queue is not used again before the last event
+ * about this one has been handled, nor while anybody can ring its doorbell.
+ */
+void alink_xpu_queue_destroy(struct xpu_queue *q)
+{
+	mutex_lock(&q->map_lock);
+	q->dead = true;
+	mutex_unlock(&q->map_lock);
+	alink_xpu_zap_doorbell(q);
+
+	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_CANCELED, NULL);
+	alink_xpu_admin_undo(q->xdev, q->generation,
+			     ALINK_XPU_ADMIN_QUEUE_DESTROY, q->hw_id);
+	alink_xpu_flush_events(q->xdev);
+	xpu_queue_detach(q);
+}
+
+/* --- errors ------------------------------------------------------------- */
+
+/**
+ * alink_xpu_queue_errno - can the queue still reach a fence?
+ * @q:		queue
+ * @error:	out, with -EIO: why it halted
+ *
+ * Return: 0 if it runs, -EIO if it halted, -ECANCELED if it was ended.
+ */
+int alink_xpu_queue_errno(struct xpu_queue *q,
+			  struct drm_alink_xpu_queue_error *error)
+{
+	int err = 0;
+
+	spin_lock(&q->lock);
+	switch (q->state) {
+	case DRM_ALINK_XPU_QUEUE_RUNNING:
+		break;
+	case DRM_ALINK_XPU_QUEUE_HALTED:
+		*error = q->error;
+		err = -EIO;
+		break;
+	case DRM_ALINK_XPU_QUEUE_CANCELED:
+		err = -ECANCELED;
+		break;
+	}
+	spin_unlock(&q->lock);
+	return err;
+}
+
+/**
+ * alink_xpu_queue_peek - look for an error in the status block
+ * @q:		queue
+ *
+ * For events that got lost. User space can write the block: it can halt its
+ * own queue in our eyes, and nothing else.
+ *
+ * Context: any but hard interrupt; does not sleep.
+ */
+void alink_xpu_queue_peek(struct xpu_queue *q)
+{
+	struct drm_alink_xpu_queue_error error = {};
+	u64 word;
+
+	if (READ_ONCE(q->state) != DRM_ALINK_XPU_QUEUE_RUNNING ||
+	    alink_xpu_loc_read(&q->status, STATUS_WORD(error), &word))
+		return;
+	error.status = (word >> 32) & U16_MAX;
+	if (!error.status ||
+	    alink_xpu_loc_read(&q->status, STATUS_WORD(error_index), &word))
+		return;
+	error.index = lower_32_bits(word);
+	if (alink_xpu_loc_read(&q->status, STATUS_WORD(error_addr), &word))
+		return;
+	error.addr = word;
+	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_HALTED, &error);
+}
+
+/* ALINK_EVENT_QUEUE_ERROR, or ALINK_EVENT_NONE: some events were lost */
+void alink_xpu_queue_event(struct xpu_device *xdev,
+			   const struct alink_event *event)
+{
+	struct drm_alink_xpu_queue_error error = {
+		.status = le32_to_cpu(event->code) & U16_MAX,
+		.index = le32_to_cpu(event->info),
+		.addr = le64_to_cpu(event->addr),
+	};
+	struct xpu_queue *q;
+	unsigned long id;
+
+	/* A queue stays in the table until it is destroyed. */
+	xa_lock(&xdev->queues);
+	if (le16_to_cpu(event->type) == ALINK_EVENT_NONE) {
+		xa_for_each(&xdev->queues, id, q)
+			alink_xpu_queue_peek(q);
+	} else {
+		q = xa_load(&xdev->queues, le32_to_cpu(event->id));
+		if (q && error.status)
+			xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_HALTED, &error);
+	}
+	xa_unlock(&xdev->queues);
+}
+
+/**
+ * alink_xpu_queues_cancel - end all queues that the device has forgotten
+ * @xdev:	device, just entered a new generation
+ */
+void alink_xpu_queues_cancel(struct xpu_device *xdev)
+{
+	struct xpu_queue *q;
+	unsigned long id;
+
+	xa_lock(&xdev->queues);
+	xa_for_each(&xdev->queues, id, q)
+		if (q->generation && q->generation != xdev->generation)
+			xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_CANCELED, NULL);
+	xa_unlock(&xdev->queues);
+}
+
+/**
+ * alink_xpu_queue_busy_ns - modelled time that engines worked for a queue
+ * @q:		queue
+ *
+ * Context: does not sleep.
+ * Return: ns, never less than before.
+ */
+u64 alink_xpu_queue_busy_ns(struct xpu_queue *q)
+{
+	s64 old = atomic64_read(&q->model_ns);
+	u64 now;
+
+	if (alink_xpu_loc_read(&q->status, STATUS_WORD(model_ns), &now))
+		return old;
+	while (now > old && now <= S64_MAX &&
+	       !atomic64_try_cmpxchg(&q->model_ns, &old, now))
+		;
+	return atomic64_read(&q->model_ns);
+}
+
+/* --- ioctls ------------------------------------------------------------- */
+
+static int xpu_queue_check(const struct drm_alink_xpu_queue_create *args)
+{
+	u64 bytes = (u64)args->size * sizeof(struct alink_xpu_desc);
+
+	if (args->flags || args->pad || args->queue_id ||
+	    args->doorbell_offset)
+		return -EINVAL;
+	if (args->size < 2 || args->size > XPU_MAX_RING ||
+	    !is_power_of_2(args->size))
+		return -EINVAL;
+	if (args->priority > DRM_ALINK_XPU_PRIORITY_HIGH)
+		return -EINVAL;
+	if (!IS_ALIGNED(args->ring | args->status, 64))
+		return -EINVAL;
+	if (args->ring >= XPU_VA_END || bytes > XPU_VA_END - args->ring ||
+	    args->status >= XPU_VA_END)
+		return -EINVAL;
+	if (args->priority == DRM_ALINK_XPU_PRIORITY_HIGH &&
+	    !capable(CAP_SYS_NICE))
+		return -EPERM;
+	return 0;
+}
+
+/* Takes the VM into use, and finds ring and status block there. */
+static int xpu_queue_attach(struct xpu_queue *q,
+			    const struct drm_alink_xpu_queue_create *args)
+{
+	u64 bytes = (u64)args->size * sizeof(struct alink_xpu_desc);
+	struct xpu_vm *vm = q->vm;
+	int err;
+
+	mutex_lock(&vm->lock);
+	if (vm->closed)
+		err = -ENOENT;
+	else if (!alink_xpu_vm_bound(vm, args->ring, bytes,
+				     DRM_ALINK_XPU_VM_BIND_READ) ||
+		 !alink_xpu_vm_bound(vm, args->status,
+				     sizeof(struct alink_xpu_queue_status),
+				     DRM_ALINK_XPU_VM_BIND_WRITE))
+		err = -EINVAL;
+	else
+		err = alink_xpu_vm_locate(vm, args->status, &q->status);
+	if (!err)
+		vm->num_queues++;
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int xpu_queue_start(struct xpu_queue *q,
+			   const struct drm_alink_xpu_queue_create *args)
+{
+	struct xpu_device *xdev = q->xdev;
+	struct alink_xpu_queue req = {
+		.ctx = cpu_to_le32(q->vm->ctx),
+		.ring = cpu_to_le64(args->ring),
+		.status = cpu_to_le64(args->status),
+		.size = cpu_to_le32(args->size),
+		.priority = cpu_to_le16(args->priority),
+	};
+	unsigned int n;
+	u32 hw_id;
+	int err;
+
+	err = xa_alloc(&xdev->queues, &hw_id, q,
+		       XA_LIMIT(XPU_KERNEL_QUEUE + 1,
+				xdev->info.num_queues - 1), GFP_KERNEL);
+	if (err)
+		return err == -EBUSY ? -ENOSPC : err;
+	q->hw_id = hw_id;
+	n = hw_id % xdev->num_vectors;
+	q->vec = &xdev->vectors[n];
+
+	req.id = cpu_to_le32(hw_id);
+	req.vector = cpu_to_le16(ALINK_XPU_VECTOR_QUEUE(n));
+	return alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_QUEUE_CREATE,
+				   ALINK_TLV_XPU_QUEUE, &req, sizeof(req),
+				   &q->generation);
+}
+
+static struct xpu_queue *xpu_queue_alloc(struct xpu_device *xdev)
+{
+	struct xpu_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+
+	if (!q)
+		return NULL;
+	drm_dev_get(&xdev->drm);
+	q->xdev = xdev;
+	q->vec = &xdev->vectors[0];
+	kref_init(&q->ref);
+	spin_lock_init(&q->lock);
+	mutex_init(&q->map_lock);
+	q->state = DRM_ALINK_XPU_QUEUE_RUNNING;
+	return q;
+}
+
+int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *file)
+{
+	struct drm_alink_xpu_queue_create *args = data;
+	struct xpu_file *xfile = file->driver_priv;
+	struct xpu_device *xdev = to_xpu(drm);
+	struct xpu_queue *q;
+	struct xpu_vm *vm;
+	int err;
+
+	err = xpu_queue_check(args);
+	if (err)
+		return err;
+	vm = alink_xpu_vm_lookup(xfile, args->vm_id);
+	if (!vm)
+		return -ENOENT;
+	q = xpu_queue_alloc(xdev);
+	if (!q) {
+		alink_xpu_vm_put(vm);
+		return -ENOMEM;
+	}
+	q->vm = vm;
+	err = xpu_queue_attach(q, args);
+	if (err) {
+		alink_xpu_vm_put(vm);
+		alink_xpu_queue_put(q);
+		return err;
+	}
+
+	err = alink_xpu_loc_clear(&q->status,
+				  sizeof(struct alink_xpu_queue_status));
+	if (!err)
+		err = xpu_queue_start(q, args);
+	if (err) {
+		xpu_queue_detach(q);
+		return err;
+	}
+
+	/* Last: from here on anybody who guesses the id may destroy it. */
+	args->doorbell_offset = alink_xpu_doorbell_offset(q);
+	err = xa_alloc(&xfile->queues, &args->queue_id, q, xa_limit_31b,
+		       GFP_KERNEL_ACCOUNT);
+	if (err)
+		alink_xpu_queue_destroy(q);
+	return err;
+}
+
+int alink_xpu_queue_destroy_ioctl(struct drm_device *drm, void *data,
+				  struct drm_file *file)
+{
+	struct drm_alink_xpu_queue_destroy *args = data;
+	struct xpu_file *xfile = file->driver_priv;
+	struct xpu_queue *q;
+
+	if (args->pad)
+		return -EINVAL;
+	q = xa_erase(&xfile->queues, args->queue_id);
+	if (!q)
+		return -ENOENT;
+	kref_get(&q->ref);
+	alink_xpu_queue_destroy(q);
+	/* What it used is not lost for fdinfo. */
+	atomic64_add(alink_xpu_queue_busy_ns(q), &xfile->busy_ns);
+	alink_xpu_queue_put(q);
+	return 0;
+}
+
+int alink_xpu_queue_status_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *file)
+{
+	struct drm_alink_xpu_queue_status *args = data;
+	struct xpu_queue *q;
+
+	if (args->state || args->error.status || args->error.index ||
+	    args->error.addr)
+		return -EINVAL;
+	q = alink_xpu_queue_lookup(file->driver_priv, args->queue_id);
+	if (!q)
+		return -ENOENT;
+	alink_xpu_queue_peek(q);
+	spin_lock(&q->lock);
+	args->state = q->state;
+	args->error = q->error;
+	spin_unlock(&q->lock);
+	alink_xpu_queue_put(q);
+	return 0;
+}
