@@ -19,6 +19,8 @@ XPU = (("fabric_id", int, 0, 1023, None),
 OPTICS = (("variant", str, None, None, "oc32"),
           ("modules", list, None, None, []))
 MODULE = (("cage", int, 0, 63, None), ("links", str, None, None, ""))
+NIC = (("role", str, None, None, "scaleout"), ("rate", int, 400, 800, 400),
+       ("hub", int, 0, 1023, 0))
 
 
 def names():
@@ -76,7 +78,7 @@ def check(path, topo):
     if not isinstance(topo, dict):
         raise Error(f"{path}: an object is wanted")
     known = {"description", "memory_mib", "cpus", "switches", "gpu_nodes",
-             "optics"}
+             "optics", "nics"}
     unknown = set(topo) - known
     if unknown:
         raise Error(f"{path}: unknown key {sorted(unknown)[0]}")
@@ -90,11 +92,15 @@ def check(path, topo):
     out["gpu_nodes"] = []
     for i, node in enumerate(_array(path, topo, "gpu_nodes")):
         where = f"{path}: gpu_nodes[{i}]"
-        if not isinstance(node, dict) or set(node) - {"xpus"}:
-            raise Error(f"{where}: an object with xpus is wanted")
-        out["gpu_nodes"].append({"xpus": [
-            _fields(f"{where}.xpus[{j}]", x, XPU)
-            for j, x in enumerate(_array(where, node, "xpus"))]})
+        if not isinstance(node, dict) or set(node) - {"xpus", "nics"}:
+            raise Error(f"{where}: an object with xpus and nics is wanted")
+        out["gpu_nodes"].append({
+            "xpus": [_fields(f"{where}.xpus[{j}]", x, XPU)
+                     for j, x in enumerate(_array(where, node, "xpus"))],
+            "nics": [_fields(f"{where}.nics[{j}]", x, NIC)
+                     for j, x in enumerate(_array(where, node, "nics"))]})
+    out["nics"] = [_fields(f"{path}: nics[{i}]", n, NIC)
+                   for i, n in enumerate(_array(path, topo, "nics"))]
     out["optics"] = []
     for i, item in enumerate(_array(path, topo, "optics")):
         where = f"{path}: optics[{i}]"
@@ -114,7 +120,7 @@ def check(path, topo):
 def devices(topo):
     """QEMU arguments for the devices of a checked topology."""
     args = ["-device", "alink-fabric,id=fab0"]
-    chassis = 0
+    chassis = nics = 0
 
     def root_port(port):
         nonlocal chassis
@@ -125,6 +131,15 @@ def devices(topo):
                      f"chassis={chassis},addr={slot:#x}.{function:#x},"
                      "multifunction=on"])
         return port
+
+    def add_nic(nic, bus):
+        """A NIC and its port of the hub; a hub is a network of its own."""
+        nonlocal nics
+        args.extend(["-netdev",
+                     f"hubport,id=net{nics},hubid={nic['hub']}",
+                     "-device", f"alink-nic,id=nic{nics},bus={bus},"
+                     f"netdev=net{nics},role={nic['role']},rate={nic['rate']}"])
+        nics += 1
 
     for switch in topo["switches"]:
         plane = switch["plane"]
@@ -141,6 +156,13 @@ def devices(topo):
                      f"chassis={chassis}",
                      "-device", f"alink-xpu,id=xpu{fid},bus=dn-xpu{fid},"
                      f"fabric=fab0,fabric-id={fid},variant={xpu['variant']}"]
+        for nic in node["nics"]:
+            chassis += 1
+            args += ["-device", f"xio3130-downstream,id=dn-nic{nics},"
+                     f"bus=up{n},chassis={chassis}"]
+            add_nic(nic, f"dn-nic{nics}")
+    for nic in topo["nics"]:
+        add_nic(nic, root_port(f"rp-nic{nics}"))
     for n, optics in enumerate(topo["optics"]):
         args += ["-device", f"alink-optics,id=opt{n},"
                  f"bus={root_port(f'rp-opt{n}')},fabric=fab0,"
