@@ -63,7 +63,7 @@ DEVICES = [
     ('alink-switch', 0x10f1, ['common.h', 'link.h', 'switch.h'],
      FABRIC + ['-device', 'alink-switch,id=dut,fabric=fab0,plane=2,addr=4.0']),
     ('alink-xpu', 0x10f0, ['common.h', 'link.h', 'xpu.h'],
-     FABRIC + ['-device', 'alink-xpu,id=dut,fabric=fab0,endpoint=5,addr=4.0']),
+     FABRIC + ['-device', 'alink-xpu,id=dut,fabric=fab0,endpoint=5,addr=4.0,hbm-size=4M']),
     ('alink-optics', 0x10f2, ['common.h', 'optics.h'],
      ['-device', 'alink-optics,id=dut,addr=4.0']),
     ('alink-nic', 0x10f3, ['common.h', 'nic.h'],
@@ -522,8 +522,8 @@ def on_device(test, args, headers, device_id):
 
 def models():
     """The device types that QEMU has."""
-    done = subprocess.run([os.environ.get('QTEST_QEMU_BINARY', 'qemu'), '-M',
-                           'none', '-device', 'help'], text=True, check=False,
+    done = subprocess.run([os.environ['QTEST_QEMU_BINARY'], '-M', 'none',
+                           '-device', 'help'], text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.stdout
 
@@ -532,6 +532,9 @@ def main():
     """Documents first, then devices."""
     tap = Tap()
     static = '--static' in sys.argv[1:]
+    if not static and 'QTEST_QEMU_BINARY' not in os.environ:
+        print('Bail out! QTEST_QEMU_BINARY is not set')
+        return 1
     headers = sorted(DOCS)
     print(f'1..{len(headers) + (0 if static else len(DEVICES) * len(LIVE))}')
     for header in headers:
