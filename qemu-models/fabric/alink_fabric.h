@@ -16,7 +16,7 @@
  *
  * Tables change under the page's writer lock; an operation holds the reader
  * side, so that a change (revoke, delete, port down) returns only when no
- * operation still uses the old state. fabric_page.c has the rules.
+ * operation still uses the old state. fabric_internal.h has the rules.
  */
 #ifndef ALINK_FABRIC_H
 #define ALINK_FABRIC_H
@@ -29,10 +29,10 @@
 #include <hw/alink/fabric.h>
 #include <hw/alink/link.h>
 
-#define AF_MAX_PLANES		64	/* and links of one endpoint */
+#define AF_MAX_PLANES		ALINK_MAX_PLANES	/* and links of an endpoint */
 #define AF_MAX_SEG_EXTENTS	16
 #define AF_MAX_IMPORTS		4096	/* import slots of one endpoint */
-#define AF_MAX_GROUP_SLOTS	256	/* group slots of one endpoint */
+#define AF_MAX_GROUP_SLOTS	ALINK_MAX_GROUP_SLOTS
 #define AF_ACCESS_ALIGN		4096	/* of extents and group bindings */
 
 struct af_page;
@@ -55,6 +55,7 @@ struct af_timing_params {
 	uint32_t hop_ns;
 	uint32_t reduce_ns;
 };
+
 #define AF_TIMING_DEFAULT \
 	((struct af_timing_params){ .endpoint_ns = 100, .cable_ns = 25, \
 				    .hop_ns = 150, .reduce_ns = 50 })
@@ -86,12 +87,16 @@ void af_fabric_free(struct af_fabric *f);
  */
 size_t af_page_size(void);
 struct af_fabric *af_fabric_attach(void *page, size_t size, bool init);
-/* Where this process sees the memory of an endpoint that another one added.
- * Until then operations on it end with ALINK_ST_UNREACHABLE here. */
+/*
+ * Where this process sees the memory of an endpoint that another one added.
+ * Until then operations on it end with ALINK_ST_UNREACHABLE here.
+ */
 int af_endpoint_map(struct af_fabric *f, uint32_t id, void *mem);
 
-/* 0, or -EOPNOTSUPP: AF_TIMING_ENFORCE does not exist yet, nothing changes.
- * @params NULL leaves the constants as they are. */
+/*
+ * 0, or -EOPNOTSUPP: AF_TIMING_ENFORCE does not exist yet, nothing changes.
+ * @params NULL leaves the constants as they are.
+ */
 int af_fabric_set_timing(struct af_fabric *f, enum af_timing timing,
 			 const struct af_timing_params *params);
 void af_fabric_get_timing(struct af_fabric *f, enum af_timing *timing,
@@ -100,22 +105,29 @@ void af_fabric_get_timing(struct af_fabric *f, enum af_timing *timing,
 uint64_t af_clock_ns(struct af_fabric *f);
 typedef uint64_t af_clock_fn(void *opaque);
 void af_fabric_set_clock_fn(struct af_fabric *f, af_clock_fn *fn, void *opaque);
-/* Partition that endpoints added from now on join; 0, the reset value, is none:
- * a fabric without a manager lets nothing pass. 0 or -EINVAL. */
+/*
+ * Partition that endpoints added from now on join; 0, the reset value, is none:
+ * a fabric without a manager lets nothing pass. 0 or -EINVAL.
+ */
 int af_fabric_set_default_partition(struct af_fabric *f, uint32_t partition);
 uint32_t af_fabric_default_partition(struct af_fabric *f);
 
-/* Called with no lock held after a link or a table changed, so that a device can tell its driver:
- * by the thread that made the change, before the function that made it returns.
- * @dev_type/@dev_id: ALINK_DEVTYPE_XPU + endpoint id, or ALINK_DEVTYPE_SWITCH + plane. */
+/*
+ * Called with no lock held after a link or a table changed, so that a device
+ * can tell its driver: by the thread that made the change, before the function
+ * that made it returns. @dev_type/@dev_id: ALINK_DEVTYPE_XPU + endpoint id, or
+ * ALINK_DEVTYPE_SWITCH + plane.
+ */
 typedef void af_event_fn(void *opaque, uint32_t dev_type, uint32_t dev_id,
 			 const struct alink_event *event);
 void af_fabric_set_event_fn(struct af_fabric *f, af_event_fn *fn, void *opaque);
 
 /* --- parts: endpoints and switches ------------------------------------ */
-/* @mem is the endpoint's HBM as mapped here, @size its length. Returns 0 or -errno
- * (-EEXIST, -EINVAL). Links are indexed 0..num_links-1; link p goes to plane p, port id
- * unless af_link_wire() says otherwise. */
+/*
+ * @mem is the endpoint's HBM as mapped here, @size its length. Returns 0 or
+ * -errno (-EEXIST, -EINVAL). Links are indexed 0..num_links-1; link p goes to
+ * plane p, port id unless af_link_wire() says otherwise.
+ */
 int af_endpoint_add(struct af_fabric *f, uint32_t id, uint64_t serial,
 		    void *mem, uint64_t size, uint32_t num_links,
 		    uint32_t link_mbps, uint32_t lanes);
@@ -124,17 +136,25 @@ int af_switch_add(struct af_fabric *f, uint32_t plane, uint64_t serial,
 		  uint32_t radix, uint32_t port_mbps, uint32_t lanes,
 		  uint32_t hop_ns);
 int af_switch_remove(struct af_fabric *f, uint32_t plane);
-/* May come before or after the devices are added. @plane ALINK_ID_NONE: no cable.
- * 0, -EINVAL, -EBUSY (another cable is in the port). */
+/*
+ * May come before or after the devices are added. @plane ALINK_ID_NONE: no
+ * cable. 0, -EINVAL, -EBUSY (another cable is in the port).
+ */
 int af_link_wire(struct af_fabric *f, uint32_t endpoint, uint32_t link,
 		 uint32_t plane, uint32_t port);
-/* Reset as FLR, after all accesses in flight have ended. The endpoint loses segments, imports,
- * group bindings and group slots, and keeps routes and partition; the switch loses its routes and
- * groups. Links become administratively up. Counters stay. */
+/*
+ * Reset as FLR, after all accesses in flight have ended. The endpoint loses
+ * segments, imports, group bindings and group slots, and keeps routes and
+ * partition; the switch loses its routes and groups. Links become
+ * administratively up. Counters stay.
+ */
 void af_endpoint_reset(struct af_fabric *f, uint32_t id);
 void af_switch_reset(struct af_fabric *f, uint32_t plane);
-/* Cold reset, as if the part were taken out and put back: besides the above, counters are 0, the
- * endpoint's routes are gone and it is in the default partition. */
+/*
+ * Cold reset, as if the part were taken out and put back: besides the above,
+ * counters are 0, the endpoint's routes are gone and it is in the default
+ * partition.
+ */
 void af_cold_reset(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id);
 
 /* What a switch counts beyond its ports. 0 or -ENODEV. */
@@ -142,19 +162,24 @@ struct af_switch_info {
 	uint32_t radix, hop_ns;
 	uint64_t reductions, multicasts, drops_noroute, drops_part;
 };
+
 int af_switch_info(struct af_fabric *f, uint32_t plane,
 		   struct af_switch_info *info);
 
 /* --- faults of endpoints, for tests ------------------------------------ */
-/* An endpoint that does not answer: operations on it end with ALINK_ST_UNREACHABLE. */
+/* Whether operations on it are answered, or end with ALINK_ST_UNREACHABLE. */
 int af_endpoint_set_answering(struct af_fabric *f, uint32_t id, bool answers);
-/* The next @count operations of initiator @id end with @status before they move data. */
+/* The next @count operations of initiator @id move no data and end so. */
 int af_endpoint_fail_ops(struct af_fabric *f, uint32_t id,
 			 enum alink_status status, uint32_t count);
-/* Known-bad memory: reads, atomics and reductions that touch it end with ALINK_ST_POISON. A
- * write over the whole of a range heals it. 0, -ENODEV, -EINVAL, -ENOSPC (AF_MAX_POISON). */
+/*
+ * Known-bad memory: reads, atomics and reductions that touch it end with
+ * ALINK_ST_POISON. A write over the whole of a range heals it. 0, -ENODEV,
+ * -EINVAL, -ENOSPC (AF_MAX_POISON).
+ */
 #define AF_MAX_POISON		16	/* ranges per endpoint */
-int af_poison_add(struct af_fabric *f, uint32_t id, uint64_t addr, uint64_t len);
+int af_poison_add(struct af_fabric *f, uint32_t id, uint64_t addr,
+		  uint64_t len);
 int af_poison_clear(struct af_fabric *f, uint32_t id);
 
 /* --- links ------------------------------------------------------------ */
@@ -167,6 +192,7 @@ struct af_link_info {
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
 	uint64_t tx_errors, rx_errors, stall_ns, busy_ns, tx_frames, rx_frames;
 };
+
 int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		 uint32_t link, struct af_link_info *info);
 int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
@@ -174,14 +200,18 @@ int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 /* Fault injection: why a side cannot carry data; ALINK_DOWN_NONE clears. */
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, enum alink_down_reason reason);
-/* Optics: the module of a side, as ALINK_LINK_MODULE has it (ALINK_ID_NONE: a
+/*
+ * Optics: the module of a side, as ALINK_LINK_MODULE has it (ALINK_ID_NONE: a
  * plain cable), and why it carries no light (ALINK_DOWN_NONE: it does). The
- * device need not be there: cages are the board's. 0 or -EINVAL. */
+ * device need not be there: cages are the board's. 0 or -EINVAL.
+ */
 int af_link_set_optics(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint32_t module,
 		       enum alink_down_reason reason);
-/* The other end of the cable, whether or not the link was ever up. 0, -ENOLINK
- * without a cable, or -EINVAL when no fabric has such a link. */
+/*
+ * The other end of the cable, whether or not the link was ever up. 0, -ENOLINK
+ * without a cable, or -EINVAL when no fabric has such a link.
+ */
 int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		  uint32_t link, uint32_t *peer_type, uint32_t *peer_id,
 		  uint32_t *peer_link);
@@ -189,8 +219,10 @@ int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,
 		       uint64_t crc, uint64_t replays);
-/* Link-level frame: counted here, delivered by the caller to the peer that it returns.
- * 0 or -ENOLINK; *peer_* say where it comes out. */
+/*
+ * Link-level frame: counted here, delivered by the caller to the peer that it
+ * returns. 0 or -ENOLINK; *peer_* say where it comes out.
+ */
 int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		  uint32_t link, uint32_t len, uint32_t *peer_type,
 		  uint32_t *peer_id, uint32_t *peer_link);
@@ -208,13 +240,16 @@ int af_group_add(struct af_fabric *f, uint32_t plane,
 int af_group_del(struct af_fabric *f, uint32_t plane, uint32_t id);
 int af_group_get(struct af_fabric *f, uint32_t plane, uint32_t from,
 		 struct alink_group *group, uint32_t *members, size_t room);
-int af_partition_set(struct af_fabric *f, uint32_t endpoint, uint32_t partition);
-int af_partition_get(struct af_fabric *f, uint32_t endpoint, uint32_t *partition);
+int af_partition_set(struct af_fabric *f, uint32_t endpoint,
+		     uint32_t partition);
+int af_partition_get(struct af_fabric *f, uint32_t endpoint,
+		     uint32_t *partition);
 
 /* --- segments, imports, groups of an endpoint (enum alink_status) ------ */
 int af_seg_export(struct af_fabric *f, uint32_t id, uint32_t seg, uint64_t key,
 		  uint32_t rights, const struct af_extent *ext, size_t n);
-int af_seg_revoke(struct af_fabric *f, uint32_t id, uint32_t seg); /* waits for accesses in flight */
+/* Returns when no access is in flight. */
+int af_seg_revoke(struct af_fabric *f, uint32_t id, uint32_t seg);
 int af_seg_import(struct af_fabric *f, uint32_t id, uint32_t slot,
 		  uint32_t target, uint32_t seg, uint64_t key);
 int af_seg_release(struct af_fabric *f, uint32_t id, uint32_t slot);
@@ -225,7 +260,8 @@ int af_group_import(struct af_fabric *f, uint32_t id, uint32_t slot,
 		    uint32_t group, uint64_t key);
 int af_group_release(struct af_fabric *f, uint32_t id, uint32_t slot);
 
-/* --- operations; @id is the initiator, @buf its own memory as mapped here --- */
+/* --- operations ---------------------------------------------------------- */
+/* @id is the initiator, @buf its own memory as mapped here. */
 void af_read(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
 	     void *buf, uint64_t len, struct af_result *res);
 void af_write(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
@@ -234,23 +270,28 @@ void af_write(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
 void af_atomic(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
 	       enum alink_atomic op, unsigned int width, uint64_t operand,
 	       uint64_t compare, struct af_result *res);
-/* Multicast write: lands in every member, all or nothing is checked before the first byte */
+/* Lands in every member; all is checked before the first byte is written. */
 void af_group_write(struct af_fabric *f, uint32_t id, uint32_t slot,
 		    uint64_t offset, const void *buf, uint64_t len,
 		    struct af_result *res);
-/* Reducing read: member data at @offset, in ascending member order; FP16, BF16 and FP8
- * accumulate in FP32 and round once */
+/*
+ * Reducing read: member data at @offset, in ascending member order; FP16, BF16
+ * and FP8 accumulate in FP32 and round once
+ */
 void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
 		     uint64_t offset, void *buf, uint64_t len,
 		     enum alink_dtype dtype, enum alink_redop op,
 		     struct af_result *res);
 
-/* Arithmetic, also used for the local REDUCE command: dst := a op b, n elements.
- * Returns an enum alink_status. */
+/*
+ * Arithmetic, also used for the local REDUCE command: dst := a op b, n
+ * elements. Returns an enum alink_status.
+ */
 int af_reduce2(void *dst, const void *a, const void *b, size_t n,
 	       enum alink_dtype dtype, enum alink_redop op);
 size_t af_dtype_size(enum alink_dtype dtype);	/* bytes, 0 if unknown */
 bool af_dtype_reducible(enum alink_dtype dtype);	/* what engines take */
-const char *af_status_name(enum alink_status status);	/* "no path", never NULL */
+/* As in "no path"; never NULL. */
+const char *af_status_name(enum alink_status status);
 
 #endif /* ALINK_FABRIC_H */

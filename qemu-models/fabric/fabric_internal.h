@@ -202,7 +202,7 @@ struct af_fabric {
 	void *event_opaque;
 	af_clock_fn *clock_fn;	/* set before the fabric is shared */
 	void *clock_opaque;
-	_Atomic(uintptr_t) writer;	/* thread that holds page->lock to write */
+	atomic_uintptr_t writer;	/* thread that holds page->lock to write */
 };
 
 /* --- fabric_page.c: locks and events ----------------------------------- */
@@ -297,13 +297,16 @@ struct af_piece {
 	uint64_t addr;
 	uint64_t len;
 };
+
 /* The piece at @offset, at most @len long; both inside the segment. */
 struct af_piece af_seg_piece(const struct af_segment *seg, uint64_t offset,
 			     uint64_t len);
 void af_seg_drop_all(struct af_fabric *f, uint32_t id);	/* writer */
 void af_seg_adopt(struct af_fabric *f, uint32_t id, uint32_t partition);
-/* First poisoned byte in [offset, offset + len) of the segment, as distance
- * from @offset, or UINT64_MAX. */
+/*
+ * First poisoned byte in [offset, offset + len) of the segment, as distance
+ * from @offset, or UINT64_MAX.
+ */
 uint64_t af_seg_poison(struct af_fabric *f, uint32_t id,
 		       const struct af_segment *seg, uint64_t offset,
 		       uint64_t len);
@@ -346,8 +349,10 @@ enum alink_status af_path_unicast(struct af_fabric *f, uint32_t src,
 enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
 				uint32_t group, uint64_t key,
 				struct af_path *path);
-/* Port of @plane towards @dst for the @turn-th lane, or AF_NO_SIDE; then
- * *@down says whether a dead port is the reason. */
+/*
+ * Port of @plane towards @dst for the @turn-th lane, or AF_NO_SIDE; then
+ * *@down says whether a dead port is the reason.
+ */
 uint32_t af_path_egress(struct af_fabric *f, uint32_t plane, uint32_t dst,
 			uint32_t turn, bool *down);
 /* Shares out [offset, offset + len) over the lanes. */

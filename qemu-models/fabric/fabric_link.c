@@ -53,6 +53,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 	struct af_page *p = f->page;
 	struct af_side *s = &p->side[side], *o;
 	uint32_t old_state = s->state, old_reason = s->reason;
+	bool up, was_up;
 
 	if (!s->present) {
 		/* The device is gone: nobody is left to be told. */
@@ -82,12 +83,13 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 			s->downs++;
 	}
 
-	if ((s->state == ALINK_LINK_UP) != (old_state == ALINK_LINK_UP) ||
-	    (s->reason != old_reason && old_reason != ALINK_DOWN_NONE &&
-	     s->reason != ALINK_DOWN_NONE))
+	/* A change of the reason while down is news, too. */
+	up = s->state == ALINK_LINK_UP;
+	was_up = old_state == ALINK_LINK_UP;
+	if (up != was_up ||
+	    (!up && old_reason != ALINK_DOWN_NONE && s->reason != old_reason))
 		af_event(list, side_type(side), af_side_dev(side),
-			 ALINK_EVENT_LINK, af_side_link(side),
-			 s->state == ALINK_LINK_UP, s->reason);
+			 ALINK_EVENT_LINK, af_side_link(side), up, s->reason);
 }
 
 void af_link_eval(struct af_fabric *f, uint32_t side,

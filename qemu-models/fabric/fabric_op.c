@@ -161,65 +161,55 @@ void af_write(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
 
 /* --- atomics ------------------------------------------------------------------- */
 
-/* Operations that C11 has no builtin for; one try. */
-#define ATOMIC_VALUE(type, old, op, val, cmp)				\
-({									\
-	type new_;							\
-									\
-	switch (op) {							\
-	case ALINK_ATOMIC_ADD:						\
-		new_ = (old) + (val);					\
-		break;							\
-	case ALINK_ATOMIC_CAS:						\
-		new_ = (old) == (cmp) ? (val) : (old);			\
-		break;							\
-	case ALINK_ATOMIC_SWAP:						\
-		new_ = (val);						\
-		break;							\
-	case ALINK_ATOMIC_AND:						\
-		new_ = (old) & (val);					\
-		break;							\
-	case ALINK_ATOMIC_OR:						\
-		new_ = (old) | (val);					\
-		break;							\
-	case ALINK_ATOMIC_XOR:						\
-		new_ = (old) ^ (val);					\
-		break;							\
-	case ALINK_ATOMIC_MIN:						\
-		new_ = (val) < (old) ? (val) : (old);			\
-		break;							\
-	default:	/* ALINK_ATOMIC_MAX */				\
-		new_ = (val) > (old) ? (val) : (old);			\
-		break;							\
-	}								\
-	new_;								\
-})
+/* What an atomic stores. With 32 bits, operands come without upper halves. */
+static uint64_t atomic_value(enum alink_atomic op, uint64_t old, uint64_t val,
+			     uint64_t cmp)
+{
+	switch (op) {
+	case ALINK_ATOMIC_ADD:
+		return old + val;
+	case ALINK_ATOMIC_CAS:
+		return old == cmp ? val : old;
+	case ALINK_ATOMIC_SWAP:
+		return val;
+	case ALINK_ATOMIC_AND:
+		return old & val;
+	case ALINK_ATOMIC_OR:
+		return old | val;
+	case ALINK_ATOMIC_XOR:
+		return old ^ val;
+	case ALINK_ATOMIC_MIN:
+		return val < old ? val : old;
+	case ALINK_ATOMIC_MAX:
+		return val > old ? val : old;
+	}
+	return old;
+}
 
+/* Min and Max have no builtin, so that all go by compare and swap. */
 static uint32_t atomic32(uint32_t *mem, enum alink_atomic op, uint32_t val,
 			 uint32_t cmp)
 {
-	uint32_t old = __atomic_load_n(mem, __ATOMIC_SEQ_CST);
+	uint32_t old = __atomic_load_n(mem, __ATOMIC_SEQ_CST), new;
 
-	while (!__atomic_compare_exchange_n(mem, &old,
-					    ATOMIC_VALUE(uint32_t, old, op, val,
-							 cmp),
-					    false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST))
-		;
+	do {
+		new = atomic_value(op, old, val, cmp);
+	} while (!__atomic_compare_exchange_n(mem, &old, new, false,
+					      __ATOMIC_SEQ_CST,
+					      __ATOMIC_SEQ_CST));
 	return old;
 }
 
 static uint64_t atomic64(uint64_t *mem, enum alink_atomic op, uint64_t val,
 			 uint64_t cmp)
 {
-	uint64_t old = __atomic_load_n(mem, __ATOMIC_SEQ_CST);
+	uint64_t old = __atomic_load_n(mem, __ATOMIC_SEQ_CST), new;
 
-	while (!__atomic_compare_exchange_n(mem, &old,
-					    ATOMIC_VALUE(uint64_t, old, op, val,
-							 cmp),
-					    false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST))
-		;
+	do {
+		new = atomic_value(op, old, val, cmp);
+	} while (!__atomic_compare_exchange_n(mem, &old, new, false,
+					      __ATOMIC_SEQ_CST,
+					      __ATOMIC_SEQ_CST));
 	return old;
 }
 

@@ -219,8 +219,10 @@ void af_path_stripe(struct af_path *path, uint64_t offset, uint64_t len)
 	uint32_t n = path->num;
 	struct af_lane *l;
 
-	for (uint32_t i = 0; i < n; i++)
-		path->lane[i].bytes = path->lane[i].packets = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		path->lane[i].bytes = 0;
+		path->lane[i].packets = 0;
+	}
 	if (!len)
 		return;
 

@@ -57,6 +57,18 @@ static inline uint32_t bits(float f)
 	return b;
 }
 
+/*
+ * @yes or @no. With masks, because a conditional may be compiled to a branch
+ * around the floating-point operation, which then keeps loops from being
+ * vectorised.
+ */
+static inline uint32_t pick(bool cond, uint32_t yes, uint32_t no)
+{
+	uint32_t mask = -(uint32_t)cond;
+
+	return (yes & mask) | (no & ~mask);
+}
+
 /* --- to FP32: exact ---------------------------------------------------------- */
 
 static inline uint32_t bf16_to_f32(uint16_t v)
@@ -74,9 +86,9 @@ static inline uint32_t fp16_to_f32(uint16_t v)
 	uint32_t normal = (abs << 13) + (112U << 23);
 	uint32_t sub = bits(f32((abs << 13) + (113U << 23)) - 0x1p-14f);
 	uint32_t special = (abs << 13) | F32_INF;
-	uint32_t r = abs < 0x0400 ? sub : normal;
+	uint32_t r = pick(abs < 0x0400, sub, normal);
 
-	return sign | (abs >= 0x7c00 ? special : r);
+	return sign | pick(abs >= 0x7c00, special, r);
 }
 
 static inline uint32_t e5m2_to_f32(uint8_t v)
@@ -89,9 +101,9 @@ static inline uint32_t e4m3_to_f32(uint8_t v)
 	uint32_t abs = v & 0x7f, sign = (uint32_t)(v & 0x80) << 24;
 	uint32_t normal = (abs << 20) + (120U << 23);
 	uint32_t sub = bits(f32((abs << 20) + (121U << 23)) - 0x1p-6f);
-	uint32_t r = abs < 0x08 ? sub : normal;
+	uint32_t r = pick(abs < 0x08, sub, normal);
 
-	return sign | (abs == 0x7f ? F32_NAN : r);
+	return sign | pick(abs == 0x7f, F32_NAN, r);
 }
 
 /* --- from FP32: to nearest even ------------------------------------------------ */
@@ -100,7 +112,7 @@ static inline uint16_t f32_to_bf16(uint32_t v)
 {
 	uint32_t r = (v + 0x7fff + (v >> 16 & 1)) >> 16;
 
-	return (v & F32_ABS) > F32_INF ? F32_NAN >> 16 : r;
+	return pick((v & F32_ABS) > F32_INF, F32_NAN >> 16, r);
 }
 
 /*
@@ -113,10 +125,10 @@ static inline uint16_t f32_to_fp16(uint32_t v)
 	uint32_t abs = v & F32_ABS, sign = v >> 16 & 0x8000;
 	uint32_t normal = (abs + 0xfff + (abs >> 13 & 1) - (112U << 23)) >> 13;
 	uint32_t sub = bits(f32(abs) + 0x1p-1f) - 0x3f000000;
-	uint32_t r = abs < 0x38800000 ? sub : normal;	/* 2^-14 */
+	uint32_t r = pick(abs < 0x38800000, sub, normal);	/* 2^-14 */
 
-	r = abs >= 0x47800000 ? 0x7c00 : r;		/* 2^16 */
-	return abs > F32_INF ? 0x7e00 : sign | r;
+	r = pick(abs >= 0x47800000, 0x7c00, r);		/* 2^16 */
+	return pick(abs > F32_INF, 0x7e00, sign | r);
 }
 
 static inline uint8_t f32_to_e5m2(uint32_t v)
@@ -124,10 +136,10 @@ static inline uint8_t f32_to_e5m2(uint32_t v)
 	uint32_t abs = v & F32_ABS, sign = v >> 24 & 0x80;
 	uint32_t normal = (abs + 0xfffff + (abs >> 21 & 1) - (112U << 23)) >> 21;
 	uint32_t sub = bits(f32(abs) + 0x1p7f) - 0x43000000;
-	uint32_t r = abs < 0x38800000 ? sub : normal;
+	uint32_t r = pick(abs < 0x38800000, sub, normal);
 
-	r = abs >= 0x47800000 ? 0x7c : r;
-	return abs > F32_INF ? 0x7e : sign | r;
+	r = pick(abs >= 0x47800000, 0x7c, r);
+	return pick(abs > F32_INF, 0x7e, sign | r);
 }
 
 /* No infinity: what rounds to more than 448, from 464 on, is NaN. */
@@ -136,14 +148,14 @@ static inline uint8_t f32_to_e4m3(uint32_t v)
 	uint32_t abs = v & F32_ABS, sign = v >> 24 & 0x80;
 	uint32_t normal = (abs + 0x7ffff + (abs >> 20 & 1) - (120U << 23)) >> 20;
 	uint32_t sub = bits(f32(abs) + 0x1p14f) - 0x46800000;
-	uint32_t r = abs < 0x3c800000 ? sub : normal;	/* 2^-6 */
+	uint32_t r = pick(abs < 0x3c800000, sub, normal);	/* 2^-6 */
 
-	return abs > 0x43e80000 ? 0x7f : sign | r;	/* 464 */
+	return pick(abs > 0x43e80000, 0x7f, sign | r);	/* 464 */
 }
 
 static inline uint32_t f32_to_f32(uint32_t v)
 {
-	return (v & F32_ABS) > F32_INF ? F32_NAN : v;
+	return pick((v & F32_ABS) > F32_INF, F32_NAN, v);
 }
 
 /* --- blocks -------------------------------------------------------------------- */
@@ -230,7 +242,7 @@ static void order_f32(uint32_t *v, enum alink_redop op)
 	uint32_t nan = op == ALINK_OP_MIN ? F32_NAN | ~F32_ABS : F32_NAN;
 
 	for (size_t i = 0; i < N; i++) {
-		uint32_t b = (v[i] & F32_ABS) > F32_INF ? nan : v[i];
+		uint32_t b = pick((v[i] & F32_ABS) > F32_INF, nan, v[i]);
 
 		v[i] = b ^ ((uint32_t)((int32_t)b >> 31) & F32_ABS);
 	}

@@ -301,7 +301,7 @@ static_assert(sizeof(struct alink_route) == 136, "route is 136 bytes");
 struct alink_group {
 	__le32 id;		/* 0..ALINK_MAX_GROUPS - 1 */
 	__le32 num_members;	/* 1..1024 */
-	__le64 key;		/* a member must name it to bind or to use the group */
+	__le64 key;		/* not 0; a member must name it to bind or to use the group */
 	__le64 epoch;		/* RO: counts changes of this group */
 	__le64 reductions;	/* RO: reducing operations served by this switch */
 	__le64 bytes;		/* RO: bytes of results returned by this switch */
@@ -337,9 +337,9 @@ enum alink_event_type {
 	ALINK_EVENT_QUEUE_ERROR	= 3,	/* xPU: id = queue; code = enum alink_status; info = descriptor index; addr = address */
 	ALINK_EVENT_MODULE	= 4,	/* optics: id = module channel; code = ALINK_MODULE_EV_* */
 	ALINK_EVENT_THERMAL	= 5,	/* id = sensor; code = 1 over, 0 under; info = value */
-	ALINK_EVENT_ROUTE	= 6,	/* id = endpoint; the table changed */
-	ALINK_EVENT_GROUP	= 7,	/* id = group; the table changed */
-	ALINK_EVENT_PARTITION	= 8,	/* id = endpoint; the table changed */
+	ALINK_EVENT_ROUTE	= 6,	/* id = endpoint; code = 1 set, 0 deleted */
+	ALINK_EVENT_GROUP	= 7,	/* id = group; code = 1 added, 0 deleted; to members: info = plane */
+	ALINK_EVENT_PARTITION	= 8,	/* id = endpoint; code = partition */
 };
 
 /* Link-level frame descriptors, both directions. Written back with DONE set. */

@@ -10,7 +10,9 @@
 #include <hw/alink/shim.h>
 
 #define ALINK_MAX_ENDPOINTS		1024
+#define ALINK_MAX_PLANES		64	/* and links of an endpoint */
 #define ALINK_MAX_PARTITIONS		1024	/* 0 is none */
+#define ALINK_MAX_GROUP_SLOTS		256	/* per endpoint */
 
 enum alink_dtype {
 	ALINK_DT_INT32		= 0,
@@ -19,11 +21,12 @@ enum alink_dtype {
 	ALINK_DT_FP16		= 3,
 	ALINK_DT_FP8_E4M3	= 4,
 	ALINK_DT_FP8_E5M2	= 5,
-	ALINK_DT_UINT8		= 6,
+	ALINK_DT_UINT8		= 6,	/* copies only, no reductions */
 };
 
+/* Rules of rounding, overflow, NaN and zero: fabric.rst, "Arithmetic" */
 enum alink_redop {
-	ALINK_OP_SUM		= 0,
+	ALINK_OP_SUM		= 0,	/* in ascending member order */
 	ALINK_OP_MIN		= 1,
 	ALINK_OP_MAX		= 2,
 };
@@ -39,7 +42,10 @@ enum alink_atomic {
 	ALINK_ATOMIC_MAX	= 7,	/* unsigned */
 };
 
-/* Payload of one fabric packet, and its cost on the wire beyond the payload */
+/*
+ * Payload of one fabric packet, and its cost on the wire beyond the payload.
+ * Packets do not cross multiples of ALINK_PACKET_BYTES in a segment or group.
+ */
 #define ALINK_PACKET_BYTES		256
 #define ALINK_PACKET_OVERHEAD		16
 

@@ -28,16 +28,16 @@
 #define ALINK_LINK_DOWNS	0x30	/* RO 64 0x0  times the link went down */
 #define ALINK_LINK_TX_BYTES	0x40	/* RO 64 0x0  payload bytes sent */
 #define ALINK_LINK_RX_BYTES	0x48	/* RO 64 0x0  payload bytes received */
-#define ALINK_LINK_TX_PACKETS	0x50	/* RO 64 0x0  fabric packets of up to 256 bytes, and frames */
-#define ALINK_LINK_RX_PACKETS	0x58	/* RO 64 0x0  */
-#define ALINK_LINK_TX_RAW	0x60	/* RO 64 0x0  bytes on the wire sent: payload, headers, replays */
-#define ALINK_LINK_RX_RAW	0x68	/* RO 64 0x0  */
+#define ALINK_LINK_TX_PACKETS	0x50	/* RO 64 0x0  fabric packets sent, with and without payload, and frames */
+#define ALINK_LINK_RX_PACKETS	0x58	/* RO 64 0x0  fabric packets received, with and without payload, and frames */
+#define ALINK_LINK_TX_RAW	0x60	/* RO 64 0x0  bytes on the wire sent: payload, frames, 16 per packet */
+#define ALINK_LINK_RX_RAW	0x68	/* RO 64 0x0  bytes on the wire received: payload, frames, 16 per packet */
 #define ALINK_LINK_FEC_CORR	0x70	/* RO 64 0x0  code words corrected */
 #define ALINK_LINK_FEC_UNCORR	0x78	/* RO 64 0x0  code words lost */
 #define ALINK_LINK_CRC_ERRORS	0x80	/* RO 64 0x0  flits with a bad CRC */
 #define ALINK_LINK_REPLAYS	0x88	/* RO 64 0x0  flits sent again */
-#define ALINK_LINK_TX_ERRORS	0x90	/* RO 64 0x0  packets given up */
-#define ALINK_LINK_RX_ERRORS	0x98	/* RO 64 0x0  packets dropped: port disabled, no route */
+#define ALINK_LINK_TX_ERRORS	0x90	/* RO 64 0x0  operations and frames that found the link down */
+#define ALINK_LINK_RX_ERRORS	0x98	/* RO 64 0x0  switch: operations dropped here, no route or foreign partition */
 #define ALINK_LINK_STALL_NS	0xa0	/* RO 64 0x0  modelled time waited for the wire, ns */
 #define ALINK_LINK_BUSY_NS	0xa8	/* RO 64 0x0  modelled time on the wire, ns */
 #define ALINK_LINK_TX_FRAMES	0xb0	/* RO 64 0x0  link-level frames sent */

@@ -251,6 +251,53 @@ TEST(two_links_into_one_switch)
 	rig_free(r);
 }
 
+/* A module belongs to the cage: it is there before the device and after it. */
+TEST(optics)
+{
+	struct rig *r = rig_new(2, 1);
+	uint32_t type, id, link;
+	struct af_link_info l;
+
+	EXPECT_EQ(rig_port(r, 0, 1).module, ALINK_ID_NONE);
+	EXPECT_EQ(af_link_set_optics(r->f, SW, 0, 1, 0x1234,
+				     ALINK_DOWN_NONE), 0);
+	EXPECT_EQ(rig_port(r, 0, 1).module, 0x1234);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	af_link_set_optics(r->f, SW, 0, 1, 0x1234, ALINK_DOWN_LASER);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, LASER);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), DOWN, REMOTE_FAULT);
+	/* A fault of the port comes first and is another thing. */
+	af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_SIGNAL);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, SIGNAL);
+	af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_NONE);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, LASER);
+	af_cold_reset(r->f, SW, 0);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, LASER);
+	EXPECT_EQ(af_switch_remove(r->f, 0), 0);
+	EXPECT_EQ(af_switch_add(r->f, 0, 1, 64, RIG_MBPS, 4, 0), 0);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, LASER);
+	EXPECT_EQ(rig_port(r, 0, 1).module, 0x1234);
+
+	/* The cage of a port that nobody has yet */
+	EXPECT_EQ(af_link_set_optics(r->f, XPU, 9, 0, 7, ALINK_DOWN_RX_LOS),
+		  0);
+	EXPECT_EQ(af_endpoint_add(r->f, 9, 1, r->mem[0], RIG_MEM, 1, RIG_MBPS,
+				  4), 0);
+	af_link_info(r->f, XPU, 9, 0, &l);
+	EXPECT_LINK(l, DOWN, RX_LOS);
+	EXPECT_EQ(l.module, 7);
+	EXPECT_EQ(af_link_set_optics(r->f, XPU, 1024, 0, 7, 0), -EINVAL);
+	EXPECT_EQ(af_link_set_optics(r->f, SW, 0, 1024, 7, 0), -EINVAL);
+
+	EXPECT_EQ(af_link_cable(r->f, XPU, 9, 0, &type, &id, &link), 0);
+	EXPECT(type == SW && id == 0 && link == 9);
+	EXPECT_EQ(af_link_cable(r->f, SW, 0, 1, &type, &id, &link), 0);
+	EXPECT(type == XPU && id == 1 && link == 0);
+	EXPECT_EQ(af_link_cable(r->f, SW, 0, 50, &type, &id, &link), -ENOLINK);
+	EXPECT_EQ(af_link_cable(r->f, SW, 64, 0, &type, &id, &link), -EINVAL);
+	rig_free(r);
+}
+
 TEST(frames)
 {
 	struct rig *r = rig_new(2, 2);
