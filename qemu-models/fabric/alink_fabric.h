@@ -181,6 +181,12 @@ int af_endpoint_fail_ops(struct af_fabric *f, uint32_t id,
 int af_poison_add(struct af_fabric *f, uint32_t id, uint64_t addr,
 		  uint64_t len);
 int af_poison_clear(struct af_fabric *f, uint32_t id);
+/* For the owner's own accesses. Distance from @addr to the first bad byte, or UINT64_MAX. */
+uint64_t af_poison_find(struct af_fabric *f, uint32_t id, uint64_t addr,
+			uint64_t len);
+/* The owner wrote over the range. */
+void af_poison_heal(struct af_fabric *f, uint32_t id, uint64_t addr,
+		    uint64_t len);
 
 /* --- links ------------------------------------------------------------ */
 /* Everything of a link window, read in one go by the device models. */

@@ -259,12 +259,46 @@ static bool no_poison(const struct af_endpoint *ep)
 	return !__atomic_load_n(&ep->num_poison, __ATOMIC_RELAXED);
 }
 
+/* First bad byte in [addr, addr + len) as distance, or UINT64_MAX. acct. */
+static uint64_t range_poison(const struct af_endpoint *ep, uint64_t addr,
+			     uint64_t len)
+{
+	uint64_t first = UINT64_MAX, at;
+
+	for (uint32_t i = 0; i < ep->num_poison; i++) {
+		const struct af_poison *x = &ep->poison[i];
+
+		if (x->addr >= addr + len || addr >= x->addr + x->len)
+			continue;
+		at = x->addr > addr ? x->addr - addr : 0;
+		if (at < first)
+			first = at;
+	}
+	return first;
+}
+
+/* acct */
+static void range_heal(struct af_endpoint *ep, uint64_t addr, uint64_t len)
+{
+	uint32_t left = ep->num_poison;
+
+	for (uint32_t i = 0; i < left;) {
+		struct af_poison *x = &ep->poison[i];
+
+		if (x->addr >= addr && x->addr + x->len <= addr + len)
+			*x = ep->poison[--left];
+		else
+			i++;
+	}
+	__atomic_store_n(&ep->num_poison, left, __ATOMIC_RELAXED);
+}
+
 uint64_t af_seg_poison(struct af_fabric *f, uint32_t id,
 		       const struct af_segment *seg, uint64_t offset,
 		       uint64_t len)
 {
 	const struct af_endpoint *ep = &f->page->ep[id];
-	uint64_t done = 0, first = UINT64_MAX, at;
+	uint64_t done = 0, first = UINT64_MAX;
 	struct af_piece pc;
 
 	if (no_poison(ep))
@@ -273,16 +307,9 @@ uint64_t af_seg_poison(struct af_fabric *f, uint32_t id,
 	af_acct_lock(f);
 	for (; done < len && first == UINT64_MAX; done += pc.len) {
 		pc = af_seg_piece(seg, offset + done, len - done);
-		for (uint32_t i = 0; i < ep->num_poison; i++) {
-			const struct af_poison *x = &ep->poison[i];
-
-			if (x->addr >= pc.addr + pc.len ||
-			    pc.addr >= x->addr + x->len)
-				continue;
-			at = x->addr > pc.addr ? x->addr - pc.addr : 0;
-			if (done + at < first)
-				first = done + at;
-		}
+		first = range_poison(ep, pc.addr, pc.len);
+		if (first != UINT64_MAX)
+			first += done;
 	}
 	af_acct_unlock(f);
 	return first;
@@ -293,7 +320,6 @@ void af_seg_heal(struct af_fabric *f, uint32_t id,
 {
 	struct af_endpoint *ep = &f->page->ep[id];
 	struct af_piece pc;
-	uint32_t i, left;
 
 	if (no_poison(ep))
 		return;
@@ -301,17 +327,36 @@ void af_seg_heal(struct af_fabric *f, uint32_t id,
 	af_acct_lock(f);
 	for (uint64_t done = 0; done < len; done += pc.len) {
 		pc = af_seg_piece(seg, offset + done, len - done);
-		left = ep->num_poison;
-		for (i = 0; i < left;) {
-			struct af_poison *x = &ep->poison[i];
-
-			if (x->addr >= pc.addr &&
-			    x->addr + x->len <= pc.addr + pc.len)
-				*x = ep->poison[--left];
-			else
-				i++;
-		}
-		__atomic_store_n(&ep->num_poison, left, __ATOMIC_RELAXED);
+		range_heal(ep, pc.addr, pc.len);
 	}
 	af_acct_unlock(f);
+}
+
+uint64_t af_poison_find(struct af_fabric *f, uint32_t id, uint64_t addr,
+			uint64_t len)
+{
+	const struct af_endpoint *ep;
+	uint64_t first;
+
+	if (id >= AF_MAX_EP || no_poison(&f->page->ep[id]))
+		return UINT64_MAX;
+	ep = &f->page->ep[id];
+	af_rdlock(f);
+	af_acct_lock(f);
+	first = range_poison(ep, addr, len);
+	af_acct_unlock(f);
+	af_rdunlock(f);
+	return first;
+}
+
+void af_poison_heal(struct af_fabric *f, uint32_t id, uint64_t addr,
+		    uint64_t len)
+{
+	if (id >= AF_MAX_EP || no_poison(&f->page->ep[id]))
+		return;
+	af_rdlock(f);
+	af_acct_lock(f);
+	range_heal(&f->page->ep[id], addr, len);
+	af_acct_unlock(f);
+	af_rdunlock(f);
 }

@@ -332,6 +332,7 @@ void af_fabric_get_timing(struct af_fabric *f, enum af_timing *timing,
 {
 	af_rdlock(f);
 	*timing = f->page->timing;
-	*params = f->page->params;
+	if (params)
+		*params = f->page->params;
 	af_rdunlock(f);
 }

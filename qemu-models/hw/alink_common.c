@@ -289,10 +289,15 @@ static void alink_reset_hold(Object *obj, ResetType type)
 /* What waited for bus mastering, D0 or life goes on. */
 void alink_device_kick(AlinkDevice *ad)
 {
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+
     if (alink_dma_allowed(ad)) {
         qemu_bh_schedule(ad->admin_bh);
         qemu_bh_schedule(ad->event_bh);
         qemu_bh_schedule(ad->frame_bh);
+        if (adc->kick) {
+            adc->kick(ad);
+        }
     }
 }
 

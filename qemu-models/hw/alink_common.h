@@ -197,6 +197,9 @@ typedef enum AlinkResetKind {
  * @mmio_read, @mmio_write: offsets of BAR0 without a register in any table;
  *         NULL or false: a guest error, reads give 0
  * @dead: x-dead changed. The base covers all BARs with all-ones itself.
+ * @kick: DMA may have become possible: what waited for it goes on
+ * @sensor: what sensor @reg reads now, when the user has not set it; @value is
+ *          what alink_sensor_default() gave
  */
 struct AlinkDeviceClass {
     PCIDeviceClass parent_class;
@@ -216,6 +219,8 @@ struct AlinkDeviceClass {
     bool (*mmio_write)(AlinkDevice *ad, hwaddr addr, unsigned size,
                        uint64_t value);
     void (*dead)(AlinkDevice *ad, bool dead);
+    void (*kick)(AlinkDevice *ad);
+    int32_t (*sensor)(AlinkDevice *ad, uint32_t reg, int32_t value);
 
     /* private to alink_common*.c */
     struct AlinkRegMap *regmap;
