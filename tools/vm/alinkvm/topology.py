@@ -155,7 +155,7 @@ def devices(topo):
             args += ["-device", f"xio3130-downstream,id=dn-xpu{fid},bus=up{n},"
                      f"chassis={chassis}",
                      "-device", f"alink-xpu,id=xpu{fid},bus=dn-xpu{fid},"
-                     f"fabric=fab0,fabric-id={fid},variant={xpu['variant']}"]
+                     f"fabric=fab0,endpoint={fid},variant={xpu['variant']}"]
         for nic in node["nics"]:
             chassis += 1
             args += ["-device", f"xio3130-downstream,id=dn-nic{nics},"

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ALink xPU: an accelerator with HBM, DMA engines and links.
+ *
+ *   -device alink-fabric,id=fab0
+ *   -device alink-xpu,fabric=fab0,endpoint=0[,variant=m890|810e]
+ *           [,hbm-size=SIZE][,hbm-bar-size=SIZE]
+ *
+ *   variant=NAME       m890 (default): 144 GiB, 2 dies, 8 links of 400 Gb/s;
+ *                      810e: 96 GiB, 1 die, 7 links
+ *   endpoint=N         fabric id; link p is wired to port N of plane p unless
+ *                      the fabric object says otherwise
+ *   hbm-size=SIZE      HBM fitted, a multiple of 2 MiB; by default that of the
+ *                      variant. Memory of the host is used as it is touched.
+ *   hbm-bar-size=SIZE  how much of it BAR2 shows, by default all. BAR2 has the
+ *                      next power of two: for 8 x 256 GiB the machine needs
+ *                      -cpu ...,phys-bits=46
+ *
+ * and the properties of every ALink device (fabric, serial, sensors, faults
+ * x-...: see alink_common_inject.c). Temperatures and power follow the load
+ * unless they are set. Faults of its own, settable at any time:
+ *
+ *   x-queue-stuck=U64       bitmap of queues that make no progress
+ *   x-lose-queue-irqs=U32   that many of the next queue interrupts get lost
+ *   x-complete-late-us=U32  completions come that much later than the data
+ *   x-ecc-poison-addr=U64   the 64 bytes of HBM there are known bad, for own
+ *                           engines and for the fabric, until written over
+ *                           (write only; x-poison of the fabric takes ranges)
+ *
+ * Specification: Documentation/hw/xpu.rst.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "qemu/module.h"
+#include "qemu/units.h"
+#include "exec/cpu-common.h"
+#include "hw/qdev-properties.h"
+#include "trace.h"
+#include "xpu_internal.h"
+
+static const XpuVariant variants[] = {
+    {
+        .name = "m890",
+        .id = ALINK_XPU_M890,
+        .model_name = "M890",
+        .part_number = "PPU-ZWM890",
+        .fw_version = 0x01000004,
+        .hbm_size = 144 * GiB,
+        .dies = 2,
+        .rings = 16,
+        .links = 8,
+        .link_mbps = 400000,
+        .lanes = 4,
+        .power_idle_mw = 110000,
+        .power_max_mw = 800000,
+    },
+    {
+        .name = "810e",
+        .id = ALINK_XPU_810E,
+        .model_name = "810E",
+        .part_number = "PPU-ZW810E",
+        .fw_version = 0x01000004,
+        .hbm_size = 96 * GiB,
+        .dies = 1,
+        .rings = 8,
+        .links = 7,
+        .link_mbps = 400000,
+        .lanes = 4,
+        .power_idle_mw = 80000,
+        .power_max_mw = 400000,
+    },
+};
+
+/* --- registers ----------------------------------------------------------- */
+
+static uint64_t read_const(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+
+    switch (reg->offset) {
+    case ALINK_XPU_REG_HBM_SIZE:
+        return xpu->hbm_size;
+    case ALINK_XPU_REG_HBM_BAR:
+        return xpu->hbm_bar_size;
+    case ALINK_XPU_REG_NUM_DIES:
+        return xpu->variant->dies;
+    case ALINK_XPU_REG_NUM_RINGS:
+        return xpu->variant->rings;
+    case ALINK_XPU_REG_NUM_QUEUES:
+        return ALINK_XPU_MAX_QUEUES;
+    case ALINK_XPU_REG_NUM_CTX:
+        return XPU_NUM_CTX;
+    case ALINK_XPU_REG_VA_BITS:
+        return XPU_VA_BITS;
+    case ALINK_XPU_REG_DTYPES:
+        return xpu->dtypes;
+    case ALINK_XPU_REG_NUM_IMPORTS:
+        return AF_MAX_IMPORTS;
+    case ALINK_XPU_REG_NUM_SEGMENTS:
+        return XPU_NUM_SEGMENTS;
+    }
+    g_assert_not_reached();
+}
+
+static uint64_t read_counter(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+
+    switch (reg->offset) {
+    case ALINK_XPU_REG_BUSY_NS:
+        return xpu->busy_ns;
+    case ALINK_XPU_REG_COMMANDS:
+        return xpu->commands;
+    case ALINK_XPU_REG_IRQS:
+        return xpu->irqs;
+    case ALINK_XPU_REG_DOORBELLS:
+        return xpu->doorbells;
+    }
+    g_assert_not_reached();
+}
+
+static void write_tail(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
+                       uint64_t value)
+{
+    xpu_doorbell(ALINK_XPU(ad), n, value);
+}
+
+#define REG(_reg, _width, _read) \
+    { .name = #_reg, .offset = ALINK_##_reg, .access = ALINK_RO, \
+      .width = _width, .read = _read }
+
+static const AlinkReg xpu_regs[] = {
+    REG(XPU_REG_HBM_SIZE, 64, read_const),
+    REG(XPU_REG_HBM_BAR, 64, read_const),
+    REG(XPU_REG_NUM_DIES, 32, read_const),
+    REG(XPU_REG_NUM_RINGS, 32, read_const),
+    REG(XPU_REG_NUM_QUEUES, 32, read_const),
+    REG(XPU_REG_NUM_CTX, 32, read_const),
+    REG(XPU_REG_VA_BITS, 32, read_const),
+    REG(XPU_REG_DTYPES, 32, read_const),
+    REG(XPU_REG_NUM_IMPORTS, 32, read_const),
+    REG(XPU_REG_NUM_SEGMENTS, 32, read_const),
+    REG(XPU_REG_BUSY_NS, 64, read_counter),
+    REG(XPU_REG_COMMANDS, 64, read_counter),
+    REG(XPU_REG_IRQS, 64, read_counter),
+    REG(XPU_REG_DOORBELLS, 64, read_counter),
+    { .name = "XPU_DB_TAIL", .offset = ALINK_XPU_DB_BASE + ALINK_XPU_DB_TAIL,
+      .access = ALINK_WO, .width = 32, .doorbell = true,
+      .count = ALINK_XPU_MAX_QUEUES, .stride = ALINK_XPU_DB_STRIDE,
+      .write = write_tail },
+};
+
+/* --- sensors --------------------------------------------------------------- */
+
+/* Busy share of wall time since the last look, at most 4 times a second. */
+static uint32_t xpu_load(AlinkXpu *xpu)
+{
+    int64_t now = get_clock();
+    int64_t wall = now - xpu->load_at;
+    uint64_t busy = xpu->busy_ns - xpu->load_busy_ns;
+
+    if (wall > NANOSECONDS_PER_SECOND / 4) {
+        xpu->load = MIN(busy * 1000 / wall, 1000);
+        xpu->load_at = now;
+        xpu->load_busy_ns = xpu->busy_ns;
+    }
+    return xpu->load;
+}
+
+static int32_t xpu_sensor(AlinkDevice *ad, uint32_t reg, int32_t value)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+    int32_t load = xpu_load(xpu);
+
+    switch (reg) {
+    case ALINK_REG_TEMP:
+        return value + load * 24;
+    case ALINK_REG_TEMP_MEM:
+        return value + load * 30;
+    case ALINK_REG_POWER:
+        return value + (int64_t)(xpu->variant->power_max_mw - value) * load /
+                       1250;
+    default:
+        return value;
+    }
+}
+
+/* --- life cycle ------------------------------------------------------------- */
+
+static const XpuVariant *find_variant(const char *name, Error **errp)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(variants); i++) {
+        if (!strcmp(name, variants[i].name)) {
+            return &variants[i];
+        }
+    }
+    error_setg(errp, "variant '%s' is not one of m890, 810e", name);
+    return NULL;
+}
+
+static bool hbm_init(AlinkXpu *xpu, Error **errp)
+{
+    uint64_t bar;
+
+    if (!xpu->hbm_size) {
+        xpu->hbm_size = xpu->variant->hbm_size;
+    }
+    if (!xpu->hbm_bar_size || xpu->hbm_bar_size > xpu->hbm_size) {
+        xpu->hbm_bar_size = xpu->hbm_size;
+    }
+    if (xpu->hbm_size % XPU_LARGE || xpu->hbm_size > 4 * TiB ||
+        xpu->hbm_bar_size % XPU_LARGE) {
+        error_setg(errp, "hbm-size and hbm-bar-size are multiples of 2 MiB, "
+                   "at most 4 TiB");
+        return false;
+    }
+    bar = pow2ceil(xpu->hbm_bar_size);
+    if (!memory_region_init_ram_flags_nomigrate(&xpu->hbm, OBJECT(xpu),
+                                                "alink-hbm", xpu->hbm_size,
+                                                RAM_NORESERVE, errp)) {
+        return false;
+    }
+    xpu->hbm_mem = memory_region_get_ram_ptr(&xpu->hbm);
+    memory_region_init(&xpu->hbm_bar, OBJECT(xpu), "alink-hbm-bar", bar);
+    memory_region_init_alias(&xpu->hbm_window, OBJECT(xpu), "alink-hbm-window",
+                             &xpu->hbm, 0, xpu->hbm_bar_size);
+    memory_region_add_subregion(&xpu->hbm_bar, 0, &xpu->hbm_window);
+    pci_register_bar(PCI_DEVICE(xpu), ALINK_XPU_BAR_HBM,
+                     PCI_BASE_ADDRESS_SPACE_MEMORY |
+                     PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                     PCI_BASE_ADDRESS_MEM_PREFETCH, &xpu->hbm_bar);
+    return true;
+}
+
+static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
+{
+    AlinkDevice *ad = ALINK_DEVICE(xpu);
+
+    ad->variant = v->id;
+    ad->model_name = v->model_name;
+    ad->part_number = v->part_number;
+    ad->fw_version = v->fw_version;
+    ad->fabric_id = xpu->endpoint;
+    ad->num_links = v->links;
+    ad->num_vectors = ALINK_XPU_NUM_VECTORS;
+    ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
+               ALINK_CAP_ROUTES;
+    alink_sensor_default(ad, ALINK_REG_TEMP, 46000);
+    alink_sensor_default(ad, ALINK_REG_TEMP_MEM, 44000);
+    alink_sensor_default(ad, ALINK_REG_POWER, v->power_idle_mw);
+    alink_sensor_default(ad, ALINK_REG_TEMP_MAX, 85000);
+    alink_sensor_default(ad, ALINK_REG_TEMP_CRIT, 95000);
+    alink_sensor_default(ad, ALINK_REG_TEMP_MEM_CRIT, 95000);
+    alink_sensor_default(ad, ALINK_REG_POWER_MAX, v->power_max_mw);
+}
+
+static bool xpu_realize(AlinkDevice *ad, Error **errp)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+    const XpuVariant *v;
+    unsigned i;
+    int ret;
+
+    v = find_variant(xpu->variant_name ?: "m890", errp);
+    if (!v) {
+        return false;
+    }
+    if (!ad->af) {
+        error_setg(errp, "alink-xpu needs fabric=ID of an alink-fabric");
+        return false;
+    }
+    xpu->variant = v;
+    set_identity(xpu, v);
+    for (i = 0; i < 32; i++) {
+        if (af_dtype_reducible(i)) {
+            xpu->dtypes |= ALINK_BIT(i);
+        }
+    }
+    if (!hbm_init(xpu, errp)) {
+        return false;
+    }
+    ret = af_endpoint_add(ad->af, xpu->endpoint, alink_device_serial(ad),
+                          xpu->hbm_mem, xpu->hbm_size, v->links, v->link_mbps,
+                          v->lanes);
+    if (ret) {
+        error_setg_errno(errp, -ret, "endpoint %u cannot be added to the "
+                         "fabric", xpu->endpoint);
+        return false;
+    }
+    xpu_sched_init(xpu);
+    return true;
+}
+
+static void drop_contexts(AlinkXpu *xpu)
+{
+    unsigned i;
+
+    for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
+        if (xpu->queue[i]) {
+            xpu_queue_destroy(xpu->queue[i], false);
+        }
+    }
+    for (i = 0; i <= XPU_NUM_CTX; i++) {
+        g_free(xpu->ctx[i]);
+        xpu->ctx[i] = NULL;
+    }
+}
+
+static void xpu_unrealize(AlinkDevice *ad)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+
+    drop_contexts(xpu);
+    xpu_sched_cleanup(xpu);
+    /* Returns when no peer uses our HBM. */
+    af_endpoint_remove(ad->af, xpu->endpoint);
+}
+
+static void xpu_base_drain(AlinkDevice *ad)
+{
+    xpu_drain(ALINK_XPU(ad));
+}
+
+static void xpu_base_kick(AlinkDevice *ad)
+{
+    xpu_kick(ALINK_XPU(ad));
+}
+
+static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+
+    drop_contexts(xpu);
+    if (kind != ALINK_RESET_COLD) {
+        af_endpoint_reset(ad->af, xpu->endpoint);
+        return;
+    }
+    af_cold_reset(ad->af, ALINK_DEVTYPE_XPU, xpu->endpoint);
+    af_poison_clear(ad->af, xpu->endpoint);
+    xpu->busy_ns = 0;
+    xpu->commands = 0;
+    xpu->irqs = 0;
+    xpu->doorbells = 0;
+    xpu->load_busy_ns = 0;
+    /* Power on: HBM reads as zeros, and the host gets its memory back. */
+    if (ram_block_discard_range(xpu->hbm.ram_block, 0, xpu->hbm_size)) {
+        memset(xpu->hbm_mem, 0, xpu->hbm_size);
+    }
+}
+
+/* --- properties --------------------------------------------------------------- */
+
+static void get_stuck(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    visit_type_uint64(v, name, &ALINK_XPU(obj)->x_queue_stuck, errp);
+}
+
+static void set_stuck(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    AlinkXpu *xpu = ALINK_XPU(obj);
+
+    if (visit_type_uint64(v, name, &xpu->x_queue_stuck, errp) &&
+        DEVICE(xpu)->realized) {
+        trace_alink_inject(alink_device_name(ALINK_DEVICE(xpu)), name,
+                           xpu->x_queue_stuck);
+        xpu_kick(xpu);
+    }
+}
+
+static void set_poison(Object *obj, Visitor *v, const char *name, void *opaque,
+                       Error **errp)
+{
+    AlinkDevice *ad = ALINK_DEVICE(obj);
+    uint64_t addr;
+    int ret;
+
+    if (!visit_type_uint64(v, name, &addr, errp)) {
+        return;
+    }
+    if (!DEVICE(ad)->realized) {
+        error_setg(errp, "%s: only once the device is there", name);
+        return;
+    }
+    addr &= ~63ULL;
+    ret = af_poison_add(ad->af, ad->fabric_id, addr, 64);
+    if (ret) {
+        error_setg_errno(errp, -ret, "%s: 0x%" PRIx64, name, addr);
+        return;
+    }
+    trace_alink_inject(alink_device_name(ad), name, addr);
+}
+
+static const Property xpu_properties[] = {
+    DEFINE_PROP_STRING("variant", AlinkXpu, variant_name),
+    DEFINE_PROP_UINT32("endpoint", AlinkXpu, endpoint, 0),
+    DEFINE_PROP_SIZE("hbm-size", AlinkXpu, hbm_size, 0),
+    DEFINE_PROP_SIZE("hbm-bar-size", AlinkXpu, hbm_bar_size, 0),
+};
+
+static void xpu_class_init(ObjectClass *oc, void *data)
+{
+    AlinkDeviceClass *adc = ALINK_DEVICE_CLASS(oc);
+    DeviceClass *dc = DEVICE_CLASS(oc);
+
+    dc->desc = "ALink xPU";
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    device_class_set_props(dc, xpu_properties);
+    object_class_property_add(oc, "x-queue-stuck", "uint64", get_stuck,
+                              set_stuck, NULL, NULL);
+    object_class_property_add(oc, "x-ecc-poison-addr", "uint64", NULL,
+                              set_poison, NULL, NULL);
+    adc->devtype = ALINK_DEVTYPE_XPU;
+    adc->regs = xpu_regs;
+    adc->num_regs = ARRAY_SIZE(xpu_regs);
+    adc->admin = xpu_admin;
+    adc->num_admin = xpu_num_admin;
+    adc->realize = xpu_realize;
+    adc->unrealize = xpu_unrealize;
+    adc->drain = xpu_base_drain;
+    adc->kick = xpu_base_kick;
+    adc->reset = xpu_reset;
+    adc->sensor = xpu_sensor;
+}
+
+static void xpu_instance_init(Object *obj)
+{
+    AlinkXpu *xpu = ALINK_XPU(obj);
+
+    object_property_add_uint32_ptr(obj, "x-lose-queue-irqs",
+                                   &xpu->x_lose_queue_irqs,
+                                   OBJ_PROP_FLAG_READWRITE);
+    object_property_add_uint32_ptr(obj, "x-complete-late-us",
+                                   &xpu->x_complete_late_us,
+                                   OBJ_PROP_FLAG_READWRITE);
+}
+
+static const TypeInfo xpu_types[] = {
+    {
+        .name = TYPE_ALINK_XPU,
+        .parent = TYPE_ALINK_DEVICE,
+        .instance_size = sizeof(AlinkXpu),
+        .instance_init = xpu_instance_init,
+        .class_init = xpu_class_init,
+    },
+};
+
+DEFINE_TYPES(xpu_types)

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ALink xPU: what the files xpu*.c share.
+ *
+ *   xpu.c         the function: variants, registers, BARs, reset, properties
+ *   xpu_admin.c   admin commands
+ *   xpu_mmu.c     contexts, page tables, translation
+ *   xpu_queue.c   doorbells, the scheduler, completion, errors, drain
+ *   xpu_exec.c    descriptors: checks and dispatch; wait, atomics
+ *   xpu_move.c    bulk work: copy, fill, reductions
+ *
+ * Everything runs under the BQL, but for xpu_move_run(), which a worker thread
+ * calls: it sees host memory and the fabric core only.
+ */
+#ifndef HW_ALINK_XPU_INTERNAL_H
+#define HW_ALINK_XPU_INTERNAL_H
+
+#include "alink_common.h"
+#include "alink_dma.h"
+#include "fabric/alink_fabric.h"
+
+#include <hw/alink/xpu.h>
+
+#define TYPE_ALINK_XPU "alink-xpu"
+OBJECT_DECLARE_SIMPLE_TYPE(AlinkXpu, ALINK_XPU)
+
+#define XPU_NUM_CTX         256
+#define XPU_NUM_SEGMENTS    1024
+#define XPU_BATCH           16          /* descriptors fetched at once */
+#define XPU_PAGE            4096ULL
+#define XPU_LARGE           (2ULL << 20)
+#define XPU_VA_BITS         48
+
+/* --- translation ---------------------------------------------------------- */
+
+#define XPU_TLB_SMALL       1024
+#define XPU_TLB_LARGE       256
+
+typedef struct XpuTlbEntry {
+    uint64_t tag;               /* page number + 1; 0: empty */
+    uint64_t pte;
+} XpuTlbEntry;
+
+typedef struct XpuCtx {
+    uint32_t id;
+    uint32_t num_queues;
+    uint64_t root;
+    uint64_t walk_tag;          /* 2 MiB region + 1 whose table is known */
+    uint64_t walk_table;        /* its level 0 table */
+    XpuTlbEntry small[XPU_TLB_SMALL];
+    XpuTlbEntry large[XPU_TLB_LARGE];
+} XpuCtx;
+
+/* A range without a break in one aperture */
+typedef struct XpuSpan {
+    enum alink_aperture ap;
+    uint32_t slot;              /* remote and group */
+    uint64_t addr;              /* DMA address, HBM offset, or offset in slot */
+    uint64_t len;
+} XpuSpan;
+
+/* --- bulk work ------------------------------------------------------------ */
+
+#define XPU_CHUNK           (16ULL << 20)   /* a descriptor is cut into these */
+#define XPU_SIDE_PIECES     1024            /* mappings held by one operand */
+
+/* One operand of a chunk: local memory, or one range behind the fabric */
+typedef struct XpuSide {
+    enum { XPU_SIDE_NONE, XPU_SIDE_LOCAL, XPU_SIDE_REMOTE,
+           XPU_SIDE_GROUP } kind;
+    uint32_t slot;
+    uint64_t off;
+    uint64_t va;
+    AlinkSg sg;
+} XpuSide;
+
+typedef struct XpuMove {
+    XpuSide dst, src, src2;
+    uint8_t opcode, dtype, subop;
+    uint32_t pattern;
+    uint64_t len;
+    bool fabric;                /* timed by the fabric */
+    /* results */
+    enum alink_status status;
+    XpuSide *fail_side;         /* whose address is at fault, or NULL */
+    uint64_t fail_off;
+    uint64_t model_ns;
+    uint64_t busy_ns;
+} XpuMove;
+
+/* --- queues --------------------------------------------------------------- */
+
+typedef enum XpuQueueState {
+    XPU_Q_READY,
+    XPU_Q_WORK,                 /* a worker has a chunk */
+    XPU_Q_WAIT,                 /* ALINK_XPU_OP_WAIT is not true yet */
+    XPU_Q_LATE,                 /* done, but x-complete-late-us */
+    XPU_Q_HALTED,
+} XpuQueueState;
+
+typedef struct XpuQueue {
+    AlinkXpu *xpu;
+    XpuCtx *ctx;
+    uint32_t id;
+    uint32_t size;
+    uint16_t vector;
+    uint16_t priority;
+    uint64_t ring;
+    uint64_t status;
+    uint32_t head;              /* free-running */
+    uint32_t tail;
+
+    XpuQueueState state;
+    bool aborting;              /* drain: start nothing more */
+    bool holding;               /* invalidation: pause between chunks */
+    bool quiet;                 /* being destroyed: no event */
+    bool waited;                /* the present WAIT was looked at before */
+    bool dirty;                 /* status block is not up to date */
+    bool want_irq;
+    uint32_t error;
+    uint32_t error_index;
+    uint64_t error_addr;
+
+    struct alink_xpu_desc batch[XPU_BATCH];     /* private copies */
+    unsigned batch_num, batch_pos;
+    uint64_t done;              /* bytes of the present descriptor */
+    uint64_t desc_ns;           /* its modelled time so far */
+
+    uint64_t model_ns;
+    uint64_t model_last_ns;
+    uint64_t bytes;
+
+    XpuMove move;
+    AlinkWorkQueue *wq;
+    QEMUTimer *late_timer;
+} XpuQueue;
+
+/* Work of one run of the scheduler */
+typedef struct XpuPass {
+    unsigned descs;
+    uint64_t bytes;
+} XpuPass;
+
+typedef struct XpuVariant {
+    const char *name;
+    uint32_t id;
+    const char *model_name;
+    const char *part_number;
+    uint32_t fw_version;
+    uint64_t hbm_size;
+    uint32_t dies;
+    uint32_t rings;
+    uint32_t links;
+    uint32_t link_mbps;
+    uint32_t lanes;
+    int32_t power_idle_mw;
+    int32_t power_max_mw;
+} XpuVariant;
+
+struct AlinkXpu {
+    AlinkDevice parent_obj;
+
+    /* properties */
+    char *variant_name;
+    uint32_t endpoint;
+    uint64_t hbm_size;
+    uint64_t hbm_bar_size;
+    uint64_t x_queue_stuck;     /* bitmap */
+    uint32_t x_lose_queue_irqs;
+    uint32_t x_complete_late_us;
+
+    /* constant after realize */
+    const XpuVariant *variant;
+    uint32_t dtypes;
+    MemoryRegion hbm;
+    MemoryRegion hbm_bar;
+    MemoryRegion hbm_window;
+    uint8_t *hbm_mem;
+
+    XpuCtx *ctx[XPU_NUM_CTX + 1];
+    XpuQueue *queue[ALINK_XPU_MAX_QUEUES];
+    XpuQueue *ring_owner[32];
+    QEMUBH *engine_bh;
+    QEMUTimer *wait_timer;
+    unsigned num_waiting;
+    uint32_t wait_ns;           /* present distance of looks at memory */
+    bool recheck;               /* waiting queues shall look at memory */
+    bool looking;               /* and do, in this run of the scheduler */
+    unsigned turn;              /* of the round robin */
+
+    uint64_t busy_ns;
+    uint64_t commands;
+    uint64_t irqs;
+    uint64_t doorbells;
+
+    /* load for the sensors: busy share of the latest window, per mille */
+    int64_t load_at;
+    uint64_t load_busy_ns;
+    uint32_t load;
+
+    QTAILQ_ENTRY(AlinkXpu) next;
+};
+
+/* --- xpu_mmu.c ------------------------------------------------------------ */
+
+XpuCtx *xpu_ctx_create(uint32_t id, uint64_t root);
+void xpu_ctx_flush(XpuCtx *ctx);
+/*
+ * Translates from @va on, at most @max bytes, as far as one range goes. @need:
+ * ALINK_PTE_READ, WRITE, ATOMIC; all of them. The status is that of the first
+ * byte. A fault in the tables themselves is reported to the driver from here;
+ * @queue is only for that report.
+ */
+enum alink_status xpu_translate(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
+                                uint64_t va, uint64_t max, uint64_t need,
+                                XpuSpan *span);
+
+/* --- xpu_exec.c ------------------------------------------------------------ */
+
+/*
+ * One step of the present descriptor. On ALINK_ST_OK: *done says that all its
+ * effects are there; otherwise the queue's state says what it waits for (READY:
+ * the scheduler's turn). On failure *addr is the address at fault, or 0.
+ */
+enum alink_status xpu_exec(XpuQueue *q, const struct alink_xpu_desc *desc,
+                           XpuPass *pass, bool *done, uint64_t *addr);
+/* Stores a word, as fences do: local, remote or to a group. */
+enum alink_status xpu_store64(XpuQueue *q, uint64_t va, uint64_t value,
+                              uint64_t *model_ns);
+/* Modelled time of local traffic. */
+uint64_t xpu_local_ns(uint64_t bytes);
+/* The device found bad memory at an offset of its HBM. */
+void xpu_report_poison(AlinkXpu *xpu, uint64_t hbm, uint32_t queue);
+
+#define XPU_DESC_NS     100     /* what each descriptor costs */
+#define XPU_RING_MBPS   64000   /* local traffic of one ring, 10^6 bytes/s */
+
+/* --- xpu_move.c ------------------------------------------------------------ */
+
+/* As xpu_exec(), for the opcodes that move data; the descriptor is checked. */
+enum alink_status xpu_move(XpuQueue *q, const struct alink_xpu_desc *desc,
+                           XpuPass *pass, bool *done, uint64_t *addr);
+
+/* --- xpu_queue.c ------------------------------------------------------------ */
+
+void xpu_doorbell(AlinkXpu *xpu, uint32_t id, uint32_t tail);
+XpuQueue *xpu_queue_create(AlinkXpu *xpu, XpuCtx *ctx,
+                           const struct alink_xpu_queue *req);
+/* Aborts what runs and frees the queue. @tell: write its status block. */
+void xpu_queue_destroy(XpuQueue *q, bool tell);
+/* No translation of the context made before is in use any more. */
+void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx);
+/* All queues: what runs and what waits ends as ALINK_ST_ABORTED. */
+void xpu_drain(AlinkXpu *xpu);
+void xpu_kick(AlinkXpu *xpu);
+/* A worker has ended a chunk: goes on with the descriptor. */
+void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
+                      uint64_t addr);
+void xpu_queue_wait(XpuQueue *q);
+void xpu_sched_init(AlinkXpu *xpu);
+void xpu_sched_cleanup(AlinkXpu *xpu);
+
+/* --- xpu_admin.c ------------------------------------------------------------ */
+
+extern const AlinkAdminSpec xpu_admin[];
+extern const size_t xpu_num_admin;
+
+#endif /* HW_ALINK_XPU_INTERNAL_H */

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ALink xPU: queues: doorbells, the scheduler, completion, errors, drain.
+ *
+ * One guarded bottom half per xPU runs descriptors of all its queues: high
+ * priority first, round robin within one, a bounded number at a time. A queue
+ * leaves it for a worker (bulk work), for memory (WAIT) or for a timer
+ * (x-complete-late-us), and others go on. Queues share rings by id: while a
+ * worker has a chunk of one, the others of that ring wait.
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/timer.h"
+#include "trace.h"
+#include "xpu_internal.h"
+
+#define PASS_DESCS      256
+#define PASS_BYTES      (1ULL << 20)
+#define QUEUE_DESCS     32
+#define WAIT_MIN_NS     20000
+#define WAIT_MAX_NS     1000000
+
+static QTAILQ_HEAD(, AlinkXpu) xpus = QTAILQ_HEAD_INITIALIZER(xpus); /* BQL */
+
+static const char *xpu_name(AlinkXpu *xpu)
+{
+    return alink_device_name(ALINK_DEVICE(xpu));
+}
+
+void xpu_kick(AlinkXpu *xpu)
+{
+    qemu_bh_schedule(xpu->engine_bh);
+}
+
+/* --- waiting on memory -------------------------------------------------------- */
+
+static void wait_arm(AlinkXpu *xpu)
+{
+    timer_mod_ns(xpu->wait_timer,
+                 qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + xpu->wait_ns);
+}
+
+/* Looks at memory ever more rarely: who writes it may be a CPU. */
+static void wait_timer(void *opaque)
+{
+    AlinkXpu *xpu = opaque;
+
+    if (xpu->num_waiting) {
+        xpu->wait_ns = MIN(xpu->wait_ns * 2, WAIT_MAX_NS);
+        xpu->recheck = true;
+        xpu_kick(xpu);
+        wait_arm(xpu);
+    }
+}
+
+void xpu_queue_wait(XpuQueue *q)
+{
+    if (q->state != XPU_Q_WAIT) {
+        q->state = XPU_Q_WAIT;
+        q->xpu->num_waiting++;
+    }
+    if (!q->waited) {
+        q->waited = true;
+        q->xpu->wait_ns = WAIT_MIN_NS;
+        wait_arm(q->xpu);
+    }
+}
+
+static void wait_end(XpuQueue *q)
+{
+    if (q->state == XPU_Q_WAIT) {
+        q->state = XPU_Q_READY;
+        q->xpu->num_waiting--;
+    }
+}
+
+/* An engine wrote memory: any queue of any xPU here may have waited for it. */
+static void wake_waiters(void)
+{
+    AlinkXpu *xpu;
+
+    QTAILQ_FOREACH(xpu, &xpus, next) {
+        if (xpu->num_waiting) {
+            xpu->recheck = true;
+            xpu_kick(xpu);
+        }
+    }
+}
+
+/* --- status block, interrupts, errors ------------------------------------------ */
+
+static void write_status(XpuQueue *q)
+{
+    AlinkDevice *ad = ALINK_DEVICE(q->xpu);
+    struct alink_xpu_queue_status block = {
+        .head = cpu_to_le32(q->head),
+        .error = cpu_to_le32(q->error),
+        .error_index = cpu_to_le32(q->error_index),
+        .error_addr = cpu_to_le64(q->error_addr),
+        .model_ns = cpu_to_le64(q->model_ns),
+        .model_last_ns = cpu_to_le64(q->model_last_ns),
+        .bytes = cpu_to_le64(q->bytes),
+    };
+    enum alink_status st;
+    XpuSpan span;
+
+    q->dirty = false;
+    st = xpu_translate(q->xpu, q->ctx, q->id, q->status, sizeof(block),
+                       ALINK_PTE_WRITE, &span);
+    if (st == ALINK_ST_OK && span.ap == ALINK_AP_HBM) {
+        memcpy(q->xpu->hbm_mem + span.addr, &block, sizeof(block));
+    } else if (st == ALINK_ST_OK && span.ap == ALINK_AP_SYSTEM) {
+        st = alink_dma_write(ad, span.addr, &block, sizeof(block));
+    } else if (st == ALINK_ST_OK) {
+        st = ALINK_ST_UNSUPPORTED;
+    }
+    if (st != ALINK_ST_OK && !q->error) {
+        /* The event is all that can tell of it. */
+        wait_end(q);
+        q->state = XPU_Q_HALTED;
+        q->error = st;
+        q->error_index = q->head;
+        q->error_addr = q->status;
+        trace_alink_xpu_halt(xpu_name(q->xpu), q->id, q->head, st, q->status);
+        alink_event_post(ad, ALINK_EVENT_QUEUE_ERROR, q->id, st, q->head,
+                         q->status);
+    }
+}
+
+static void queue_halt(XpuQueue *q, enum alink_status st, uint64_t addr)
+{
+    AlinkXpu *xpu = q->xpu;
+
+    wait_end(q);
+    timer_del(q->late_timer);
+    q->state = XPU_Q_HALTED;
+    q->error = st;
+    q->error_index = q->head;
+    q->error_addr = addr;
+    q->dirty = true;
+    q->want_irq = true;
+    trace_alink_xpu_halt(xpu_name(xpu), q->id, q->head, st, addr);
+    if (!q->quiet) {
+        alink_event_post(ALINK_DEVICE(xpu), ALINK_EVENT_QUEUE_ERROR, q->id,
+                         st, q->head, addr);
+    }
+}
+
+static void queue_irq(AlinkXpu *xpu, unsigned vector)
+{
+    if (xpu->x_lose_queue_irqs) {
+        xpu->x_lose_queue_irqs--;
+        trace_alink_irq_lost(xpu_name(xpu), vector);
+        return;
+    }
+    xpu->irqs++;
+    alink_irq(ALINK_DEVICE(xpu), vector);
+}
+
+/* Brings status blocks up to date, then raises each vector at most once. */
+static void publish(AlinkXpu *xpu)
+{
+    uint32_t vectors = 0;
+    unsigned i;
+
+    for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
+        XpuQueue *q = xpu->queue[i];
+
+        if (!q) {
+            continue;
+        }
+        if (q->dirty) {
+            write_status(q);
+        }
+        if (q->want_irq) {
+            q->want_irq = false;
+            vectors |= 1U << q->vector;
+        }
+    }
+    while (vectors) {
+        unsigned vector = ctz32(vectors);
+
+        vectors &= vectors - 1;
+        queue_irq(xpu, vector);
+    }
+}
+
+/* --- running descriptors --------------------------------------------------------- */
+
+static void ring_release(XpuQueue *q)
+{
+    XpuQueue **owner = &q->xpu->ring_owner[q->id % q->xpu->variant->rings];
+
+    if (*owner == q) {
+        *owner = NULL;
+    }
+}
+
+/* All effects of the present descriptor are there: fence, then on. */
+static void queue_complete(XpuQueue *q)
+{
+    const struct alink_xpu_desc *desc = &q->batch[q->batch_pos];
+    enum alink_status st = ALINK_ST_OK;
+    enum af_timing timing;
+
+    q->state = XPU_Q_READY;
+    ring_release(q);
+    if (desc->flags & ALINK_XPU_DF_FENCE) {
+        st = xpu_store64(q, le64_to_cpu(desc->fence_addr),
+                         le64_to_cpu(desc->fence_value), &q->desc_ns);
+    }
+    if (st != ALINK_ST_OK) {
+        queue_halt(q, st, le64_to_cpu(desc->fence_addr));
+        return;
+    }
+    trace_alink_xpu_complete(xpu_name(q->xpu), q->id, q->head, desc->opcode,
+                             q->desc_ns);
+    q->want_irq |= desc->flags & ALINK_XPU_DF_IRQ;
+    q->dirty = true;
+    q->head++;
+    q->batch_pos++;
+    af_fabric_get_timing(ALINK_DEVICE(q->xpu)->af, &timing, NULL);
+    q->model_last_ns = timing == AF_TIMING_OFF ? 0 : q->desc_ns;
+    q->model_ns += q->model_last_ns;
+    q->desc_ns = 0;
+    q->done = 0;
+    q->waited = false;
+    q->xpu->commands++;
+    wake_waiters();
+}
+
+/* The present descriptor has done its work. */
+static void queue_done(XpuQueue *q)
+{
+    if (q->xpu->x_complete_late_us && !q->aborting) {
+        q->state = XPU_Q_LATE;
+        timer_mod_ns(q->late_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+                     q->xpu->x_complete_late_us * 1000LL);
+        return;
+    }
+    queue_complete(q);
+}
+
+static void late_timer(void *opaque)
+{
+    /* DMA belongs into the guarded bottom half, which finds it expired. */
+    xpu_kick(((XpuQueue *)opaque)->xpu);
+}
+
+static bool queue_fetch(XpuQueue *q)
+{
+    uint32_t index = q->head % q->size;
+    uint32_t num = MIN(q->tail - q->head, q->size - index);
+    uint64_t va = q->ring + index * sizeof(q->batch[0]);
+    enum alink_status st;
+    XpuSpan span;
+
+    if (q->tail - q->head > q->size) {
+        queue_halt(q, ALINK_ST_BAD_FIELD, 0);
+        return false;
+    }
+    num = MIN(num, XPU_BATCH);
+    st = xpu_translate(q->xpu, q->ctx, q->id, va, num * sizeof(q->batch[0]),
+                       ALINK_PTE_READ, &span);
+    if (st == ALINK_ST_OK) {
+        num = span.len / sizeof(q->batch[0]);
+        if (span.ap == ALINK_AP_SYSTEM) {
+            st = alink_dma_read(ALINK_DEVICE(q->xpu), span.addr, q->batch,
+                                num * sizeof(q->batch[0]));
+        } else if (span.ap == ALINK_AP_HBM) {
+            memcpy(q->batch, q->xpu->hbm_mem + span.addr,
+                   num * sizeof(q->batch[0]));
+        } else {
+            st = ALINK_ST_UNSUPPORTED;
+        }
+    }
+    if (st != ALINK_ST_OK) {
+        queue_halt(q, st, va);
+        return false;
+    }
+    q->batch_num = num;
+    q->batch_pos = 0;
+    return true;
+}
+
+static bool queue_runnable(XpuQueue *q)
+{
+    XpuQueue *owner;
+
+    if (q->state == XPU_Q_LATE) {
+        return !timer_pending(q->late_timer);
+    }
+    if (q->state == XPU_Q_WAIT) {
+        return q->xpu->looking;
+    }
+    if (q->state != XPU_Q_READY || q->head == q->tail ||
+        (q->xpu->x_queue_stuck >> q->id & 1)) {
+        return false;
+    }
+    owner = q->xpu->ring_owner[q->id % q->xpu->variant->rings];
+    return !owner || owner == q;
+}
+
+static void queue_step(XpuQueue *q, XpuPass *pass)
+{
+    struct alink_xpu_desc *desc = &q->batch[q->batch_pos];
+    enum alink_status st;
+    uint64_t addr;
+    bool done;
+
+    if (!q->desc_ns) {
+        trace_alink_xpu_desc(xpu_name(q->xpu), q->id, q->head, desc->opcode,
+                             le64_to_cpu(desc->dst), le64_to_cpu(desc->src),
+                             le64_to_cpu(desc->len));
+        q->desc_ns = XPU_DESC_NS;
+    }
+    st = xpu_exec(q, desc, pass, &done, &addr);
+    if (st != ALINK_ST_OK) {
+        queue_halt(q, st, addr);
+    } else if (done) {
+        queue_done(q);
+    } else if (q->state == XPU_Q_WORK) {
+        q->xpu->ring_owner[q->id % q->xpu->variant->rings] = q;
+    }
+}
+
+static void queue_run(XpuQueue *q, XpuPass *pass)
+{
+    unsigned quota = QUEUE_DESCS;
+
+    if (q->state == XPU_Q_LATE) {
+        queue_complete(q);
+    }
+    wait_end(q);
+    while (quota-- && q->state == XPU_Q_READY && q->head != q->tail &&
+           pass->descs && pass->bytes < PASS_BYTES) {
+        if (q->batch_pos == q->batch_num && !queue_fetch(q)) {
+            return;
+        }
+        pass->descs--;
+        queue_step(q, pass);
+    }
+}
+
+static void engine_bh(void *opaque)
+{
+    AlinkXpu *xpu = opaque;
+    XpuPass pass = { .descs = PASS_DESCS };
+    unsigned first = xpu->turn++;
+    bool more;
+    int64_t start;
+    int prio;
+    unsigned i;
+
+    /* Doorbells wait for bus mastering; the base kicks when it comes. */
+    if (!alink_dma_allowed(ALINK_DEVICE(xpu))) {
+        return;
+    }
+    start = get_clock();
+    xpu->looking = xpu->recheck;
+    xpu->recheck = false;
+    for (prio = 2; prio >= 0; prio--) {
+        for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
+            XpuQueue *q = xpu->queue[(first + i) % ALINK_XPU_MAX_QUEUES];
+
+            if (q && q->priority == prio && queue_runnable(q)) {
+                queue_run(q, &pass);
+            }
+        }
+    }
+    xpu->looking = false;
+    publish(xpu);
+    more = xpu->recheck;
+    for (i = 0; i < ALINK_XPU_MAX_QUEUES && !more; i++) {
+        more = xpu->queue[i] && queue_runnable(xpu->queue[i]);
+    }
+    if (more) {
+        xpu_kick(xpu);
+    }
+    if (pass.descs != PASS_DESCS) {
+        xpu->busy_ns += get_clock() - start;
+    }
+}
+
+/* From the worker's done: in the main loop, guarded. */
+void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
+                      uint64_t addr)
+{
+    XpuPass pass = {};
+
+    q->state = XPU_Q_READY;
+    if (status != ALINK_ST_OK) {
+        ring_release(q);
+        queue_halt(q, status, addr);
+    } else if (done) {
+        queue_done(q);
+    } else if (!q->aborting && !q->holding) {
+        /* The next chunk, with no way through the scheduler. */
+        queue_step(q, &pass);
+    }
+    if (!q->aborting && !q->holding) {
+        xpu_kick(q->xpu);
+    }
+}
+
+void xpu_doorbell(AlinkXpu *xpu, uint32_t id, uint32_t tail)
+{
+    XpuQueue *q = xpu->queue[id];
+
+    trace_alink_xpu_doorbell(xpu_name(xpu), id, tail);
+    xpu->doorbells++;
+    if (!q) {
+        alink_guest_error(ALINK_DEVICE(xpu), ALINK_XPU_DB(id),
+                          "doorbell of queue %u, which does not exist", id);
+        return;
+    }
+    q->tail = tail;
+    xpu_kick(xpu);
+}
+
+/* --- life cycle -------------------------------------------------------------------- */
+
+XpuQueue *xpu_queue_create(AlinkXpu *xpu, XpuCtx *ctx,
+                           const struct alink_xpu_queue *req)
+{
+    XpuQueue *q = g_new0(XpuQueue, 1);
+
+    q->xpu = xpu;
+    q->ctx = ctx;
+    q->id = le32_to_cpu(req->id);
+    q->size = le32_to_cpu(req->size);
+    q->vector = le16_to_cpu(req->vector);
+    q->priority = le16_to_cpu(req->priority);
+    q->ring = le64_to_cpu(req->ring);
+    q->status = le64_to_cpu(req->status);
+    q->wq = alink_work_new(ALINK_DEVICE(xpu));
+    q->late_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, late_timer, q);
+    ctx->num_queues++;
+    xpu->queue[q->id] = q;
+    return q;
+}
+
+/* Afterwards no worker, timer or wait holds the queue; it may have halted. */
+static void queue_abort(XpuQueue *q)
+{
+    q->aborting = true;
+    alink_work_drain(q->wq);
+    if (q->state != XPU_Q_HALTED &&
+        (q->state != XPU_Q_READY || q->head != q->tail)) {
+        queue_halt(q, ALINK_ST_ABORTED, 0);
+    }
+    ring_release(q);
+    q->aborting = false;
+}
+
+void xpu_queue_destroy(XpuQueue *q, bool tell)
+{
+    AlinkXpu *xpu = q->xpu;
+
+    q->quiet = true;
+    queue_abort(q);
+    if (tell && q->dirty) {
+        write_status(q);
+    }
+    if (tell && q->want_irq) {
+        queue_irq(xpu, q->vector);
+    }
+    xpu->queue[q->id] = NULL;
+    q->ctx->num_queues--;
+    alink_work_free(q->wq);
+    timer_free(q->late_timer);
+    g_free(q);
+    xpu_kick(xpu);
+}
+
+void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx)
+{
+    unsigned i;
+
+    for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
+        XpuQueue *q = xpu->queue[i];
+
+        if (q && q->ctx == ctx) {
+            q->holding = true;
+            alink_work_drain(q->wq);
+            q->holding = false;
+        }
+    }
+    xpu_kick(xpu);
+}
+
+void xpu_drain(AlinkXpu *xpu)
+{
+    MemReentrancyGuard *guard = &DEVICE(xpu)->mem_reentrancy_guard;
+    bool engaged = guard->engaged_in_io;
+    unsigned i;
+
+    for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
+        if (xpu->queue[i]) {
+            queue_abort(xpu->queue[i]);
+        }
+    }
+    timer_del(xpu->wait_timer);
+    if (alink_dma_allowed(ALINK_DEVICE(xpu))) {
+        /* This is no bottom half: guard against a status block in our BAR. */
+        guard->engaged_in_io = true;
+        publish(xpu);
+        guard->engaged_in_io = engaged;
+    }
+}
+
+void xpu_sched_init(AlinkXpu *xpu)
+{
+    xpu->engine_bh = alink_bh_new(engine_bh, xpu, ALINK_DEVICE(xpu));
+    xpu->wait_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, wait_timer, xpu);
+    QTAILQ_INSERT_TAIL(&xpus, xpu, next);
+}
+
+void xpu_sched_cleanup(AlinkXpu *xpu)
+{
+    QTAILQ_REMOVE(&xpus, xpu, next);
+    qemu_bh_delete(xpu->engine_bh);
+    timer_free(xpu->wait_timer);
+}
