@@ -3,72 +3,19 @@
  * devlink: info, the physical port, and the health of the queues.
  */
 #include <linux/rtnetlink.h>
-#include <linux/slab.h>
 #include <net/devlink.h>
 
 #include "alink_nic.h"
 
-#define ALINK_NIC_IDENTIFY_LEN		1024
-
 /* --- info ----------------------------------------------------------------- */
-
-/* Copies the text of a TLV, which has no NUL, to a string of the caller. */
-static void alink_nic_tlv_text(const struct alink_tlv *tlv, char *text,
-			       size_t room)
-{
-	size_t len = min(alink_tlv_len(tlv), room - 1);
-
-	memcpy(text, alink_tlv_data(tlv), len);
-	text[len] = '\0';
-}
 
 static int alink_nic_info_get(struct devlink *devlink,
 			      struct devlink_info_req *req,
 			      struct netlink_ext_ack *extack)
 {
 	struct alink_nic *nic = *(struct alink_nic **)devlink_priv(devlink);
-	const struct alink_tlv *tlv = NULL;
-	char text[64];
-	size_t used;
-	void *resp;
-	int err;
 
-	resp = kzalloc(ALINK_NIC_IDENTIFY_LEN, GFP_KERNEL);
-	if (!resp)
-		return -ENOMEM;
-	err = alink_admin_exec(nic->adev, ALINK_ADMIN_IDENTIFY, NULL, 0, resp,
-			       ALINK_NIC_IDENTIFY_LEN, &used, NULL);
-	if (err) {
-		NL_SET_ERR_MSG_MOD(extack, "Device does not tell what it is");
-		goto out_free;
-	}
-
-	while (!err && (tlv = alink_tlv_next(resp, used, tlv))) {
-		alink_nic_tlv_text(tlv, text, sizeof(text));
-		switch (alink_tlv_type(tlv)) {
-		case ALINK_TLV_FW_TEXT:
-			err = devlink_info_version_running_put(req,
-							       DEVLINK_INFO_VERSION_GENERIC_FW,
-							       text);
-			break;
-		case ALINK_TLV_PART_NUMBER:
-			err = devlink_info_version_fixed_put(req,
-							     DEVLINK_INFO_VERSION_GENERIC_BOARD_ID,
-							     text);
-			break;
-		case ALINK_TLV_BOARD_SERIAL:
-			err = devlink_info_board_serial_number_put(req, text);
-			break;
-		}
-	}
-	if (err)
-		goto out_free;
-	snprintf(text, sizeof(text), "%016llx", alink_dev_serial(nic->adev));
-	err = devlink_info_serial_number_put(req, text);
-
-out_free:
-	kfree(resp);
-	return err;
+	return alink_devlink_info(nic->adev, req, extack);
 }
 
 static const struct devlink_ops alink_nic_devlink_ops = {

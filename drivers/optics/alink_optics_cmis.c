@@ -4,11 +4,13 @@
  * offered to the ports whose lanes it carries; on any other bus it has its
  * sensors.
  */
+#include <linux/ctype.h>
 #include <linux/ethtool.h>
 #include <linux/i2c.h>
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "alink_optics_cmis.h"
 #include "alink_optics_priv.h"
@@ -152,14 +154,36 @@ static int alink_cmis_register(struct alink_cmis *cmis)
 	return PTR_ERR_OR_ZERO(cmis->module);
 }
 
-static void alink_cmis_hello(struct alink_cmis *cmis)
-{
-	const u8 *p = cmis->page[0];
+#define ALINK_CMIS_TEXT_LEN	16
 
-	dev_info(&cmis->client->dev, "%.16s %.16s, serial %.16s\n",
-		 &p[CMIS_00_VENDOR - CMIS_PAGE_BYTES],
-		 &p[CMIS_00_PN - CMIS_PAGE_BYTES],
-		 &p[CMIS_00_SN - CMIS_PAGE_BYTES]);
+/*
+ * A text of page 00h without the blanks that it is padded with, and without
+ * what would spoil the log: anybody can plug a module in.
+ */
+static const char *alink_cmis_text(const struct alink_cmis *cmis,
+				   unsigned int offset, char *text)
+{
+	unsigned int i;
+
+	for (i = 0; i < ALINK_CMIS_TEXT_LEN; i++) {
+		text[i] = alink_cmis_const(cmis, 0, offset + i);
+		if (!isascii(text[i]) || !isprint(text[i]))
+			text[i] = '?';
+	}
+	text[ALINK_CMIS_TEXT_LEN] = '\0';
+	return strim(text);
+}
+
+static void alink_cmis_hello(const struct alink_cmis *cmis)
+{
+	char vendor[ALINK_CMIS_TEXT_LEN + 1];
+	char part[ALINK_CMIS_TEXT_LEN + 1];
+	char serial[ALINK_CMIS_TEXT_LEN + 1];
+
+	dev_info(&cmis->client->dev, "%s %s, serial %s\n",
+		 alink_cmis_text(cmis, CMIS_00_VENDOR, vendor),
+		 alink_cmis_text(cmis, CMIS_00_PN, part),
+		 alink_cmis_text(cmis, CMIS_00_SN, serial));
 }
 
 static int alink_cmis_probe(struct i2c_client *client)

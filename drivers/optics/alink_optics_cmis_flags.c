@@ -88,6 +88,11 @@ static void alink_cmis_report_state(struct alink_cmis *cmis)
 	state = (state & CMIS_LO_STATE_MASK) >> 1;
 	if (state == cmis->state)
 		return;
+	/* A module that comes up as it should is not worth a line. */
+	if (!cmis->state && state == CMIS_STATE_READY) {
+		cmis->state = state;
+		return;
+	}
 	cmis->state = state;
 	if (state == CMIS_STATE_FAULT) {
 		if (alink_cmis_read(cmis, ALINK_CMIS_DRIVER, 0, 0,

@@ -23,6 +23,8 @@
 struct alink_dev;
 struct alink_port;
 struct devlink;
+struct devlink_info_req;
+struct netlink_ext_ack;
 
 /**
  * struct alink_dev_ops - what a driver tells the core
@@ -141,6 +143,10 @@ struct net_device *alink_port_netdev(struct alink_dev *adev, unsigned int n);
 /* --- hwmon over the common sensors: alink_hwmon.c ----------------------- */
 int alink_hwmon_register(struct alink_dev *adev, const char *name);
 void alink_hwmon_unregister(struct alink_dev *adev);
+
+/* --- devlink: alink_devlink.c ------------------------------------------- */
+int alink_devlink_info(struct alink_dev *adev, struct devlink_info_req *req,
+		       struct netlink_ext_ack *extack);
 
 /*
  * Optics registry (alink_module.c): the optics driver offers modules, the
