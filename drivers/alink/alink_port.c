@@ -68,9 +68,13 @@ static int alink_port_stop(struct net_device *netdev)
 static int alink_port_get_phys_port_name(struct net_device *netdev,
 					 char *name, size_t len)
 {
+	struct alink_port *port = alink_port_of(netdev);
 	int n;
 
-	n = snprintf(name, len, "p%u", alink_port_of(netdev)->num);
+	/* With a devlink port the network core makes the name from that. */
+	if (port->devlink)
+		return -EOPNOTSUPP;
+	n = snprintf(name, len, "p%u", port->num);
 	return n < len ? 0 : -EINVAL;
 }
 
