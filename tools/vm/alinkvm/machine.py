@@ -98,9 +98,11 @@ class Machine:
                              for k, v in keep.items()))
         with open(f"{ctl}/cwd", "w", encoding="utf-8") as f:
             f.write(os.getcwd() + "\n")
-        # The guest has a /tmp and a /run of its own: the tree may lie there.
+        # The guest has a /tmp and a /run of its own: the tree may lie there,
+        # and so may what was built of it.
         with open(f"{ctl}/shares", "w", encoding="utf-8") as f:
-            f.write(f"loose-tree ro {paths.ROOT}\n")
+            f.write(f"loose-tree ro {paths.ROOT}\n"
+                    f"loose-cache ro {paths.cache()}\n")
 
     def command_line(self, command):
         """The QEMU line, with all that it names in place."""
@@ -136,6 +138,7 @@ class Machine:
                      "-device", "virtconsole,chardev=tty"]
         for tag, path, ro in (("host", "/", True), ("mods", layer, True),
                               ("loose-tree", paths.ROOT, True),
+                              ("loose-cache", paths.cache(), True),
                               ("ctl", self.path("ctl"), False)):
             args += ["-virtfs", f"local,path={path},mount_tag={tag},"
                      "security_model=none,multidevs=remap"
