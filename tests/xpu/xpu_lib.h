@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Thin wrappers around the user interface of alink_xpu.ko, for its tests. They
+ * return 0 or -errno and check nothing, so that tests can do wrong things.
+ */
+#ifndef XPU_LIB_H
+#define XPU_LIB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <drm/alink_xpu.h>
+#include <hw/alink/xpu.h>
+
+#define PAGE	4096UL
+#define MIB	(1UL << 20)
+#define LARGE	(2 * MIB)
+#define RW	(DRM_ALINK_XPU_VM_BIND_READ | DRM_ALINK_XPU_VM_BIND_WRITE)
+#define RWA	(RW | DRM_ALINK_XPU_VM_BIND_ATOMIC)
+#define HOST	DRM_ALINK_XPU_GEM_HOST
+#define HBM	DRM_ALINK_XPU_GEM_HBM
+#define HBM_CPU	(DRM_ALINK_XPU_GEM_HBM | DRM_ALINK_XPU_GEM_NEEDS_CPU)
+
+/* Opens the @n-th xPU in order of fabric ids. Returns an fd or -errno. */
+int xpu_open(unsigned int n);
+int xpu_path(unsigned int n, char *path, size_t len);
+/* Path of the PCI function in sysfs */
+int xpu_sysfs(int fd, char *path, size_t len);
+int xpu_ioctl(int fd, unsigned long nr, void *arg);
+int64_t now_ns(void);
+
+int xpu_query(int fd, uint32_t what, void *data, uint32_t *size);
+int xpu_device(int fd, struct drm_alink_xpu_query_device *d);
+int xpu_counters(int fd, struct drm_alink_xpu_query_counters *c);
+int xpu_memory(int fd, struct drm_alink_xpu_query_memory *m);
+
+int gem_create(int fd, uint32_t flags, uint64_t size, uint32_t *handle);
+int gem_close(int fd, uint32_t handle);
+int gem_offset(int fd, uint32_t handle, uint64_t *offset);
+/* MAP_FAILED on error, with errno */
+void *gem_map(int fd, uint32_t handle, uint64_t size);
+
+int vm_create(int fd, uint32_t *vm);
+int vm_destroy(int fd, uint32_t vm);
+int vm_bind(int fd, uint32_t vm, const struct drm_alink_xpu_vm_bind_op *op,
+	    uint32_t n);
+int vm_map(int fd, uint32_t vm, uint32_t handle, uint64_t offset, uint64_t va,
+	   uint64_t size, uint32_t rights);
+int vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size);
+
+/* A queue with ring, status block and fence in one host object */
+struct xq {
+	int fd;
+	uint32_t vm;
+	uint32_t bo;
+	uint64_t bo_size;
+	uint64_t va;
+	uint32_t size;
+	uint32_t id;
+	uint32_t tail;
+	uint64_t seq;
+	uint64_t fence_offset;
+	uint64_t db_offset;
+	struct alink_xpu_desc *ring;
+	volatile struct alink_xpu_queue_status *status;
+	volatile uint64_t *fence;
+	volatile uint32_t *doorbell;
+};
+
+int xq_open(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size);
+void xq_close(struct xq *q);
+/* Appends a command; it carries the queue's next fence, and an interrupt. */
+void xq_push(struct xq *q, struct alink_xpu_desc desc);
+void xq_ring(struct xq *q);
+/* Waits for all that was pushed. Returns as WAIT_FENCE does. */
+int xq_wait(struct xq *q, int64_t timeout_ms,
+	    struct drm_alink_xpu_queue_error *error);
+/* One command from push to wait; the error is left in *error if not NULL. */
+int xq_run(struct xq *q, struct alink_xpu_desc desc,
+	   struct drm_alink_xpu_queue_error *error);
+int xq_copy(struct xq *q, uint64_t dst, uint64_t src, uint64_t len);
+int xq_fill(struct xq *q, uint64_t dst, uint32_t value, uint64_t len);
+
+int queue_create(int fd, struct drm_alink_xpu_queue_create *args);
+int queue_destroy(int fd, uint32_t id);
+int queue_state(int fd, uint32_t id, uint32_t *state,
+		struct drm_alink_xpu_queue_error *error);
+
+int seg_export(int fd, uint32_t handle, uint32_t rights,
+	       struct drm_alink_xpu_segment_handle *h, uint32_t *id);
+int seg_revoke(int fd, uint32_t id);
+int seg_import(int fd, const struct drm_alink_xpu_segment_handle *h,
+	       uint32_t *handle);
+
+int syncobj_create(int fd, uint32_t *handle);
+/* Waits for a point (0: binary); -ETIME */
+int syncobj_wait(int fd, uint32_t handle, uint64_t point, int64_t timeout_ms);
+int syncobj_signal(int fd, uint32_t handle);
+
+/* Fills with, or checks, a pattern that depends on seed and place. */
+void pattern_fill(void *p, size_t len, uint32_t seed);
+size_t pattern_check(const void *p, size_t len, uint32_t seed);
+
+#endif /* XPU_LIB_H */
