@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Inside of alink_switch.ko.
+ *
+ * The driver has no lock of its own: what changes is behind those of alink.ko
+ * and devlink. The devlink instance lock nests as alink_priv.h says.
+ */
+#ifndef ALINK_SWITCH_H
+#define ALINK_SWITCH_H
+
+#include <linux/pci.h>
+#include <linux/types.h>
+#include <net/devlink.h>
+
+#include <hw/alink/switch.h>
+#include <linux/alink/alink.h>
+
+/**
+ * struct alink_switch - one switch ASIC
+ * @adev:	device of alink.ko
+ * @pdev:	the function
+ * @radix:	ports of the variant
+ * @plane:	plane that it serves
+ * @hop_ns:	port-to-port latency
+ * @max_routes:	entries of the route table
+ * @max_groups:	entries of the group table
+ * @reporter:	devlink health reporter of the ASIC, or NULL
+ */
+struct alink_switch {
+	struct alink_dev *adev;
+	struct pci_dev *pdev;
+	u32 radix;
+	u32 plane;
+	u32 hop_ns;
+	u32 max_routes;
+	u32 max_groups;
+	struct devlink_health_reporter *reporter;
+};
+
+/* alink_switch_devlink.c */
+extern const struct devlink_ops alink_switch_devlink_ops;
+int alink_switch_devlink_init(struct alink_switch *sw);
+void alink_switch_devlink_fini(struct alink_switch *sw);
+void alink_switch_report_fault(struct alink_switch *sw,
+			       const struct alink_event *event);
+
+#endif /* ALINK_SWITCH_H */

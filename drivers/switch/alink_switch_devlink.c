@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * alink_switch.ko: what devlink shows of a switch: information, the sizes of
+ * its tables, and a health reporter for its firmware. Ports come from alink.ko.
+ */
+#include "alink_switch.h"
+
+enum alink_switch_resource {
+	ALINK_SWITCH_RESOURCE_ROUTES = 1,
+	ALINK_SWITCH_RESOURCE_GROUPS,
+};
+
+static int alink_switch_info_get(struct devlink *devlink,
+				 struct devlink_info_req *req,
+				 struct netlink_ext_ack *extack)
+{
+	struct alink_switch *sw = devlink_priv(devlink);
+
+	return alink_devlink_info(sw->adev, req, extack);
+}
+
+const struct devlink_ops alink_switch_devlink_ops = {
+	.info_get = alink_switch_info_get,
+};
+
+static int alink_switch_add_resource(struct alink_switch *sw, const char *name,
+				     u64 size, u64 id)
+{
+	struct devlink_resource_size_params params;
+
+	devlink_resource_size_params_init(&params, size, size, 1,
+					  DEVLINK_RESOURCE_UNIT_ENTRY);
+	return devl_resource_register(priv_to_devlink(sw), name, size, id,
+				      DEVLINK_RESOURCE_ID_PARENT_TOP, &params);
+}
+
+/*
+ * --- health --------------------------------------------------------------
+ *
+ * What the device reports as fault events; diagnose reads what is true now.
+ */
+
+static int alink_switch_diagnose(struct devlink_health_reporter *reporter,
+				 struct devlink_fmsg *fmsg,
+				 struct netlink_ext_ack *extack)
+{
+	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
+	struct alink_dev *adev = sw->adev;
+
+	if (!alink_dev_active(adev)) {
+		NL_SET_ERR_MSG(extack, "Switch is in reset, or gone");
+		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
+	}
+	devlink_fmsg_u32_pair_put(fmsg, "state",
+				  alink_rd32(adev, ALINK_REG_STATE));
+	devlink_fmsg_u32_pair_put(fmsg, "heartbeat",
+				  alink_rd32(adev, ALINK_REG_HEARTBEAT));
+	devlink_fmsg_u32_pair_put(fmsg, "generation",
+				  alink_rd32(adev, ALINK_REG_GENERATION));
+	devlink_fmsg_u32_pair_put(fmsg, "guest_errors",
+				  alink_rd32(adev, ALINK_REG_GUEST_ERRORS));
+	devlink_fmsg_u64_pair_put(fmsg, "reductions",
+				  alink_rd64(adev, ALINK_SW_REG_REDUCTIONS));
+	devlink_fmsg_u64_pair_put(fmsg, "multicasts",
+				  alink_rd64(adev, ALINK_SW_REG_MULTICASTS));
+	devlink_fmsg_u64_pair_put(fmsg, "drops_no_route",
+				  alink_rd64(adev, ALINK_SW_REG_DROPS_NOROUTE));
+	devlink_fmsg_u64_pair_put(fmsg, "drops_partition",
+				  alink_rd64(adev, ALINK_SW_REG_DROPS_PART));
+	return 0;
+}
+
+static int alink_switch_dump(struct devlink_health_reporter *reporter,
+			     struct devlink_fmsg *fmsg, void *priv_ctx,
+			     struct netlink_ext_ack *extack)
+{
+	const struct alink_event *event = priv_ctx;
+
+	/* A dump on request has no fault to tell of. */
+	if (!event)
+		return alink_switch_diagnose(reporter, fmsg, extack);
+	devlink_fmsg_u32_pair_put(fmsg, "fault_code", le32_to_cpu(event->code));
+	devlink_fmsg_u32_pair_put(fmsg, "recovery", le32_to_cpu(event->info));
+	devlink_fmsg_u32_pair_put(fmsg, "id", le32_to_cpu(event->id));
+	devlink_fmsg_u64_pair_put(fmsg, "address", le64_to_cpu(event->addr));
+	devlink_fmsg_u64_pair_put(fmsg, "time_ns", le64_to_cpu(event->time_ns));
+	return 0;
+}
+
+static const struct devlink_health_reporter_ops alink_switch_reporter_ops = {
+	.name = "asic",
+	.diagnose = alink_switch_diagnose,
+	.dump = alink_switch_dump,
+};
+
+/* From the event worker: process context, no lock of devlink held. */
+void alink_switch_report_fault(struct alink_switch *sw,
+			       const struct alink_event *event)
+{
+	char text[48];
+
+	pci_err(sw->pdev, "fault %u, recovery class %u, id %u\n",
+		le32_to_cpu(event->code), le32_to_cpu(event->info),
+		le32_to_cpu(event->id));
+	snprintf(text, sizeof(text), "fault %u", le32_to_cpu(event->code));
+	devlink_health_report(sw->reporter, text, (void *)event);
+}
+
+/* Before devlink_register(). */
+int alink_switch_devlink_init(struct alink_switch *sw)
+{
+	struct devlink *devlink = priv_to_devlink(sw);
+	int err;
+
+	devl_lock(devlink);
+	err = alink_switch_add_resource(sw, "routes", sw->max_routes,
+					ALINK_SWITCH_RESOURCE_ROUTES);
+	if (err)
+		goto err_unlock;
+	err = alink_switch_add_resource(sw, "groups", sw->max_groups,
+					ALINK_SWITCH_RESOURCE_GROUPS);
+	if (err)
+		goto err_resources;
+	sw->reporter = devl_health_reporter_create(devlink,
+						   &alink_switch_reporter_ops,
+						   0, sw);
+	if (IS_ERR(sw->reporter)) {
+		err = PTR_ERR(sw->reporter);
+		goto err_resources;
+	}
+	devl_unlock(devlink);
+	return 0;
+
+err_resources:
+	devl_resources_unregister(devlink);
+err_unlock:
+	devl_unlock(devlink);
+	return err;
+}
+
+void alink_switch_devlink_fini(struct alink_switch *sw)
+{
+	struct devlink *devlink = priv_to_devlink(sw);
+
+	devl_lock(devlink);
+	devl_health_reporter_destroy(sw->reporter);
+	devl_resources_unregister(devlink);
+	devl_unlock(devlink);
+}
