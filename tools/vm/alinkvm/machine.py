@@ -115,11 +115,16 @@ class Machine:
         self.write_control(command, modules)
         args = [paths.qemu(), "-M", "q35", *self.accel(),
                 "-smp", str(self.opts.smp or self.topo["cpus"]),
-                "-m", f"{self.opts.mem or self.topo['memory_mib']}M",
+                # QEMU reserves the last 12 GiB below 1 TiB for an AMD IOMMU,
+                # and firmware that lays out BARs there does not know. It does
+                # know of memory to be plugged in, so that begins BARs at 1 TiB.
+                "-m", f"{self.opts.mem or self.topo['memory_mib']}M,slots=1,"
+                "maxmem=1T",
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-kernel", self.kernel.image,
                 "-initrd", guest.initramfs(self.kernel),
-                "-append", "console=ttyS0 quiet panic=-1 "
+                # No I/O ports for slots: 64 KiB do not go round.
+                "-append", "console=ttyS0 quiet panic=-1 pci=hpiosize=0 "
                 "oops=panic rdinit=/init " + (self.opts.append or ""),
                 "-chardev", f"file,id=log,path={self.path('log')}",
                 "-serial", "chardev:log",

@@ -6,21 +6,34 @@ The format is described in tools/vm/topologies/README.md.
 
 import json
 import os
+import re
 
 from . import Error, paths
 
 FOLDER = os.path.join(paths.ROOT, "tools/vm/topologies")
 
-# What a list of the file may hold: key, type, smallest, largest, default.
-# No default: the key must be there.
-SWITCH = (("plane", int, 0, 63, None), ("variant", str, None, None, "icn1"))
-XPU = (("fabric_id", int, 0, 1023, None),
-       ("variant", str, None, None, "m890"))
+# What an object of the file may hold: key, type, smallest, largest, default.
+# No default: the key must be there. RANGE is a number or "FIRST-LAST", which
+# stands for as many objects.
+RANGE = "range"
+SWITCH = (("plane", RANGE, 0, 63, None), ("variant", str, None, None, "icn1"))
+# 0: what the variant has; all of it
+XPU = (("fabric_id", RANGE, 0, 1023, None),
+       ("variant", str, None, None, "m890"),
+       ("hbm_mib", int, 0, 1 << 22, 0), ("hbm_bar_mib", int, 0, 1 << 22, 0))
 OPTICS = (("variant", str, None, None, "oc32"),
           ("modules", list, None, None, []))
-MODULE = (("cage", int, 0, 63, None), ("links", str, None, None, ""))
+MODULE = (("cage", RANGE, 0, 63, None), ("links", str, None, None, ""))
 NIC = (("role", str, None, None, "scaleout"), ("rate", int, 400, 800, 400),
-       ("hub", int, 0, 1023, 0))
+       ("net", str, None, None, "hub"), ("hub", RANGE, 0, 1023, 0))
+MACHINE = (("description", str, None, None, ""),
+           ("memory_mib", int, 256, 65536, 1024), ("cpus", int, 1, 64, 2),
+           ("switches", list, None, None, []),
+           ("gpu_nodes", list, None, None, []),
+           ("optics", list, None, None, []), ("nics", list, None, None, []))
+GPU_NODE = (("xpus", list, None, None, []), ("nics", list, None, None, []))
+
+TYPES = {int: "a number", str: "a string", list: "an array"}
 
 
 def names():
@@ -47,7 +60,23 @@ def load(name):
     return check(path, topo)
 
 
+def _range(where, value, low, high):
+    """The numbers that N or "FIRST-LAST" stands for."""
+    match = re.fullmatch(r"(\d+)-(\d+)", value) \
+        if isinstance(value, str) else None
+    if match:
+        first, last = int(match[1]), int(match[2])
+    elif isinstance(value, int) and not isinstance(value, bool):
+        first = last = value
+    else:
+        raise Error(f'{where}: a number or "FIRST-LAST" is wanted')
+    if not low <= first <= last <= high:
+        raise Error(f"{where}: {low}..{high} is wanted, is {value}")
+    return list(range(first, last + 1))
+
+
 def _fields(where, item, fields):
+    """ITEM with its defaults, or an error that names the key."""
     if not isinstance(item, dict):
         raise Error(f"{where}: an object is wanted")
     unknown = set(item) - {f[0] for f in fields}
@@ -58,85 +87,132 @@ def _fields(where, item, fields):
         value = item.get(key, default)
         if value is None:
             raise Error(f"{where}: {key} is missing")
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise Error(f"{where}.{key}: {kind.__name__} is wanted")
-        if low is not None and not low <= value <= high:
-            raise Error(f"{where}.{key}: {low}..{high} is wanted")
+        if kind is RANGE:
+            value = _range(f"{where}.{key}", value, low, high)
+        elif not isinstance(value, kind) or isinstance(value, bool):
+            raise Error(f"{where}.{key}: {TYPES[kind]} is wanted")
+        elif low is not None and not low <= value <= high:
+            raise Error(f"{where}.{key}: {low}..{high} is wanted, is {value}")
+        elif kind is str and re.search(r"[,\s]", value) and \
+                key != "description":
+            raise Error(f"{where}.{key}: no comma and no blank is allowed")
         out[key] = value
     return out
 
 
-def _array(path, topo, key):
-    items = topo.get(key, [])
-    if not isinstance(items, list):
-        raise Error(f"{path}: {key}: an array is wanted")
-    return items
+def _objects(where, items, fields):
+    """Each object of an array, as often as its range says."""
+    ranged = next((f[0] for f in fields if f[1] is RANGE), None)
+    out = []
+    for i, item in enumerate(items):
+        item = _fields(f"{where}[{i}]", item, fields)
+        if ranged:
+            out += [{**item, ranged: n} for n in item[ranged]]
+        else:
+            out.append(item)
+    return out
+
+
+def _links(where, text, count):
+    """The links of each of COUNT modules: those of TEXT, in equal parts.
+
+    TYPE:ID:FIRST-LAST stands for that many links of TYPE:ID.
+    """
+    links = []
+    for link in filter(None, text.split("+")):
+        part = link.split(":")
+        if len(part) not in (3, 4) or part[0] not in ("xpu", "switch") or \
+                not part[1].isdigit():
+            raise Error(f"{where}: TYPE:ID:PORT[:LANES] is wanted, is {link}")
+        port = int(part[2]) if part[2].isdigit() else part[2]
+        links += [":".join([*part[:2], str(n), *part[3:]])
+                  for n in _range(where, port, 0, 1023)]
+    if len(links) % count:
+        raise Error(f"{where}: {len(links)} links do not fill {count} modules "
+                    "in equal parts")
+    each = len(links) // count
+    return ["+".join(links[i * each:(i + 1) * each]) for i in range(count)]
+
+
+def _modules(where, items):
+    """The modules of an optics controller, one for each cage."""
+    out = []
+    for i, item in enumerate(items):
+        module = _fields(f"{where}[{i}]", item, MODULE)
+        cages = module["cage"]
+        shares = _links(f"{where}[{i}].links", module["links"], len(cages))
+        out += [{"cage": c, "links": l} for c, l in zip(cages, shares)]
+    return out
+
+
+def _unique(path, key, values):
+    for value in values:
+        if values.count(value) > 1:
+            raise Error(f"{path}: {key} {value} is used twice")
+
+
+def _nics(where, items):
+    nics = _objects(where, items, NIC)
+    for nic in nics:
+        if nic["net"] not in ("hub", "user"):
+            raise Error(f"{where}: net: hub or user is wanted, "
+                        f"is {nic['net']}")
+    return nics
 
 
 def check(path, topo):
-    """The topology with defaults filled in, or an error that names the key."""
-    if not isinstance(topo, dict):
-        raise Error(f"{path}: an object is wanted")
-    known = {"description", "memory_mib", "cpus", "switches", "gpu_nodes",
-             "optics", "nics"}
-    unknown = set(topo) - known
-    if unknown:
-        raise Error(f"{path}: unknown key {sorted(unknown)[0]}")
-    out = _fields(path, {k: v for k, v in topo.items()
-                         if k in ("description", "memory_mib", "cpus")},
-                  (("description", str, None, None, ""),
-                   ("memory_mib", int, 256, 65536, 1024),
-                   ("cpus", int, 1, 64, 2)))
-    out["switches"] = [_fields(f"{path}: switches[{i}]", s, SWITCH)
-                       for i, s in enumerate(_array(path, topo, "switches"))]
+    """The topology with ranges resolved and defaults filled in, or an error
+    that names the key."""
+    top = _fields(path, topo, MACHINE)
+    out = {k: top[k] for k in ("description", "memory_mib", "cpus")}
+    out["switches"] = _objects(f"{path}: switches", top["switches"], SWITCH)
+    out["nics"] = _nics(f"{path}: nics", top["nics"])
     out["gpu_nodes"] = []
-    for i, node in enumerate(_array(path, topo, "gpu_nodes")):
+    for i, node in enumerate(top["gpu_nodes"]):
         where = f"{path}: gpu_nodes[{i}]"
-        if not isinstance(node, dict) or set(node) - {"xpus", "nics"}:
-            raise Error(f"{where}: an object with xpus and nics is wanted")
+        node = _fields(where, node, GPU_NODE)
         out["gpu_nodes"].append({
-            "xpus": [_fields(f"{where}.xpus[{j}]", x, XPU)
-                     for j, x in enumerate(_array(where, node, "xpus"))],
-            "nics": [_fields(f"{where}.nics[{j}]", x, NIC)
-                     for j, x in enumerate(_array(where, node, "nics"))]})
-    out["nics"] = [_fields(f"{path}: nics[{i}]", n, NIC)
-                   for i, n in enumerate(_array(path, topo, "nics"))]
+            "xpus": _objects(f"{where}.xpus", node["xpus"], XPU),
+            "nics": _nics(f"{where}.nics", node["nics"])})
+        if sum(len(v) for v in out["gpu_nodes"][-1].values()) > 32:
+            raise Error(f"{where}: a PCIe switch has 32 ports, not more")
     out["optics"] = []
-    for i, item in enumerate(_array(path, topo, "optics")):
+    for i, optics in enumerate(top["optics"]):
         where = f"{path}: optics[{i}]"
-        optics = _fields(where, item, OPTICS)
-        optics["modules"] = [_fields(f"{where}.modules[{j}]", m, MODULE)
-                             for j, m in enumerate(optics["modules"])]
+        optics = _fields(where, optics, OPTICS)
+        optics["modules"] = _modules(f"{where}.modules", optics["modules"])
+        _unique(where, "cage", [m["cage"] for m in optics["modules"]])
         out["optics"].append(optics)
-    for key, ids in (("plane", [s["plane"] for s in out["switches"]]),
-                     ("fabric_id", [x["fabric_id"] for n in out["gpu_nodes"]
-                                    for x in n["xpus"]])):
-        for value in ids:
-            if ids.count(value) > 1:
-                raise Error(f"{path}: {key} {value} is used twice")
+    _unique(path, "plane", [s["plane"] for s in out["switches"]])
+    _unique(path, "fabric_id", [x["fabric_id"] for n in out["gpu_nodes"]
+                                for x in n["xpus"]])
     return out
 
 
 def devices(topo):
     """QEMU arguments for the devices of a checked topology."""
     args = ["-device", "alink-fabric,id=fab0"]
-    chassis = nics = 0
+    chassis = ports = nics = 0
 
     def root_port(port):
-        nonlocal chassis
-        chassis += 1
+        nonlocal chassis, ports
         # Eight functions a slot: q35 has 32 slots, we may have more ports.
-        slot, function = 16 + (chassis - 1) // 8, (chassis - 1) % 8
+        # A slot without function 0 would not be found.
+        slot, function = 16 + ports // 8, ports % 8
+        chassis += 1
+        ports += 1
         args.extend(["-device", f"pcie-root-port,id={port},bus=pcie.0,"
                      f"chassis={chassis},addr={slot:#x}.{function:#x},"
                      "multifunction=on"])
         return port
 
     def add_nic(nic, bus):
-        """A NIC and its port of the hub; a hub is a network of its own."""
+        """A NIC and its back end: a port of a hub, which is a network of its
+        own, or QEMU's user network, which answers as 10.0.2.2."""
         nonlocal nics
-        args.extend(["-netdev",
-                     f"hubport,id=net{nics},hubid={nic['hub']}",
+        back = (f"hubport,id=net{nics},hubid={nic['hub']}"
+                if nic["net"] == "hub" else f"user,id=net{nics},restrict=on")
+        args.extend(["-netdev", back,
                      "-device", f"alink-nic,id=nic{nics},bus={bus},"
                      f"netdev=net{nics},role={nic['role']},rate={nic['rate']}"])
         nics += 1
@@ -155,7 +231,10 @@ def devices(topo):
             args += ["-device", f"xio3130-downstream,id=dn-xpu{fid},bus=up{n},"
                      f"chassis={chassis}",
                      "-device", f"alink-xpu,id=xpu{fid},bus=dn-xpu{fid},"
-                     f"fabric=fab0,endpoint={fid},variant={xpu['variant']}"]
+                     f"fabric=fab0,endpoint={fid},variant={xpu['variant']}"
+                     + "".join(f",{option}={xpu[key]}M" for option, key in (
+                         ("hbm-size", "hbm_mib"),
+                         ("hbm-bar-size", "hbm_bar_mib")) if xpu[key])]
         for nic in node["nics"]:
             chassis += 1
             args += ["-device", f"xio3130-downstream,id=dn-nic{nics},"
