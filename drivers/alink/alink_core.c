@@ -14,6 +14,8 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
+#include <uapi/linux/alink.h>
+
 #include "alink_priv.h"
 
 static DEFINE_XARRAY(alink_devices);	/* by index; its lock guards lookups */
@@ -302,6 +304,7 @@ int alink_dev_register(struct alink_dev *adev)
 	if (err)
 		goto err_erase;
 
+	alink_netlink_dev(adev, ALINK_CMD_DEV_ADD_NTF);
 	/* Whatever happened before there was somebody to tell */
 	queue_work(adev->wq, &adev->event_work);
 	return 0;
@@ -330,6 +333,7 @@ void alink_dev_unregister(struct alink_dev *adev)
 	if (!test_and_clear_bit(ALINK_DEV_REGISTERED, &adev->flags))
 		return;
 
+	alink_netlink_dev(adev, ALINK_CMD_DEV_DEL_NTF);
 	device_del(&adev->dev);
 	xa_erase(&alink_devices, adev->index);
 	alink_dev_put(adev);
@@ -531,12 +535,21 @@ EXPORT_SYMBOL_GPL(alink_dev_active);
 
 static int __init alink_init(void)
 {
-	return class_register(&alink_class);
+	int err;
+
+	err = class_register(&alink_class);
+	if (err)
+		return err;
+	err = alink_netlink_init();
+	if (err)
+		class_unregister(&alink_class);
+	return err;
 }
 module_init(alink_init);
 
 static void __exit alink_exit(void)
 {
+	alink_netlink_exit();
 	class_unregister(&alink_class);
 }
 module_exit(alink_exit);

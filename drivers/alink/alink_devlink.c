@@ -10,7 +10,6 @@
 #include "alink_priv.h"
 
 #define ALINK_IDENTIFY_LEN	1024
-#define ALINK_IDENTIFY_TEXT	64
 
 /* Copies the text of a TLV, which has no NUL, to a string of the caller. */
 static void alink_tlv_text(const struct alink_tlv *tlv, char *text,
@@ -39,6 +38,35 @@ static int alink_devlink_info_put(struct devlink_info_req *req, u16 type,
 	default:
 		return 0;
 	}
+}
+
+/*
+ * Copies the text that IDENTIFY has for @type to @text. Returns -ENOENT when
+ * the device tells none.
+ */
+int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room)
+{
+	const struct alink_tlv *tlv = NULL;
+	size_t used;
+	void *resp;
+	int err;
+
+	resp = kzalloc(ALINK_IDENTIFY_LEN, GFP_KERNEL);
+	if (!resp)
+		return -ENOMEM;
+	err = alink_admin_exec(adev, ALINK_ADMIN_IDENTIFY, NULL, 0, resp,
+			       ALINK_IDENTIFY_LEN, &used, NULL);
+	if (!err) {
+		err = -ENOENT;
+		while (err && (tlv = alink_tlv_next(resp, used, tlv))) {
+			if (alink_tlv_type(tlv) != type)
+				continue;
+			alink_tlv_text(tlv, text, room);
+			err = 0;
+		}
+	}
+	kfree(resp);
+	return err;
 }
 
 /**

@@ -42,7 +42,10 @@ static void alink_event_handle(struct alink_dev *adev,
 		alink_port_event(adev, event);
 		break;
 	}
-	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->event)
+	if (!test_bit(ALINK_DEV_REGISTERED, &adev->flags))
+		return;
+	alink_netlink_event(adev, event);
+	if (adev->ops->event)
 		adev->ops->event(adev, event);
 }
 

@@ -8,6 +8,7 @@
  *	device lock of the PCI function (PCI core: probe, remove, reset, PM)
  *	  devlink instance lock (switch driver)
  *	    rtnl
+ *	      table lock (alink_netlink_tables.c)
  *	      alink_dev.state_lock
  *	        alink_dev.event_lock
  *	          alink_module registry lock (alink_module.c)
@@ -32,6 +33,7 @@
 #include <linux/alink/alink.h>
 
 #define ALINK_NAME_LEN			16
+#define ALINK_IDENTIFY_TEXT		64	/* room for a text of IDENTIFY */
 
 /* How long firmware may take to become ready after a reset */
 #define ALINK_READY_TIMEOUT_US		(10 * USEC_PER_SEC)
@@ -274,6 +276,16 @@ void alink_ports_attach(struct alink_dev *adev);
 void alink_frames_kick(struct alink_dev *adev);
 int alink_frames_start(struct alink_dev *adev);
 void alink_frames_stop(struct alink_dev *adev);
+
+/* alink_devlink.c */
+int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room);
+
+/* alink_netlink.c */
+int alink_netlink_init(void);
+void alink_netlink_exit(void);
+void alink_netlink_dev(struct alink_dev *adev, u8 cmd);
+void alink_netlink_event(struct alink_dev *adev,
+			 const struct alink_event *event);
 
 /* alink_sysfs.c */
 extern const struct class alink_class;
