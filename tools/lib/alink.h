@@ -271,6 +271,81 @@ struct alink_queue_state {
 
 void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s);
 
+/* --- collectives ---------------------------------------------------------- */
+
+struct alink_comm;
+
+#define ALINK_COMM_MAX_RANKS	64
+
+/**
+ * struct alink_comm_config - one rank of a communicator
+ * @rank:	this rank, 0..@ranks - 1
+ * @ranks:	how many there are, up to ALINK_COMM_MAX_RANKS
+ * @group:	group of the switches that has the xPUs of all ranks as members
+ * @group_key:	its key; 0: no group, ALINK_ALGO_RING only
+ * @max_bytes:	largest data, bytes; the same at all ranks
+ */
+struct alink_comm_config {
+	uint32_t rank;
+	uint32_t ranks;
+	uint32_t group;
+	uint64_t group_key;
+	uint64_t max_bytes;
+};
+
+/**
+ * alink_comm_open() - join a communicator
+ *
+ * Takes about twice max_bytes of HBM and one queue. No rank may start a
+ * collective before all ranks are open, and none may close before all have
+ * waited for their last collective. Errors: as of the calls that it is made of.
+ */
+int alink_comm_open(struct alink_xpu *xpu, const struct alink_comm_config *cfg,
+		    struct alink_comm **comm);
+void alink_comm_close(struct alink_comm *comm);
+
+/*
+ * For ALINK_ALGO_RING: what the rank before this one must connect to, and
+ * connecting to the next one, (rank + 1) % ranks.
+ */
+int alink_comm_handle(struct alink_comm *comm, struct alink_handle *h);
+int alink_comm_connect(struct alink_comm *comm,
+		       const struct alink_handle *next);
+
+/* The queue that it works with, for alink_queue_state(). */
+struct alink_queue *alink_comm_queue(struct alink_comm *comm);
+
+enum alink_algo {
+	ALINK_ALGO_SWITCH,	/* reducing read, then multicast write */
+	ALINK_ALGO_RING,	/* copies from rank to rank */
+};
+
+/**
+ * alink_allreduce() - start an all-reduce on this rank
+ * @comm:	communicator
+ * @algo:	how
+ * @dst:	device virtual address for the result
+ * @src:	device virtual address of this rank's data; may equal @dst
+ * @count:	elements, the same at all ranks
+ * @dtype:	type of the elements
+ * @op:		what to do with them
+ * @seq:	set to what alink_comm_wait() wants
+ *
+ * All ranks call the same collectives in the same order. With
+ * ALINK_ALGO_SWITCH, element i of the result is op over all ranks in ascending
+ * order of their endpoint ids, whoever computes it (Documentation/hw/fabric.rst,
+ * "Arithmetic"). With ALINK_ALGO_RING the order depends on the share that i is
+ * in; results are equal at all ranks with both.
+ *
+ * Errors: -EINVAL, -ENOTCONN (no group, or no next rank), -EMSGSIZE (@count),
+ * -EOPNOTSUPP (@dtype), -EAGAIN (too many collectives not waited for).
+ */
+int alink_allreduce(struct alink_comm *comm, enum alink_algo algo, uint64_t dst,
+		    uint64_t src, uint64_t count, enum alink_dtype dtype,
+		    enum alink_redop op, uint64_t *seq);
+/* As alink_queue_wait(). -ETIME may mean that another rank failed. */
+int alink_comm_wait(struct alink_comm *comm, uint64_t seq, int timeout_ms);
+
 /* Text for codes: never NULL */
 const char *alink_status_name(uint32_t status);
 const char *alink_reason_name(uint32_t reason);
