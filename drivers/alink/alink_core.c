@@ -22,14 +22,20 @@ static DEFINE_XARRAY(alink_devices);	/* by index; its lock guards lookups */
 static DEFINE_IDA(alink_index_ida);
 
 static struct {
-	const char *name;
+	const char *name;	/* what users call the type */
+	const char *prefix;	/* of names of devices */
 	struct ida ida;
 } alink_types[] = {
-	[ALINK_DEVTYPE_XPU]	= { "xpu", IDA_INIT(alink_types[1].ida) },
-	[ALINK_DEVTYPE_SWITCH]	= { "sw", IDA_INIT(alink_types[2].ida) },
-	[ALINK_DEVTYPE_OPTICS]	= { "opt", IDA_INIT(alink_types[3].ida) },
-	[ALINK_DEVTYPE_NIC]	= { "nic", IDA_INIT(alink_types[4].ida) },
-	[ALINK_DEVTYPE_RACK]	= { "rack", IDA_INIT(alink_types[5].ida) },
+	[ALINK_DEVTYPE_XPU]	= { "xpu", "xpu",
+				    IDA_INIT(alink_types[1].ida) },
+	[ALINK_DEVTYPE_SWITCH]	= { "switch", "sw",
+				    IDA_INIT(alink_types[2].ida) },
+	[ALINK_DEVTYPE_OPTICS]	= { "optics", "opt",
+				    IDA_INIT(alink_types[3].ida) },
+	[ALINK_DEVTYPE_NIC]	= { "nic", "nic",
+				    IDA_INIT(alink_types[4].ida) },
+	[ALINK_DEVTYPE_RACK]	= { "rack", "rack",
+				    IDA_INIT(alink_types[5].ida) },
 };
 
 const char *alink_devtype_name(u32 devtype)
@@ -92,7 +98,7 @@ static struct alink_dev *alink_dev_alloc(struct pci_dev *pdev,
 		goto err_free_index;
 	adev->unit = id;
 	snprintf(adev->name, sizeof(adev->name), "%s%u",
-		 alink_types[ops->devtype].name, adev->unit);
+		 alink_types[ops->devtype].prefix, adev->unit);
 
 	adev->pdev = pdev;
 	adev->ops = ops;
