@@ -28,6 +28,7 @@ TESTS_BIN := $(addprefix $(O)/,$(TEST_GEN_PROGS) $(TEST_GEN_FILES))
 ifdef TEST_LIBALINK
 CPPFLAGS += -I$(TESTS_TOP)/tools/lib
 TESTS_LIB := $(O)/lib/libalink.a
+LDLIBS += $(shell pkg-config --libs libmnl)
 endif
 
 all: $(TESTS_BIN)

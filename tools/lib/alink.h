@@ -104,6 +104,141 @@ int alink_devices(struct alink_ctx *ctx, struct alink_device_info **list,
  */
 int alink_set_root(struct alink_ctx *ctx, const char *dir);
 
+/* --- fabric: links and tables --------------------------------------------- */
+
+/* Instead of the index of a device: all devices, or every switch */
+#define ALINK_ALL	0xffffffffU
+
+/* Counters of one end of a link since power on, Documentation/hw/fabric.rst */
+struct alink_link_stats {
+	uint64_t downs;
+	uint64_t tx_bytes, rx_bytes;		/* payload */
+	uint64_t tx_packets, rx_packets;
+	uint64_t tx_raw, rx_raw;		/* bytes on the wire */
+	uint64_t fec_corr, fec_uncorr;		/* code words */
+	uint64_t crc_errors, replays;		/* flits */
+	uint64_t tx_errors, rx_errors;		/* operations */
+	uint64_t stall_ns, busy_ns;		/* modelled */
+};
+
+/**
+ * struct alink_link_info - one link of an xPU, or port of a switch
+ * @dev:	index of the device
+ * @link:	number of the link or port
+ * @ifindex:	of its netdev in the initial namespace, 0 without one there
+ * @state:	enum alink_link_state
+ * @reason:	enum alink_down_reason
+ * @speed:	present rate per direction, Mb/s; 0 when down
+ * @max_speed:	rate of the variant per direction, Mb/s
+ * @lanes:	in use
+ * @max_lanes:	fitted
+ * @fec:	enum alink_fec
+ * @module:	as ALINK_LINK_MODULE of hw/alink/link.h; ALINK_ID_NONE: copper
+ * @peer_type:	enum alink_devtype of the other end, 0 without one
+ * @peer_id:	its endpoint id or plane
+ * @peer_link:	its link or port
+ * @peer_serial: its serial number
+ * @stats:	counters
+ */
+struct alink_link_info {
+	uint32_t dev;
+	uint32_t link;
+	uint32_t ifindex;
+	uint32_t state;
+	uint32_t reason;
+	uint32_t speed;
+	uint32_t max_speed;
+	uint32_t lanes;
+	uint32_t max_lanes;
+	uint32_t fec;
+	uint32_t module;
+	uint32_t peer_type;
+	uint32_t peer_id;
+	uint32_t peer_link;
+	uint64_t peer_serial;
+	struct alink_link_stats stats;
+};
+
+/* A set of ports, or of endpoints */
+struct alink_set {
+	uint64_t bits[ALINK_MAX_PORTS / 64];
+};
+
+static inline bool alink_set_has(const struct alink_set *s, uint32_t i)
+{
+	return i < ALINK_MAX_PORTS && (s->bits[i / 64] >> (i % 64) & 1);
+}
+
+static inline void alink_set_add(struct alink_set *s, uint32_t i)
+{
+	if (i < ALINK_MAX_PORTS)
+		s->bits[i / 64] |= 1ULL << (i % 64);
+}
+
+uint32_t alink_set_count(const struct alink_set *s);
+
+struct alink_route_info {
+	uint32_t dev;
+	uint32_t dst;			/* endpoint id */
+	uint32_t min_ports;
+	struct alink_set ports;		/* links, on an xPU */
+};
+
+struct alink_group_info {
+	uint32_t dev;
+	uint32_t id;
+	uint64_t key;			/* 0: not shown to this user */
+	uint64_t epoch;			/* changes */
+	uint64_t reductions;
+	uint64_t bytes;			/* of results */
+	struct alink_set members;	/* endpoint ids */
+};
+
+struct alink_partition_info {
+	uint32_t dev;
+	uint32_t endpoint;
+	uint32_t partition;
+};
+
+/*
+ * Show links and tables of the device with index @dev, or of ALINK_ALL. *list
+ * is for the caller to free; NULL when empty. Errors: -ENOPROTOOPT: alink.ko is
+ * not loaded; -ENODEV: no such device; -EOPNOTSUPP: it has no such table;
+ * -ENOMEM; or what the kernel said, in its words.
+ */
+int alink_links(struct alink_ctx *ctx, uint32_t dev,
+		struct alink_link_info **list, size_t *n);
+int alink_routes(struct alink_ctx *ctx, uint32_t dev,
+		 struct alink_route_info **list, size_t *n);
+int alink_groups(struct alink_ctx *ctx, uint32_t dev,
+		 struct alink_group_info **list, size_t *n);
+int alink_partitions(struct alink_ctx *ctx, uint32_t dev,
+		     struct alink_partition_info **list, size_t *n);
+
+/*
+ * Change tables; CAP_NET_ADMIN. Groups and partitions go to one switch, or to
+ * every one with ALINK_ALL: then all of them take it, or none keeps it. Errors
+ * as above, and -EPERM, -EINVAL, -ERANGE, -EEXIST, -ENOENT, -EBUSY.
+ */
+int alink_route_add(struct alink_ctx *ctx, const struct alink_route_info *r);
+int alink_route_del(struct alink_ctx *ctx, uint32_t dev, uint32_t dst);
+int alink_group_add(struct alink_ctx *ctx, const struct alink_group_info *g);
+int alink_group_del(struct alink_ctx *ctx, uint32_t dev, uint32_t id);
+int alink_partition_set(struct alink_ctx *ctx, uint32_t dev, uint32_t endpoint,
+			uint32_t partition);
+
+/**
+ * alink_fabric_up() - make every xPU reach every other over all its links
+ * @ctx:	context
+ * @partition:	1..1023: where all endpoints go
+ *
+ * Writes the routes that the cabling allows, as link windows tell it, to the
+ * switches and xPUs of this host, and puts all endpoints that they see in one
+ * partition. Doing it again changes nothing; existing routes to the same
+ * endpoints are replaced, groups stay.
+ */
+int alink_fabric_up(struct alink_ctx *ctx, uint32_t partition);
+
 /* --- an xPU -------------------------------------------------------------- */
 
 struct alink_xpu_info {

@@ -5,9 +5,12 @@
 
 #include "alink.h"
 
+struct alink_nl;
+
 struct alink_ctx {
 	char error[512];
 	char root[256];
+	struct alink_nl *nl;		/* opened when first used */
 };
 
 struct alink_xpu {
@@ -41,5 +44,7 @@ struct alink_bo {
 /* Sets the error text and returns @err, so that callers can return it. */
 int alink_fail(struct alink_ctx *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+void alink_nl_close(struct alink_nl *nl);
 
 #endif /* ALINK_PRIV_H */

@@ -20,6 +20,8 @@ int alink_new(struct alink_ctx **ctx)
 
 void alink_free(struct alink_ctx *ctx)
 {
+	if (ctx)
+		alink_nl_close(ctx->nl);
 	free(ctx);
 }
 
