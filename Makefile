@@ -2,9 +2,10 @@
 # The front door. Everything is built outside the tree, in ~/.cache/alink (or
 # $ALINK_CACHE); the scripts behind the targets say what they do.
 
-.PHONY: help setup qemu modules lint tools unit qtest guest check
+.PHONY: help demo setup qemu modules lint tools unit qtest guest check
 
 help:
+	@echo 'make demo      boot an 8-xPU node and train on it (ARGS=--help)'
 	@echo 'make check     all tests: lint, unit tests, device models, drivers'
 	@echo 'make setup     install the Debian packages that are missing'
 	@echo 'make modules   build the kernel modules (W=1, KERNEL=release)'
@@ -19,6 +20,9 @@ qemu: setup
 
 modules: setup
 	@tools/setup/modules $(KERNEL)
+
+demo:
+	@tools/demo/run $(ARGS)
 
 check: setup
 	@tests/run
