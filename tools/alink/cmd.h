@@ -60,6 +60,58 @@ int cmd_print_json(struct alink_cmd_env *env, const char *schema, int version,
 /* A 64-bit number: as a number up to 2^53, as a string of digits above. */
 struct json_object *json_u64(uint64_t value);
 
+/* --- devices by name, arguments: cmd_util.c ------------------------------- */
+
+struct inventory {
+	struct alink_device_info *dev;
+	size_t n;
+};
+
+/* These four print what is wrong, and return an enum alink_exit. */
+int inv_load(struct alink_cmd_env *env, struct inventory *inv);
+int inv_find(struct alink_cmd_env *env, const struct inventory *inv,
+	     const char *name, const struct alink_device_info **dev);
+/* For "show [DEV]": loads, and sets *index to ALINK_ALL without DEV. */
+int inv_filter(struct alink_cmd_env *env, struct inventory *inv, int argc,
+	       char **argv, uint32_t *index);
+int arg_u64(struct alink_cmd_env *env, const char *what, const char *text,
+	    uint64_t max, uint64_t *value);
+int arg_u32(struct alink_cmd_env *env, const char *what, const char *text,
+	    uint32_t max, uint32_t *value);
+/* A list as in 0-3,7 */
+int arg_set(struct alink_cmd_env *env, const char *what, const char *text,
+	    struct alink_set *set);
+
+void inv_free(struct inventory *inv);
+const struct alink_device_info *inv_index(const struct inventory *inv,
+					  uint32_t index);
+/* By endpoint id or plane */
+const struct alink_device_info *inv_fabric(const struct inventory *inv,
+					   uint32_t type, uint32_t id);
+const char *inv_name(const struct inventory *inv, uint32_t index);
+
+const char *set_text(const struct alink_set *set, char *buf, size_t room);
+struct json_object *set_json(const struct alink_set *set);
+void json_str(struct json_object *o, const char *key, const char *value);
+void json_num(struct json_object *o, const char *key, uint64_t value);
+/* Four digits and a decimal unit */
+const char *amount(uint64_t v, char *buf, size_t room);
+
+/* --- commands ------------------------------------------------------------- */
+
+int cmd_fabric_up(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_group_add(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_group_del(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_group_show(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_link_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_list(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_partition_set(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_partition_show(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_path(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_port_show(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_route_add(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_route_del(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_route_show(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_topo(struct alink_cmd_env *env, int argc, char **argv);
 
 #endif /* ALINK_CMD_H */

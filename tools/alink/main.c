@@ -22,22 +22,127 @@ const struct alink_command alink_commands[] = {
 		.version = 1,
 		.run = cmd_list,
 	},
+	{
+		.object = "topo",
+		.help = "who is how far from whom: a matrix",
+		.schema = "alink.topo",
+		.version = 1,
+		.run = cmd_topo,
+	},
+	{
+		.object = "link",
+		.verb = "show",
+		.args = "[DEV]",
+		.help = "links of xPUs, with peer and traffic",
+		.schema = "alink.link",
+		.version = 1,
+		.run = cmd_link_show,
+	},
+	{
+		.object = "port",
+		.verb = "show",
+		.args = "[DEV]",
+		.help = "ports of switches, with peer and traffic",
+		.schema = "alink.port",
+		.version = 1,
+		.run = cmd_port_show,
+	},
+	{
+		.object = "path",
+		.args = "A B",
+		.help = "the way from xPU A to xPU B, and what blocks it",
+		.schema = "alink.path",
+		.version = 1,
+		.run = cmd_path,
+	},
+	{
+		.object = "fabric",
+		.verb = "up",
+		.args = "[PARTITION]",
+		.help = "write the routes that the cabling allows",
+		.run = cmd_fabric_up,
+	},
+	{
+		.object = "route",
+		.verb = "show",
+		.args = "[DEV]",
+		.help = "routes of xPUs and switches",
+		.schema = "alink.route",
+		.version = 1,
+		.run = cmd_route_show,
+	},
+	{
+		.object = "route",
+		.verb = "add",
+		.args = "DEV ENDPOINT PORTS [MIN]",
+		.help = "add or replace a route",
+		.run = cmd_route_add,
+	},
+	{
+		.object = "route",
+		.verb = "del",
+		.args = "DEV ENDPOINT",
+		.help = "delete a route",
+		.run = cmd_route_del,
+	},
+	{
+		.object = "group",
+		.verb = "show",
+		.args = "[DEV]",
+		.help = "multicast and reduction groups",
+		.schema = "alink.group",
+		.version = 1,
+		.run = cmd_group_show,
+	},
+	{
+		.object = "group",
+		.verb = "add",
+		.args = "ID MEMBERS [key KEY] [dev DEV]",
+		.help = "add a group to all switches, or to one",
+		.run = cmd_group_add,
+	},
+	{
+		.object = "group",
+		.verb = "del",
+		.args = "ID [dev DEV]",
+		.help = "delete a group",
+		.run = cmd_group_del,
+	},
+	{
+		.object = "partition",
+		.verb = "show",
+		.args = "[DEV]",
+		.help = "which endpoint is in which partition",
+		.schema = "alink.partition",
+		.version = 1,
+		.run = cmd_partition_show,
+	},
+	{
+		.object = "partition",
+		.verb = "set",
+		.args = "ENDPOINT PARTITION [dev DEV]",
+		.help = "move an endpoint; 0: out of all",
+		.run = cmd_partition_set,
+	},
 	{ }
 };
 
 static void usage(FILE *f)
 {
 	const struct alink_command *c;
+	char line[80];
 
 	fputs("usage: alink [OPTIONS] OBJECT [VERB] [ARGS]\n\n", f);
-	for (c = alink_commands; c->object; c++)
-		fprintf(f, "  alink %s%s%s %-34s %s\n", c->object,
-			c->verb ? " " : "", c->verb ? c->verb : "",
-			c->args ? c->args : "", c->help);
+	for (c = alink_commands; c->object; c++) {
+		snprintf(line, sizeof(line), "%s%s%s %s", c->object,
+			 c->verb ? " " : "", c->verb ? c->verb : "",
+			 c->args ? c->args : "");
+		fprintf(f, "  alink %-47s %s\n", line, c->help);
+	}
 	fputs("\n"
 	      "  -j, --json       print JSON: one object with schema and version\n"
 	      "  -p, --pretty     with -j: indented\n"
-	      "      --root DIR   read sysfs below DIR (a recorded tree)\n"
+	      "      --root DIR   read sysfs below DIR (a recorded tree; list only)\n"
 	      "  -V, --version    print the version\n"
 	      "  -h, --help       print this\n"
 	      "\n"
