@@ -2,11 +2,12 @@
 # The front door. Everything is built outside the tree, in ~/.cache/alink (or
 # $ALINK_CACHE); the scripts behind the targets say what they do.
 
-.PHONY: help demo setup qemu modules lint tools unit qtest guest check
+.PHONY: help demo bench setup qemu modules lint tools unit qtest guest check
 
 help:
 	@echo 'make demo      boot an 8-xPU node and train on it (ARGS=--help)'
 	@echo 'make check     all tests: lint, unit tests, device models, drivers'
+	@echo 'make bench     speed of the models, as ratios to peers in one boot'
 	@echo 'make setup     install the Debian packages that are missing'
 	@echo 'make modules   build the kernel modules (W=1, KERNEL=release)'
 	@echo 'make qemu      fetch and build QEMU with the device models'
@@ -23,6 +24,9 @@ modules: setup
 
 demo:
 	@tools/demo/run $(ARGS)
+
+bench:
+	@tools/bench/run $(ARGS)
 
 check: setup
 	@tests/run

@@ -19,7 +19,6 @@
 #include "alink_priv.h"
 
 /* Looks at memory this often before it goes to sleep: some microseconds */
-#define SPIN_LOOKS	2000
 
 struct alink_queue {
 	struct alink_xpu *xpu;
@@ -35,6 +34,7 @@ struct alink_queue {
 	uint64_t head;		/* commands known to be done */
 	uint64_t tail;		/* commands appended */
 	uint64_t kicked;	/* commands started */
+	unsigned int spin;	/* looks at memory before sleep */
 };
 
 static int queue_ioctl(struct alink_xpu *xpu, unsigned long req, void *arg)
@@ -71,6 +71,7 @@ int alink_queue_open(struct alink_xpu *xpu, uint32_t depth,
 		return alink_fail(xpu->ctx, -ENOMEM, "out of memory");
 	q->xpu = xpu;
 	q->depth = depth;
+	q->spin = ALINK_SPIN_DEFAULT;
 	/* Status block and fence share a page of their own behind the ring. */
 	status_at = (ring_bytes + xpu->page - 1) / xpu->page * xpu->page;
 	err = alink_bo_alloc(xpu, status_at + xpu->page, ALINK_PLACE_HOST,
@@ -278,7 +279,8 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 		.value = seq,
 	};
 	struct alink_ctx *ctx = q->xpu->ctx;
-	int i, err;
+	unsigned int i;
+	int err;
 
 	if (seq > q->tail)
 		return alink_fail(ctx, -EINVAL,
@@ -287,7 +289,7 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 				  (unsigned long long)q->tail);
 	if (seq > q->kicked)
 		alink_queue_kick(q);
-	for (i = 0; i < SPIN_LOOKS; i++)
+	for (i = 0; i < q->spin; i++)
 		if (alink_queue_done(q, seq))
 			return 0;
 	wait.timeout_ns = deadline_ns(timeout_ms);
@@ -315,6 +317,11 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 		return alink_fail(ctx, err, "%s: wait: %s", q->xpu->node,
 				  strerror(-err));
 	}
+}
+
+void alink_queue_set_spin(struct alink_queue *q, unsigned int looks)
+{
+	q->spin = looks;
 }
 
 void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s)
