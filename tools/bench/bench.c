@@ -280,7 +280,7 @@ static int nop_latency(struct bench *b, bool spin, double *us)
 	uint64_t seq;
 	int i, err;
 
-	alink_queue_set_spin(b->queue, spin ? 100000000 : 0);
+	alink_queue_set_spin(b->queue, spin ? ALINK_SPIN_ONLY : 0);
 	for (i = 0; i < LATENCY_OPS; i++) {
 		start = now_s();
 		err = alink_cmd_nop(b->queue, &seq);

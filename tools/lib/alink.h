@@ -383,8 +383,13 @@ void alink_queue_kick(struct alink_queue *q);
  * why; -ECANCELED: the device was reset; -ENODEV: it is gone.
  */
 int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms);
-/* How often alink_queue_wait() looks at memory before it sleeps */
+/*
+ * How often alink_queue_wait() looks at memory before it sleeps on the
+ * interrupt. With ALINK_SPIN_ONLY it never sleeps, and commands started after
+ * that ask for no interrupt: for queues that one busy thread serves.
+ */
 #define ALINK_SPIN_DEFAULT	2000
+#define ALINK_SPIN_ONLY		0xffffffffU
 void alink_queue_set_spin(struct alink_queue *q, unsigned int looks);
 /* Only looks at memory: true if @seq is done. */
 bool alink_queue_done(const struct alink_queue *q, uint64_t seq);

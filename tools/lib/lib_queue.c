@@ -252,7 +252,9 @@ void alink_queue_kick(struct alink_queue *q)
 {
 	if (q->kicked == q->tail)
 		return;
-	q->ring[(q->tail - 1) & (q->depth - 1)].flags |= ALINK_XPU_DF_IRQ;
+	if (q->spin != ALINK_SPIN_ONLY)
+		q->ring[(q->tail - 1) & (q->depth - 1)].flags |=
+			ALINK_XPU_DF_IRQ;
 	/* The device must not see the tail before the descriptors. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	*q->doorbell = htole32((uint32_t)q->tail);
@@ -270,6 +272,25 @@ static int64_t deadline_ns(int timeout_ms)
 	       timeout_ms * 1000000LL;
 }
 
+/* Looks until it is done, the queue has stopped, or the time is over. */
+static void spin(const struct alink_queue *q, uint64_t seq, int64_t deadline)
+{
+	const volatile struct alink_xpu_queue_status *st = q->status;
+	struct timespec now;
+	unsigned int i;
+
+	for (i = 0; !alink_queue_done(q, seq); i++) {
+		if (q->spin != ALINK_SPIN_ONLY && i == q->spin)
+			return;
+		if (i % 4096 != 4095)
+			continue;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (st->error || now.tv_sec * 1000000000LL + now.tv_nsec >
+		    deadline)
+			return;
+	}
+}
+
 int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 {
 	struct drm_alink_xpu_wait_fence wait = {
@@ -279,7 +300,6 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 		.value = seq,
 	};
 	struct alink_ctx *ctx = q->xpu->ctx;
-	unsigned int i;
 	int err;
 
 	if (seq > q->tail)
@@ -289,10 +309,10 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 				  (unsigned long long)q->tail);
 	if (seq > q->kicked)
 		alink_queue_kick(q);
-	for (i = 0; i < q->spin; i++)
-		if (alink_queue_done(q, seq))
-			return 0;
 	wait.timeout_ns = deadline_ns(timeout_ms);
+	spin(q, seq, wait.timeout_ns);
+	if (alink_queue_done(q, seq))
+		return 0;
 	err = queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_WAIT_FENCE, &wait);
 	switch (err) {
 	case 0:
