@@ -165,11 +165,14 @@ enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
 	for (uint32_t i = 0; i < p->ep[src].num_links; i++) {
 		side = af_ep_side(src, i);
 		in = af_side_peer(p, side);
+		if (in == AF_NO_SIDE)
+			continue;
+		g = &p->group[af_side_dev(in)][group];
 		if (!af_side_up(p, side)) {
-			any_down = true;
+			/* Only a plane that has the group would have helped. */
+			any_down |= g->num;
 			continue;
 		}
-		g = &p->group[af_side_dev(in)][group];
 		if (!g->num)
 			continue;
 		if (g->key != key) {
