@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What must not go wrong while somebody uses the device: reset, unbind,
+ * surprise removal, unload of the module; and what may not be asked for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "xpu_lib.h"
+
+#define VA	0x10000000UL
+#define VA_Q	0x20000000UL
+#define NOBODY	65534
+
+/* --- the PCI function ------------------------------------------------------ */
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int pci_write(const char *sysfs, const char *file, const char *text)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", sysfs, file);
+	return write_file(path, text);
+}
+
+static int drv_write(const char *file, const char *sysfs)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/alink_xpu/%s", file);
+	return write_file(path, strrchr(sysfs, '/') + 1);
+}
+
+/* A property of the model, through the port that alink-vm offers. */
+static int model_set(const char *device, const char *prop, bool value)
+{
+	char line[512];
+	FILE *f;
+	int err;
+
+	f = fopen(getenv("ALINK_QMP") ?: "/dev/null", "r+e");
+	if (!f)
+		return -errno;
+	setvbuf(f, NULL, _IONBF, 0);
+	fprintf(f, "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/%s\", \"property\": \"%s\", \"value\": %s}}\n",
+		device, prop, value ? "true" : "false");
+	err = fgets(line, sizeof(line), f) && strstr(line, "\"return\"") ?
+	      0 : -EIO;
+	fclose(f);
+	return err;
+}
+
+FIXTURE(life)
+{
+	int fd;
+	uint32_t vm;
+	struct xq q;
+	char sysfs[256];
+	uint32_t bo;
+	uint32_t *mem;
+};
+
+FIXTURE_SETUP(life)
+{
+	self->fd = xpu_open(0);
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(xpu_sysfs(self->fd, self->sysfs, sizeof(self->sysfs)), 0);
+	ASSERT_EQ(vm_create(self->fd, &self->vm), 0);
+	ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
+	ASSERT_EQ(gem_create(self->fd, HBM_CPU, LARGE, &self->bo), 0);
+	self->mem = gem_map(self->fd, self->bo, LARGE);
+	ASSERT_NE(self->mem, MAP_FAILED);
+	ASSERT_EQ(vm_map(self->fd, self->vm, self->bo, 0, VA, LARGE, RW), 0);
+}
+
+FIXTURE_TEARDOWN(life)
+{
+	munmap(self->mem, LARGE);
+	close(self->fd);
+	/* The device works, whatever was done to it. */
+	self->fd = xpu_open(0);
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(vm_create(self->fd, &self->vm), 0);
+	ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
+	ASSERT_EQ(gem_create(self->fd, HBM_CPU, LARGE, &self->bo), 0);
+	self->mem = gem_map(self->fd, self->bo, LARGE);
+	ASSERT_NE(self->mem, MAP_FAILED);
+	EXPECT_EQ(self->mem[0], 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, self->bo, 0, VA, LARGE, RW), 0);
+	ASSERT_EQ(xq_fill(&self->q, VA, 0x600d600d, LARGE), 0);
+	EXPECT_EQ(self->mem[LARGE / 4 - 1], 0x600d600d);
+	munmap(self->mem, LARGE);
+	xq_close(&self->q);
+	close(self->fd);
+}
+
+/* A command that nothing ever ends */
+static void push_endless(struct xq *q)
+{
+	struct alink_xpu_desc d = {
+		.opcode = ALINK_XPU_OP_WAIT,
+		.subop = ALINK_WAIT_EQ,
+		.src = 0x123456789,
+		.dst = q->va + q->fence_offset + 8,
+	};
+
+	xq_push(q, d);
+	xq_ring(q);
+}
+
+/* Sleeps in WAIT_FENCE until somebody ends it; exits with the errno. */
+static pid_t waiter(struct xq *q)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(-xq_wait(q, 60000, NULL));
+	return pid;
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+static void wait_until_asleep(void)
+{
+	usleep(200000);
+}
+
+TEST_F(life, reset_with_work_in_flight)
+{
+	struct drm_alink_xpu_queue_error error;
+	struct xq again;
+	uint32_t state;
+	pid_t pid;
+
+	push_endless(&self->q);
+	pid = waiter(&self->q);
+	wait_until_asleep();
+	ASSERT_EQ(pci_write(self->sysfs, "reset", "1"), 0);
+	EXPECT_EQ(status_of(pid), ECANCELED);
+	EXPECT_EQ(queue_state(self->fd, self->q.id, &state, &error), 0);
+	EXPECT_EQ(state, DRM_ALINK_XPU_QUEUE_CANCELED);
+
+	/* The VM and what is bound in it stay. */
+	ASSERT_EQ(xq_open(&again, self->fd, self->vm, VA_Q + LARGE, 64), 0);
+	ASSERT_EQ(xq_fill(&again, VA, 7, LARGE), 0);
+	EXPECT_EQ(self->mem[100], 7);
+	xq_close(&again);
+}
+
+TEST_F(life, reset_during_copies)
+{
+	struct alink_xpu_desc d = {
+		.opcode = ALINK_XPU_OP_COPY,
+		.dst = VA + LARGE / 2, .src = VA, .len = LARGE / 2,
+	};
+	int i, k, err;
+	struct xq q;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(xq_open(&q, self->fd, self->vm, VA_Q + LARGE, 64),
+			  0);
+		for (k = 0; k < 40; k++)
+			xq_push(&q, d);
+		xq_ring(&q);
+		ASSERT_EQ(pci_write(self->sysfs, "reset", "1"), 0);
+		err = xq_wait(&q, 20000, NULL);
+		EXPECT_TRUE(err == 0 || err == -ECANCELED) {
+			TH_LOG("%d", err);
+		}
+		xq_close(&q);
+	}
+}
+
+TEST_F(life, killed_with_work_in_flight)
+{
+	struct drm_alink_xpu_query_memory before, after;
+	pid_t pid;
+	int status;
+
+	ASSERT_EQ(xpu_memory(self->fd, &before), 0);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		uint32_t vm, bo;
+		struct xq q;
+		int fd = xpu_open(0);
+
+		if (fd < 0 || vm_create(fd, &vm) ||
+		    gem_create(fd, HBM, 64 * MIB, &bo) ||
+		    xq_open(&q, fd, vm, VA_Q, 64))
+			_exit(1);
+		push_endless(&q);
+		kill(getpid(), SIGKILL);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(xpu_memory(self->fd, &after), 0);
+	EXPECT_EQ(memcmp(&before, &after, sizeof(before)), 0);
+}
+
+TEST_F(life, unbind_while_open)
+{
+	uint32_t handle;
+	pid_t pid;
+
+	self->mem[5] = 5;
+	push_endless(&self->q);
+	pid = waiter(&self->q);
+	wait_until_asleep();
+	ASSERT_EQ(drv_write("unbind", self->sysfs), 0);
+	EXPECT_EQ(status_of(pid), ENODEV);
+	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -ENODEV);
+	EXPECT_EQ(vm_create(self->fd, &handle), -ENODEV);
+	/* Mappings stay, with nothing behind them. */
+	EXPECT_EQ(self->mem[5], 0);
+	self->mem[5] = 6;
+	*self->q.doorbell = 99;
+	ASSERT_EQ(drv_write("bind", self->sysfs), 0);
+	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -ENODEV);
+}
+
+TEST_F(life, surprise_removal)
+{
+	uint32_t handle;
+	char state[16] = "";
+	pid_t pid;
+	int fd, err;
+
+	push_endless(&self->q);
+	pid = waiter(&self->q);
+	wait_until_asleep();
+	err = model_set("xpu0", "x-dead", true);
+	ASSERT_EQ(err, 0);
+	EXPECT_EQ(status_of(pid), ENODEV);
+	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -ENODEV);
+	fd = open("/sys/class/alink/xpu0/state", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	EXPECT_GT(read(fd, state, sizeof(state) - 1), 0);
+	EXPECT_STREQ(state, "lost\n");
+	close(fd);
+
+	EXPECT_EQ(drv_write("unbind", self->sysfs), 0);
+	ASSERT_EQ(model_set("xpu0", "x-dead", false), 0);
+	EXPECT_EQ(drv_write("bind", self->sysfs), 0);
+}
+
+TEST_F(life, module_stays_while_in_use)
+{
+	EXPECT_NE(system("rmmod alink_xpu 2>/dev/null"), 0);
+	EXPECT_EQ(access("/sys/module/alink_xpu", F_OK), 0);
+	EXPECT_NE(system("rmmod alink 2>/dev/null"), 0);
+}
+
+/* --- what may not be asked for ---------------------------------------------- */
+
+TEST_F(life, node_is_not_for_everybody)
+{
+	char path[64];
+	pid_t pid;
+
+	ASSERT_EQ(xpu_path(0, path, sizeof(path)), 0);
+	pid = fork();
+	if (!pid) {
+		if (setgid(NOBODY) || setuid(NOBODY))
+			_exit(0);
+		_exit(open(path, O_RDWR) < 0 ? errno : 0);
+	}
+	EXPECT_EQ(status_of(pid), EACCES);
+}
+
+TEST_F(life, high_priority_is_privileged)
+{
+	struct drm_alink_xpu_queue_create args = {
+		.vm_id = self->vm,
+		.size = 64,
+		.ring = self->q.va,
+		.status = self->q.va,
+		.priority = DRM_ALINK_XPU_PRIORITY_HIGH,
+	};
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setgid(NOBODY) || setuid(NOBODY))
+			_exit(0);
+		_exit(-queue_create(self->fd, &args));
+	}
+	EXPECT_EQ(status_of(pid), EPERM);
+}
+
+TEST_F(life, objects_of_other_files)
+{
+	uint32_t other_vm, handle;
+	int fd = xpu_open(0);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(vm_create(fd, &other_vm), 0);
+	ASSERT_EQ(gem_create(fd, HOST, PAGE, &handle), 0);
+	EXPECT_EQ(vm_map(fd, other_vm, self->bo + 50, 0, VA, PAGE, RW),
+		  -ENOENT);
+	EXPECT_EQ(vm_map(fd, other_vm + 50, handle, 0, VA, PAGE, RW), -ENOENT);
+	EXPECT_EQ(vm_destroy(fd, other_vm + 50), -ENOENT);
+	EXPECT_EQ(queue_destroy(fd, self->q.id + 50), -ENOENT);
+	EXPECT_EQ(gem_close(fd, handle + 50), -EINVAL);
+	close(fd);
+}
+
+TEST_F(life, bad_memory_arguments)
+{
+	struct drm_alink_xpu_gem_create create = { .size = PAGE, .flags = HOST };
+	uint32_t h;
+
+	EXPECT_EQ(gem_create(self->fd, 0, PAGE, &h), -EINVAL);
+	EXPECT_EQ(gem_create(self->fd, HOST | HBM, PAGE, &h), -EINVAL);
+	EXPECT_EQ(gem_create(self->fd, HOST | (1U << 31), PAGE, &h), -EINVAL);
+	EXPECT_EQ(gem_create(self->fd, HOST, 0, &h), -EINVAL);
+	EXPECT_EQ(gem_create(self->fd, HBM, 1ULL << 60, &h), -E2BIG);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, 0, VA + 1, PAGE, RW),
+		  -EINVAL);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, 1, VA, PAGE, RW),
+		  -EINVAL);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, 0, VA, PAGE + 1, RW),
+		  -EINVAL);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, 0, VA, 0, RW), -EINVAL);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, LARGE, VA, PAGE, RW),
+		  -EINVAL);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, ~0UL & ~(PAGE - 1), VA,
+			 2 * PAGE, RW), -EINVAL);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, 0, 1UL << 48, PAGE, RW),
+		  -EINVAL);
+	EXPECT_EQ(vm_map(self->fd, self->vm, self->bo, 0, VA, PAGE, 1U << 30),
+		  -EINVAL);
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_GEM_CREATE, NULL),
+		  -EFAULT);
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_GEM_CREATE, &create),
+		  0);
+	EXPECT_EQ(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, self->fd,
+		       0x7ffff000), MAP_FAILED);
+}
+
+TEST_F(life, bad_queue_arguments)
+{
+	struct drm_alink_xpu_queue_create good = {
+		.vm_id = self->vm,
+		.size = 64,
+		.ring = VA,
+		.status = VA + PAGE * 4,
+		.priority = DRM_ALINK_XPU_PRIORITY_NORMAL,
+	}, args;
+
+	args = good;
+	args.size = 63;
+	EXPECT_EQ(queue_create(self->fd, &args), -EINVAL);
+	args = good;
+	args.size = 1;
+	EXPECT_EQ(queue_create(self->fd, &args), -EINVAL);
+	args = good;
+	args.size = 131072;
+	EXPECT_EQ(queue_create(self->fd, &args), -EINVAL);
+	args = good;
+	args.ring += 4;
+	EXPECT_EQ(queue_create(self->fd, &args), -EINVAL);
+	args = good;
+	args.ring = VA + 64 * LARGE;
+	EXPECT_EQ(queue_create(self->fd, &args), -EINVAL);
+	args = good;
+	args.status += 8;
+	EXPECT_EQ(queue_create(self->fd, &args), -EINVAL);
+	args = good;
+	args.priority = 77;
+	EXPECT_EQ(queue_create(self->fd, &args), -EINVAL);
+	args = good;
+	args.vm_id = 4711;
+	EXPECT_EQ(queue_create(self->fd, &args), -ENOENT);
+	args = good;
+	ASSERT_EQ(queue_create(self->fd, &args), 0);
+	EXPECT_EQ(queue_destroy(self->fd, args.queue_id), 0);
+}
+
+TEST_F(life, typed_errors_of_commands)
+{
+	static const struct {
+		struct alink_xpu_desc d;
+		uint32_t status;
+		uint64_t addr;
+	} bad[] = {
+		{ { .opcode = 99 }, ALINK_ST_BAD_OPCODE, 0 },
+		{ { .opcode = ALINK_XPU_OP_NOP, .flags = 0x80 },
+		  ALINK_ST_BAD_FIELD, 0 },
+		{ { .opcode = ALINK_XPU_OP_FILL, .dst = VA, .len = 3 },
+		  ALINK_ST_ALIGN, 0 },
+		{ { .opcode = ALINK_XPU_OP_COPY, .dst = VA,
+		    .src = VA + 9 * LARGE, .len = 64 },
+		  ALINK_ST_PAGE_FAULT, VA + 9 * LARGE },
+		{ { .opcode = ALINK_XPU_OP_ATOMIC64, .dst = VA },
+		  ALINK_ST_PERMISSION, VA },
+		{ { .opcode = ALINK_XPU_OP_REDUCE, .dst = VA, .src = VA,
+		    .src2 = VA, .len = 64, .dtype = ALINK_DT_UINT8 },
+		  ALINK_ST_UNSUPPORTED, 0 },
+		{ { .opcode = ALINK_XPU_OP_REDUCE_READ, .dst = VA, .src = VA,
+		    .len = 64, .dtype = ALINK_DT_FP32 },
+		  ALINK_ST_UNSUPPORTED, VA },
+	};
+	struct drm_alink_xpu_queue_error error;
+	struct xq q;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ASSERT_EQ(xq_open(&q, self->fd, self->vm, VA_Q + LARGE, 64),
+			  0);
+		EXPECT_EQ(xq_run(&q, bad[i].d, &error), -EIO) {
+			TH_LOG("descriptor %zu", i);
+		}
+		EXPECT_EQ(error.status, bad[i].status) {
+			TH_LOG("descriptor %zu", i);
+		}
+		EXPECT_EQ(error.addr, bad[i].addr) {
+			TH_LOG("descriptor %zu", i);
+		}
+		xq_close(&q);
+	}
+}
+
+TEST_F(life, memory_of_others_is_never_seen)
+{
+	uint32_t first, second, i;
+	uint32_t *p;
+	int fd = xpu_open(0);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(gem_create(self->fd, HBM_CPU, 8 * LARGE, &first), 0);
+	p = gem_map(self->fd, first, 8 * LARGE);
+	ASSERT_NE(p, MAP_FAILED);
+	memset(p, 0xee, 8 * LARGE);
+	munmap(p, 8 * LARGE);
+	ASSERT_EQ(gem_close(self->fd, first), 0);
+	ASSERT_EQ(gem_create(fd, HBM_CPU, 8 * LARGE, &second), 0);
+	p = gem_map(fd, second, 8 * LARGE);
+	ASSERT_NE(p, MAP_FAILED);
+	for (i = 0; i < 8 * LARGE / 4 && !p[i]; i++)
+		;
+	EXPECT_EQ(i, 8 * LARGE / 4);
+	munmap(p, 8 * LARGE);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
