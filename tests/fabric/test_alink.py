@@ -1,0 +1,265 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""alink and the netlink family under it: shows, changes, refusals. KTAP."""
+import glob
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+
+NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+
+
+def alink(*args, prefix=()):
+    """Exit code, standard output, standard error."""
+    done = subprocess.run([*prefix, 'alink', *args], capture_output=True,
+                          text=True, timeout=30, check=False)
+    return done.returncode, done.stdout, done.stderr.strip()
+
+
+def good(*args, prefix=()):
+    """Output of a command that must succeed."""
+    code, out, err = alink(*args, prefix=prefix)
+    assert (code, err) == (0, ''), (args, code, err)
+    return out
+
+
+def data(*args, prefix=()):
+    """Data of a JSON document, whose frame is checked."""
+    doc = json.loads(good('-j', *args, prefix=prefix))
+    assert doc['schema'].startswith('alink.') and doc['version'] == 1, doc
+    return doc['data']
+
+
+def refused(code, text, *args, prefix=()):
+    """A command that must fail so, the same way with JSON, for one reason."""
+    got, out, err = alink(*args, prefix=prefix)
+    assert got == code and text in err and not out, (args, got, err, out)
+    assert err.count('\n') == 0, err
+    got, out, err = alink('-j', *args, prefix=prefix)
+    doc = json.loads(out)
+    assert got == code and doc['schema'] == 'alink.error', (got, doc)
+    assert text in doc['error']['message'], doc
+    assert doc['error']['exit_code'] == code, doc
+
+
+def sysfs(name, attr):
+    """An attribute of a device."""
+    with open(f'/sys/class/alink/{name}/{attr}', encoding='utf-8') as f:
+        return f.read().strip()
+
+
+def test_links_agree_with_sysfs():
+    """One row for each populated link, with its netdev, rate and peer."""
+    links = data('link', 'show') + data('port', 'show')
+    have = {l['netdev'] for l in links}
+    want = {os.path.basename(n) for n in glob.glob('/sys/class/net/*')
+            if os.path.basename(n).startswith(('xpu', 'sw'))}
+    assert have == want and want, (have, want)
+    for link in links:
+        peer = link['peer']
+        if not peer:
+            continue
+        other = [l for l in links if l['device'] == peer['device'] and
+                 l['link'] == peer['link']]
+        assert other and other[0]['peer']['device'] == link['device'], link
+        assert link['state'] == 'up' and link['speed_mbps'] == 400000, link
+    for link in data('link', 'show', 'xpu1'):
+        assert link['device'] == 'xpu1', link
+
+
+def test_topo():
+    """A symmetric matrix with a legend; two planes between the xPUs."""
+    out = good('topo')
+    assert 'Legend' in out and 'AL2' in out, out
+    rows = {r['device']: r['to'] for r in data('topo')}
+    assert rows['xpu0']['xpu1'] == rows['xpu1']['xpu0'] == 'AL2', rows
+    for a, to in rows.items():
+        for b, relation in to.items():
+            assert rows[b][a] == relation, (a, b, rows)
+
+
+def test_routes():
+    """Add, replace, show, delete."""
+    for r in data('route', 'show'):
+        good('route', 'del', r['device'], str(r['dst']))
+    assert data('route', 'show') == []
+    good('route', 'add', 'sw0', '1', '0-3,7')
+    good('route', 'add', 'sw0', '0', '5', '1')
+    want = [{'device': 'sw0', 'dst': 0, 'min_ports': 1, 'ports': [5]},
+            {'device': 'sw0', 'dst': 1, 'min_ports': 1,
+             'ports': [0, 1, 2, 3, 7]}]
+    assert data('route', 'show', 'sw0') == want, data('route', 'show')
+    good('route', 'add', 'sw0', '1', '0-1', '2')
+    assert data('route', 'show', 'sw0')[1]['ports'] == [0, 1]
+    assert data('route', 'show', 'sw0')[1]['min_ports'] == 2
+    good('route', 'del', 'sw0', '1')
+    good('route', 'del', 'sw0', '0')
+    refused(6, 'no such object', 'route', 'del', 'sw0', '0')
+
+
+def test_long_tables():
+    """More routes than one message or one answer of the device holds."""
+    for dst in range(2, 302):
+        good('route', 'add', 'sw1', str(dst), '0-63')
+    rows = data('route', 'show', 'sw1')
+    assert [r['dst'] for r in rows] == list(range(2, 302)), len(rows)
+    assert all(r['ports'] == list(range(64)) for r in rows)
+    for dst in range(2, 302):
+        good('route', 'del', 'sw1', str(dst))
+
+
+def test_bad_routes():
+    """Each refusal names what is wrong, and changes nothing."""
+    good('fabric', 'up')
+    before = data('route', 'show')
+    refused(6, 'no such device: sw9', 'route', 'add', 'sw9', '1', '0')
+    refused(1, 'No port 64: sw0 has 64', 'route', 'add', 'sw0', '1', '64')
+    refused(1, 'No port 8: xpu0 has 8', 'route', 'add', 'xpu0', '1', '0-8')
+    refused(1, 'Minimum of 3 is more than the 2', 'route', 'add', 'sw0', '1',
+            '0-1', '3')
+    refused(1, 'min-ports', 'route', 'add', 'sw0', '1', '0', '0')
+    refused(1, 'destination', 'route', 'add', 'xpu0', '0', '0')
+    refused(2, 'endpoint: "x"', 'route', 'add', 'sw0', 'x', '0')
+    refused(2, 'endpoint: "1024"', 'route', 'add', 'sw0', '1024', '0')
+    refused(2, 'ports: "3-1"', 'route', 'add', 'sw0', '1', '3-1')
+    refused(3, 'nic0 has no such table', 'route', 'add', 'nic0', '1', '0')
+    refused(3, 'nic0 has no such table', 'route', 'show', 'nic0')
+    refused(2, 'usage', 'route', 'add', 'sw0')
+    refused(2, 'no such verb', 'route', 'eat')
+    refused(2, 'no such object', 'lunch')
+    assert data('route', 'show') == before
+
+
+def test_groups():
+    """On all switches, or none."""
+    good('group', 'add', '5', '0-1', 'key', '0x77')
+    rows = data('group', 'show')
+    assert [r['device'] for r in rows] == ['sw0', 'sw1'], rows
+    assert all(r['id'] == 5 and r['members'] == [0, 1] and
+               r['key'] == '0000000000000077' for r in rows), rows
+    refused(1, 'exists already', 'group', 'add', '5', '0-1')
+    good('group', 'del', '5')
+    refused(6, 'No group 5', 'group', 'del', '5')
+    # One switch has it already: the other must not keep it.
+    good('group', 'add', '6', '0', 'dev', 'sw1')
+    refused(1, 'sw1: exists already', 'group', 'add', '6', '0-1')
+    assert [r['device'] for r in data('group', 'show')] == ['sw1']
+    good('group', 'del', '6')
+    assert data('group', 'show') == []
+    refused(1, 'key', 'group', 'add', '7', '0', 'key', '0')
+    refused(2, 'id: "256"', 'group', 'add', '256', '0')
+    refused(2, 'members', 'group', 'add', '7', '')
+    refused(3, 'xpu0 has no such table', 'group', 'add', '7', '0', 'dev',
+            'xpu0')
+
+
+def test_partitions_and_path():
+    """Who is where decides who reaches whom, and path says it."""
+    good('fabric', 'up', '9')
+    assert {r['partition'] for r in data('partition', 'show')} == {9}
+    path = data('path', 'xpu0', 'xpu1')
+    assert path['path'] and path['usable_links'] == 2, path
+    assert path['speed_mbps'] == 800000, path
+    good('partition', 'set', '1', '10')
+    code, out, _ = alink('path', 'xpu0', 'xpu1')
+    assert code == 1 and 'not in the same partition' in out, out
+    good('partition', 'set', '1', '0')
+    assert [r['endpoint'] for r in data('partition', 'show', 'sw0')] == [0]
+    refused(2, 'partition', 'partition', 'set', '1', '1024')
+    refused(1, 'partition 0 is none', 'fabric', 'up', '0')
+    refused(2, 'nic0 is no xPU', 'path', 'xpu0', 'nic0')
+    refused(2, 'reaches its own memory', 'path', 'xpu0', 'xpu0')
+    good('fabric', 'up')
+    good('route', 'del', 'sw1', '1')
+    path = data('path', 'xpu0', 'xpu1')
+    assert [l['why'] for l in path['links']] == \
+        [None, 'no route in the switch'], path
+    good('fabric', 'up')
+
+
+def test_down_link_is_seen():
+    """By link show, port show at the other end, and path."""
+    for how in ('up', 'down'):
+        subprocess.run(['ip', 'link', 'set', 'xpu0p1', how], check=True)
+    row = data('link', 'show', 'xpu0')[1]
+    assert row['state'] == 'down' and row['reason'] and \
+        not row['speed_mbps'], row
+    ends = [p for p in data('port', 'show', 'sw1')
+            if p['peer'] and p['peer']['device'] == 'xpu0']
+    assert ends[0]['state'] == 'down', ends
+    assert data('path', 'xpu0', 'xpu1')['usable_links'] == 1
+    assert data('topo')[0]['to']['xpu1'] == 'AL1'
+    subprocess.run(['ip', 'link', 'set', 'xpu0p1', 'up'], check=True)
+    assert data('path', 'xpu0', 'xpu1')['usable_links'] == 2
+
+
+def test_permissions():
+    """Everybody reads, but for keys; only the administrator writes."""
+    good('group', 'add', '8', '0-1', 'key', '5')
+    rows = data('group', 'show', prefix=NOBODY)
+    assert len(rows) == 2 and all(r['key'] is None for r in rows), rows
+    assert data('link', 'show', prefix=NOBODY)
+    refused(4, 'run as root', 'group', 'del', '8', prefix=NOBODY)
+    refused(4, 'run as root', 'route', 'add', 'sw0', '1', '0', prefix=NOBODY)
+    refused(4, 'run as root', 'partition', 'set', '1', '2', prefix=NOBODY)
+    refused(9, 'initial network namespace', 'link', 'show',
+            prefix=['unshare', '-n'])
+    good('group', 'del', '8')
+
+
+def test_reset_empties_the_switch():
+    """Routes and groups go with their switch; writes reach it again after."""
+    good('group', 'add', '3', '0-1')
+    pci = os.path.realpath('/sys/class/alink/sw0/device')
+    with open(f'{pci}/reset', 'w', encoding='utf-8') as f:
+        f.write('1')
+    assert data('route', 'show', 'sw0') == []
+    assert [r['device'] for r in data('group', 'show')] == ['sw1']
+    good('group', 'del', '3')
+    good('fabric', 'up')
+    assert sysfs('sw0', 'state') == 'ready'
+    assert data('path', 'xpu0', 'xpu1')['usable_links'] == 2
+
+
+def test_unbind_takes_the_device_out():
+    """A driver that goes takes its rows along; no reader is left hanging."""
+    pci = os.path.basename(os.path.realpath('/sys/class/alink/sw1/device'))
+    driver = '/sys/bus/pci/drivers/alink_switch'
+    with open(f'{driver}/unbind', 'w', encoding='utf-8') as f:
+        f.write(pci)
+    refused(6, 'no such device: sw1', 'port', 'show', 'sw1')
+    path = data('path', 'xpu0', 'xpu1')
+    assert path['usable_links'] == 1, path
+    with open(f'{driver}/bind', 'w', encoding='utf-8') as f:
+        f.write(pci)
+    for _ in range(50):
+        if os.path.exists('/sys/class/alink/sw1'):
+            break
+        time.sleep(0.1)
+    good('fabric', 'up')
+    assert data('path', 'xpu0', 'xpu1')['usable_links'] == 2
+
+
+def main():
+    """Runs all, in the order of the file."""
+    tests = [(n, f) for n, f in globals().items() if n.startswith('test_')]
+    print(f'1..{len(tests)}')
+    failed = 0
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+            print(f'ok {number} {name}')
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            for line in traceback.format_exc().splitlines():
+                print(f'# {line}')
+            print(f'not ok {number} {name}')
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
