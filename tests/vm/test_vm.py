@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """alink-vm itself: it must fail when the guest does. TAP."""
 import os
+import pty
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -66,6 +69,72 @@ def test_bad_arguments():
     assert code == 125 and 'no topology nowhere' in out, out
     code, out = run('--kernel', '/etc/hostname', '--dry-run')
     assert code == 125 and out.count('\n') == 1, out
+
+
+def test_shell():
+    """Without a command: a shell on the terminal, whose status comes back."""
+    pid, tty = pty.fork()
+    if not pid:
+        os.execv(VM, [VM, 'run', '--topology', 'switch2', '--no-load',
+                      '--timeout', '60'])
+    out = b''
+    try:
+        while b'# ' not in out:
+            out += os.read(tty, 4096)
+        os.write(tty, b'echo all-"$((40 + 2))"; exit 5\n')
+        while True:
+            out += os.read(tty, 4096)
+    except OSError:
+        pass            # the end of the terminal
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(tty)
+    assert status == 5 and b'all-42' in out, (status, out)
+
+
+def test_interrupt():
+    """Ctrl-C ends the VM at once and leaves no QEMU."""
+    with tempfile.TemporaryDirectory() as d:
+        qmp = os.path.join(d, 'qmp')
+        with subprocess.Popen([VM, 'run', '--topology', 'switch2', '--no-load',
+                               '--qmp', qmp, '--', 'sleep', '600'],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL,
+                              start_new_session=True) as vm:
+            for _ in range(600):
+                if os.path.exists(qmp):
+                    break
+                time.sleep(0.1)
+            assert os.path.exists(qmp)
+            time.sleep(1)
+            os.killpg(vm.pid, signal.SIGINT)
+            status = vm.wait(30)
+        assert status == 130, status
+        left = subprocess.run(['pgrep', '-f', qmp], capture_output=True,
+                              text=True, check=False).stdout
+        assert not left, left
+
+
+def test_default_is_a_node():
+    """Without a topology: 8 xPUs and 8 switches, NICs and optics."""
+    code, out = run('--no-load', '--dry-run')
+    assert code == 0, out
+    for device, number in (('alink-xpu,', 8), ('alink-switch,', 8),
+                           ('alink-nic,', 9), ('x3130-upstream,', 2),
+                           ('alink-fabric,', 1)):
+        assert out.count(device) == number, (device, out.count(device))
+    assert 'alink-optics,' in out and 'alink-cmis,' in out, out
+
+
+def test_no_such_qemu():
+    """A QEMU that is not there, or not ours, is one line."""
+    for qemu, text in (('/nonexistent/qemu', 'cannot be run'),
+                       ('/bin/false', 'have the ALink models')):
+        done = subprocess.run([VM, 'run', '--topology', 'switch2', '--no-load',
+                               '--', 'true'], capture_output=True, text=True,
+                              env=dict(os.environ, ALINK_QEMU=qemu),
+                              timeout=60, check=False)
+        assert done.returncode == 125, done
+        assert text in done.stderr, done.stderr
 
 
 def test_dry_run():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from . import Error, guest, loggate, paths, qmp, topology
@@ -35,6 +36,14 @@ def kvm_works():
         except subprocess.TimeoutExpired:
             return False
     return done.returncode == 0x21
+
+
+def pass_on(lines):
+    """What QEMU says, without what it says about hubs that are as we want."""
+    for line in lines:
+        if b"is not connected to host network" not in line:
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
 
 
 class Machine:
@@ -93,6 +102,9 @@ class Machine:
                 f.write(b"".join(os.fsencode(a) + b"\0" for a in command))
         keep = {k: v for k, v in os.environ.items()
                 if k.startswith(("ALINK", "TEST_", "LC_", "LANG"))}
+        tools = paths.tools()
+        if tools:
+            keep.setdefault("ALINK_TOOLS", tools)
         with open(f"{ctl}/env", "wb") as f:
             f.write(b"".join(os.fsencode(f"{k}={v}") + b"\0"
                              for k, v in keep.items()))
@@ -179,7 +191,10 @@ class Machine:
         start = time.monotonic()
         with subprocess.Popen(
                 line, stdin=None if not command else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 start_new_session=bool(command)) as self.child:
+            threading.Thread(target=pass_on, args=(self.child.stderr,),
+                             daemon=True).start()
             try:
                 return self.follow(command, start)
             finally:
@@ -227,5 +242,8 @@ class Machine:
                 raise Error(f"guest: {row[5:]}")
             if row.startswith("exit "):
                 return int(row.split()[1])
+        if not log and self.child.returncode:
+            raise Error(f"QEMU gave up (status {self.child.returncode}): does "
+                        f"{paths.qemu()} have the ALink models? (make qemu)")
         print(loggate.excerpt(log), file=sys.stderr)
         raise Error("the guest ended before the command did")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Where the tree, the cache and what was built lie (as tools/setup/lib.sh)."""
 
+import hashlib
 import os
 import subprocess
 
@@ -16,6 +17,13 @@ def cache():
         base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         path = os.path.join(base, "alink")
     return os.path.abspath(path)
+
+
+def tools():
+    """Where tools/setup/tools put the tools of this tree; None before that."""
+    key = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]
+    path = os.path.join(cache(), "tools", key)
+    return path if os.access(os.path.join(path, "alink"), os.X_OK) else None
 
 
 def qemu():
