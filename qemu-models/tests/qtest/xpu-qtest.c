@@ -142,9 +142,12 @@ uint16_t xq_queue_destroy(XpuQueueQtest *q)
 
 void xq_put(XpuQueueQtest *q, struct alink_xpu_desc desc)
 {
-    desc.flags |= ALINK_XPU_DF_FENCE;
-    desc.fence_addr = cpu_to_le64(q->fence_va);
-    desc.fence_value = cpu_to_le64(++q->fence);
+    q->fence++;
+    if (!(desc.flags & ALINK_XPU_DF_FENCE)) {
+        desc.flags |= ALINK_XPU_DF_FENCE;
+        desc.fence_addr = cpu_to_le64(q->fence_va);
+        desc.fence_value = cpu_to_le64(q->fence);
+    }
     qtest_memwrite(q->x->aq->qts,
                    q->ring + q->tail++ % q->size * sizeof(desc), &desc,
                    sizeof(desc));
@@ -235,6 +238,37 @@ void xq_run_bad(XpuQueueQtest *q, struct alink_xpu_desc desc, uint16_t status,
     g_assert(!xq_fenced(q));
     g_assert_cmpuint(xq_queue_destroy(q), ==, ALINK_ST_OK);
 }
+
+/* --- atomics -------------------------------------------------------------------- */
+
+#define BIG 0xf123456789abcdefULL
+
+const XqAtomicCase xq_atomics[] = {
+    { ALINK_ATOMIC_ADD, BIG, 0x8000000076543211ULL, 0,
+      0x00000000, 0x7123456800000000ULL },
+    { ALINK_ATOMIC_CAS, BIG, 0x1111222233334444ULL, BIG,
+      0x33334444, 0x1111222233334444ULL },
+    { ALINK_ATOMIC_CAS, BIG, 0x1111222233334444ULL, BIG ^ 1,
+      0x89abcdef, BIG },
+    /* 32 bits compare 32 bits, whatever is above them. */
+    { ALINK_ATOMIC_CAS, BIG, 0x1111222233334444ULL, BIG ^ 1ULL << 40,
+      0x33334444, BIG },
+    { ALINK_ATOMIC_SWAP, BIG, 0x1111222233334444ULL, 0,
+      0x33334444, 0x1111222233334444ULL },
+    { ALINK_ATOMIC_AND, BIG, 0xff00ff00f0f0f0f0ULL, 0,
+      0x80a0c0e0, 0xf100450080a0c0e0ULL },
+    { ALINK_ATOMIC_OR, BIG, 0x0f0000000000000fULL, 0,
+      0x89abcdef, 0xff23456789abcdefULL },
+    { ALINK_ATOMIC_XOR, BIG, 0xffffffff0000ffffULL, 0,
+      0x89ab3210, 0x0edcba9889ab3210ULL },
+    { ALINK_ATOMIC_MIN, BIG, 0x7000000070000000ULL, 0,
+      0x70000000, 0x7000000070000000ULL },
+    { ALINK_ATOMIC_MIN, BIG, 0xffffffffffffffffULL, 0, 0x89abcdef, BIG },
+    { ALINK_ATOMIC_MAX, BIG, 0x7000000070000000ULL, 0, 0x89abcdef, BIG },
+    { ALINK_ATOMIC_MAX, BIG, 0xffffffffffffffffULL, 0,
+      0xffffffff, 0xffffffffffffffffULL },
+};
+const unsigned xq_num_atomics = ARRAY_SIZE(xq_atomics);
 
 /* --- data ------------------------------------------------------------------------ */
 

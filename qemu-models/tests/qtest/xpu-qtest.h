@@ -14,6 +14,7 @@
 #ifndef XPU_QTEST_H
 #define XPU_QTEST_H
 
+#include "qemu/bswap.h"
 #include "alink-qtest.h"
 
 #include <hw/alink/fabric.h>
@@ -74,7 +75,10 @@ uint16_t xq_invalidate(XpuQtest *x);
 /* Queue @id of context 1, vector 1 + id % 4. */
 XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size);
 uint16_t xq_queue_destroy(XpuQueueQtest *q);
-/* Writes a descriptor with the next fence; the doorbell is apart. */
+/*
+ * Writes a descriptor with the next fence, unless it has a fence of its own; the
+ * doorbell is apart.
+ */
 void xq_put(XpuQueueQtest *q, struct alink_xpu_desc desc);
 void xq_ring(XpuQueueQtest *q);
 /* The last fence has come, in up to 10 s of real time. */
@@ -89,6 +93,77 @@ void xq_run(XpuQueueQtest *q, struct alink_xpu_desc desc);
  */
 void xq_run_bad(XpuQueueQtest *q, struct alink_xpu_desc desc, uint16_t status,
                 uint64_t addr);
+
+/* Descriptors */
+static inline struct alink_xpu_desc xq_desc(uint8_t opcode, uint64_t dst,
+                                            uint64_t src, uint64_t len)
+{
+    return (struct alink_xpu_desc) {
+        .opcode = opcode, .dst = cpu_to_le64(dst), .src = cpu_to_le64(src),
+        .len = cpu_to_le64(len),
+    };
+}
+
+static inline struct alink_xpu_desc xq_copy(uint64_t dst, uint64_t src,
+                                            uint64_t len)
+{
+    return xq_desc(ALINK_XPU_OP_COPY, dst, src, len);
+}
+
+/* @old_va: where the old value goes, or 0 */
+static inline struct alink_xpu_desc xq_atomic(unsigned width, uint8_t op,
+                                              uint64_t dst, uint64_t val,
+                                              uint64_t cmp, uint64_t old_va)
+{
+    struct alink_xpu_desc desc = xq_desc(width == 4 ? ALINK_XPU_OP_ATOMIC32 :
+                                         ALINK_XPU_OP_ATOMIC64, dst, val,
+                                         old_va);
+
+    desc.subop = op;
+    desc.src2 = cpu_to_le64(cmp);
+    return desc;
+}
+
+static inline struct alink_xpu_desc xq_wait_for(uint8_t how, uint64_t va,
+                                                uint64_t value)
+{
+    struct alink_xpu_desc desc = xq_desc(ALINK_XPU_OP_WAIT, va, value, 0);
+
+    desc.subop = how;
+    return desc;
+}
+
+static inline struct alink_xpu_desc xq_reduce(uint8_t dtype, uint8_t op,
+                                              uint64_t dst, uint64_t src,
+                                              uint64_t src2, uint64_t len)
+{
+    struct alink_xpu_desc desc = xq_desc(ALINK_XPU_OP_REDUCE, dst, src, len);
+
+    desc.dtype = dtype;
+    desc.subop = op;
+    desc.src2 = cpu_to_le64(src2);
+    return desc;
+}
+
+static inline struct alink_xpu_desc xq_reduce_read(uint8_t dtype, uint8_t op,
+                                                   uint64_t dst, uint64_t src,
+                                                   uint64_t len)
+{
+    struct alink_xpu_desc desc = xq_desc(ALINK_XPU_OP_REDUCE_READ, dst, src,
+                                         len);
+
+    desc.dtype = dtype;
+    desc.subop = op;
+    return desc;
+}
+
+/* Atomic operations, each with an answer known beforehand */
+typedef struct XqAtomicCase {
+    uint8_t op;
+    uint64_t mem, val, cmp, want32, want64;
+} XqAtomicCase;
+extern const XqAtomicCase xq_atomics[];
+extern const unsigned xq_num_atomics;
 
 /* Data: byte i is (seed + 7 i + i / 251) & 0xff. */
 void xq_pattern(XpuQtest *x, uint64_t phys, uint64_t len, unsigned seed);
