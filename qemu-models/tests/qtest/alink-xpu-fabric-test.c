@@ -1,0 +1,983 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two ALink xPUs over two switches: remote copies and atomics, groups, each
+ * typed refusal of the fabric, counters and modelled time against the formulas
+ * of Documentation/hw/fabric.rst. Expectations are computed here from the
+ * document, with nothing of the model.
+ */
+#include "qemu/osdep.h"
+#include "hw/pci/pci_regs.h"
+#include "xpu-qtest.h"
+
+#include <hw/alink/switch.h>
+
+#define PLANES      2
+#define KEY         0x5eed0123456789abULL
+#define GROUP       3
+#define GROUP_KEY   0x0123cafef00d4567ULL
+#define SEG_AT      (4ULL << 20)        /* of HBM, in both xPUs */
+#define SEG_LEN     (4ULL << 20)
+#define ALL_RIGHTS  (ALINK_SEG_READ | ALINK_SEG_WRITE | ALINK_SEG_ATOMIC | \
+                     ALINK_SEG_GROUP)
+
+#define MACHINE     AQ_FABRIC XQ_DEVICE \
+                    "-device alink-xpu,id=x1,fabric=fab0,endpoint=1," \
+                    "hbm-size=16M,addr=5.0 " \
+                    "-device alink-switch,id=sw0,fabric=fab0,plane=0,addr=6.0 " \
+                    "-device alink-switch,id=sw1,fabric=fab0,plane=1,addr=7.0"
+
+typedef struct Rig {
+    AlinkQtest *sw[PLANES];
+    XpuQtest *x[2];
+    XpuQueueQtest *q;       /* of xPU 0 */
+} Rig;
+
+/* --- tables ------------------------------------------------------------------ */
+
+static uint16_t route(AlinkQtest *aq, uint32_t dst, uint32_t min,
+                      uint64_t ports)
+{
+    struct alink_route r = {
+        .dst = cpu_to_le32(dst),
+        .min_ports = cpu_to_le32(min),
+        .ports = { cpu_to_le64(ports) },
+    };
+
+    return aq_admin_tlv(aq, ALINK_ADMIN_ROUTE_SET, ALINK_TLV_ROUTE, &r,
+                        sizeof(r));
+}
+
+static void unroute(AlinkQtest *aq, uint32_t dst)
+{
+    g_assert_cmpuint(aq_admin_id(aq, ALINK_ADMIN_ROUTE_DEL, dst), ==,
+                     ALINK_ST_OK);
+}
+
+static void partition(Rig *r, uint32_t endpoint, uint32_t number)
+{
+    struct alink_partition p = {
+        .endpoint = cpu_to_le32(endpoint),
+        .partition = cpu_to_le32(number),
+    };
+
+    g_assert_cmpuint(aq_admin_tlv(r->sw[0], ALINK_ADMIN_PARTITION_SET,
+                                  ALINK_TLV_PARTITION, &p, sizeof(p)), ==,
+                     ALINK_ST_OK);
+}
+
+static uint16_t export(XpuQtest *x, uint32_t id, uint64_t key,
+                       uint32_t rights)
+{
+    struct alink_xpu_segment seg = {
+        .id = cpu_to_le32(id),
+        .rights = cpu_to_le32(rights),
+        .key = cpu_to_le64(key),
+        .num_extents = cpu_to_le32(1),
+        .extents = { { cpu_to_le64(SEG_AT), cpu_to_le64(SEG_LEN) } },
+    };
+
+    return aq_admin_tlv(x->aq, ALINK_XPU_ADMIN_SEG_EXPORT,
+                        ALINK_TLV_XPU_SEGMENT, &seg, sizeof(seg));
+}
+
+static uint16_t import(XpuQtest *x, uint16_t op, uint32_t slot,
+                       uint32_t endpoint, uint32_t object, uint64_t key)
+{
+    struct alink_xpu_import imp = {
+        .slot = cpu_to_le32(slot),
+        .endpoint = cpu_to_le32(endpoint),
+        .object = cpu_to_le32(object),
+        .key = cpu_to_le64(key),
+    };
+
+    return aq_admin_tlv(x->aq, op, ALINK_TLV_XPU_IMPORT, &imp, sizeof(imp));
+}
+
+static uint16_t bind_group(XpuQtest *x, uint32_t group, uint64_t key)
+{
+    struct alink_xpu_group_bind b = {
+        .group = cpu_to_le32(group),
+        .segment = cpu_to_le32(0),
+        .key = cpu_to_le64(key),
+        .len = cpu_to_le64(SEG_LEN),
+    };
+
+    return aq_admin_tlv(x->aq, ALINK_XPU_ADMIN_GROUP_BIND,
+                        ALINK_TLV_XPU_GROUP_BIND, &b, sizeof(b));
+}
+
+static uint16_t add_group(AlinkQtest *sw, uint32_t id, uint64_t key,
+                          const uint32_t *member, uint32_t num)
+{
+    struct alink_group g = {
+        .id = cpu_to_le32(id),
+        .num_members = cpu_to_le32(num),
+        .key = cpu_to_le64(key),
+    };
+    uint8_t buf[128];
+    uint32_t len;
+
+    len = aq_put_tlv(buf, 0, ALINK_TLV_GROUP, &g, sizeof(g));
+    len = aq_put_tlv(buf, len, ALINK_TLV_MEMBERS, member, 4 * num);
+    return le16_to_cpu(aq_admin(sw, ALINK_ADMIN_GROUP_ADD, buf, len,
+                                0).status);
+}
+
+#define OK(call) g_assert_cmpuint(call, ==, ALINK_ST_OK)
+
+/* --- the rig ------------------------------------------------------------------- */
+
+static Rig *rig_new(void)
+{
+    static const char *const id[PLANES] = { "sw0", "sw1" };
+    Rig *r = g_new0(Rig, 1);
+    AlinkQtest *aq = aq_start(MACHINE);
+    unsigned i;
+
+    r->x[0] = xq_new(aq);
+    r->x[1] = xq_new(aq_second(aq, 5, "x1"));
+    for (i = 0; i < PLANES; i++) {
+        r->sw[i] = aq_second(aq, 6 + i, id[i]);
+        aq_admin_enable(r->sw[i], 8);
+        OK(route(r->sw[i], 0, 1, 1 << 0));
+        OK(route(r->sw[i], 1, 1, 1 << 1));
+    }
+    for (i = 0; i < 2; i++) {
+        OK(route(r->x[i]->aq, !i, 1, 3));
+        OK(export(r->x[i], 0, KEY + i, ALL_RIGHTS));
+        OK(import(r->x[i], ALINK_XPU_ADMIN_SEG_IMPORT, 0, !i, 0, KEY + !i));
+    }
+    r->q = xq_queue(r->x[0], 0, 16);
+    return r;
+}
+
+static void rig_group(Rig *r)
+{
+    static const uint32_t both[] = { 0, 1 };
+    unsigned i;
+
+    for (i = 0; i < PLANES; i++) {
+        OK(add_group(r->sw[i], GROUP, GROUP_KEY, both, 2));
+    }
+    for (i = 0; i < 2; i++) {
+        OK(bind_group(r->x[i], GROUP, GROUP_KEY));
+        OK(import(r->x[i], ALINK_XPU_ADMIN_GROUP_IMPORT, 0, 0, GROUP,
+                  GROUP_KEY));
+    }
+}
+
+static void rig_free(Rig *r)
+{
+    AlinkQtest *aq[2] = { r->x[0]->aq, r->x[1]->aq };
+    unsigned i;
+
+    for (i = 0; i < PLANES; i++) {
+        aq_stop(r->sw[i]);
+    }
+    xq_free(r->x[1]);
+    xq_free(r->x[0]);
+    aq_stop(aq[1]);
+    aq_stop(aq[0]);
+    g_free(r);
+}
+
+/* The descriptor fails so; the queue is made anew. */
+static void fails(Rig *r, struct alink_xpu_desc desc, uint16_t status,
+                  uint64_t addr)
+{
+    xq_run_bad(r->q, desc, status, addr);
+    r->q = xq_queue(r->x[0], 0, 16);
+}
+
+static void fabric_set(Rig *r, const char *name, const char *value)
+{
+    qtest_qmp_assert_success(r->sw[0]->qts, "{ 'execute': 'qom-set', "
+                             "'arguments': { 'path': "
+                             "'/machine/peripheral/fab0', 'property': %s, "
+                             "'value': %s } }", name, value);
+}
+
+static struct alink_xpu_desc put_word(void)
+{
+    return xq_copy(XQ_REMOTE, XQ_HBM, 8);
+}
+
+/* --- what works ------------------------------------------------------------------ */
+
+static void test_copy(void)
+{
+    static const struct { uint64_t off, len; } c[] = {
+        { 0, 1 }, { 255, 2 }, { 3, 4096 }, { 4093, 65541 }, { 100, 1000003 },
+    };
+    Rig *r = rig_new();
+    uint64_t h0 = r->x[0]->hbm, h1 = r->x[1]->hbm;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(c); i++) {
+        uint64_t at = h1 + SEG_AT + c[i].off, len = c[i].len;
+
+        qtest_memset(r->sw[0]->qts, h1 + SEG_AT, 0xee, 2 << 20);
+        xq_pattern(r->x[0], h0 + 9, len, i);
+        xq_run(r->q, xq_copy(XQ_REMOTE + c[i].off, XQ_HBM + 9, len));
+        xq_check_byte(r->x[1], h1 + SEG_AT, c[i].off, 0xee);
+        xq_check(r->x[1], at, len, i);
+        xq_check_byte(r->x[1], at + len, 4096, 0xee);
+
+        /* Back, into system memory, which is in pieces. */
+        xq_pattern(r->x[1], at, len, i + 50);
+        qtest_memset(r->sw[0]->qts, r->x[0]->sys, 0xee, 2 << 20);
+        xq_run(r->q, xq_copy(XQ_SYS + 7, XQ_REMOTE + c[i].off, len));
+        xq_check(r->x[0], r->x[0]->sys + 7, len, i + 50);
+        xq_check_byte(r->x[0], r->x[0]->sys + 7 + len, 4096, 0xee);
+    }
+    /* FILL, REDUCE and a fence go there as well; remote to remote too. */
+    xq_run(r->q, xq_desc(ALINK_XPU_OP_FILL, XQ_REMOTE + 4, 0x5a5a5a5a, 4096));
+    xq_check_byte(r->x[1], h1 + SEG_AT + 4, 4096, 0x5a);
+    xq_run(r->q, xq_copy(XQ_REMOTE + (1 << 20), XQ_REMOTE + 4, 4096));
+    xq_check_byte(r->x[1], h1 + SEG_AT + (1 << 20), 4096, 0x5a);
+    qtest_writel(r->sw[0]->qts, h0, 40);
+    qtest_writel(r->sw[0]->qts, h1 + SEG_AT, 2);
+    xq_run(r->q, xq_reduce(ALINK_DT_INT32, ALINK_OP_SUM, XQ_REMOTE + 8,
+                           XQ_HBM, XQ_REMOTE, 4));
+    g_assert_cmpuint(qtest_readl(r->sw[0]->qts, h1 + SEG_AT + 8), ==, 42);
+    rig_free(r);
+}
+
+/* A waits for the fence of B in its own memory. */
+static void test_signal(void)
+{
+    Rig *r = rig_new();
+    XpuQueueQtest *q1 = xq_queue(r->x[1], 0, 8);
+    struct alink_xpu_desc desc = xq_copy(XQ_REMOTE + 4096, XQ_HBM, 70000);
+
+    xq_pattern(r->x[0], r->x[0]->hbm, 70000, 77);
+    xq_put(q1, xq_wait_for(ALINK_WAIT_EQ, XQ_HBM + SEG_AT, 5));
+    xq_put(q1, xq_copy(XQ_SYS, XQ_HBM + SEG_AT + 4096, 70000));
+    xq_ring(q1);
+    g_assert(!xq_fenced(q1));
+    desc.flags = ALINK_XPU_DF_FENCE;
+    desc.fence_addr = cpu_to_le64(XQ_REMOTE);
+    desc.fence_value = cpu_to_le64(5);
+    xq_put(r->q, desc);
+    xq_ring(r->q);
+    xq_wait(q1);
+    xq_check(r->x[1], r->x[1]->sys, 70000, 77);
+    rig_free(r);
+}
+
+static void test_atomics(void)
+{
+    Rig *r = rig_new();
+    QTestState *qts = r->sw[0]->qts;
+    uint64_t at = r->x[1]->hbm + SEG_AT + 64, old = r->x[0]->hbm + 8;
+    unsigned i, width;
+
+    for (i = 0; i < xq_num_atomics; i++) {
+        const XqAtomicCase *c = &xq_atomics[i];
+
+        for (width = 4; width <= 8; width += 4) {
+            qtest_writeq(qts, at, c->mem);
+            qtest_writeq(qts, old, 0);
+            xq_run(r->q, xq_atomic(width, c->op, XQ_REMOTE + 64, c->val,
+                                   c->cmp, XQ_HBM + 8));
+            g_assert_cmphex(qtest_readq(qts, at), ==, width == 8 ? c->want64 :
+                            (c->mem & ~0xffffffffULL) | c->want32);
+            g_assert_cmphex(qtest_readq(qts, old), ==,
+                            width == 8 ? c->mem : (uint32_t)c->mem);
+        }
+    }
+    fails(r, xq_atomic(8, ALINK_ATOMIC_ADD, XQ_REMOTE + 4, 1, 0, 0),
+          ALINK_ST_ALIGN, XQ_REMOTE + 4);
+    fails(r, xq_atomic(8, ALINK_ATOMIC_ADD, XQ_HBM, 1, 0, XQ_REMOTE),
+          ALINK_ST_UNSUPPORTED, XQ_REMOTE);
+    fails(r, xq_wait_for(ALINK_WAIT_EQ, XQ_REMOTE, 1), ALINK_ST_UNSUPPORTED,
+          XQ_REMOTE);
+    rig_free(r);
+}
+
+/* --- groups ---------------------------------------------------------------------- */
+
+static void test_multicast(void)
+{
+    static const uint64_t lens[] = { 8, 4096, 100003 };
+    Rig *r = rig_new();
+    unsigned i, m;
+
+    rig_group(r);
+    for (i = 0; i < ARRAY_SIZE(lens); i++) {
+        for (m = 0; m < 2; m++) {
+            qtest_memset(r->sw[0]->qts, r->x[m]->hbm + SEG_AT, 0xee, 1 << 20);
+        }
+        xq_pattern(r->x[0], r->x[0]->sys, lens[i], i);
+        xq_run(r->q, xq_copy(XQ_GROUP + 300, XQ_SYS, lens[i]));
+        for (m = 0; m < 2; m++) {
+            uint64_t at = r->x[m]->hbm + SEG_AT;
+
+            xq_check_byte(r->x[m], at, 300, 0xee);
+            xq_check(r->x[m], at + 300, lens[i], i);
+            xq_check_byte(r->x[m], at + 300 + lens[i], 4096, 0xee);
+        }
+    }
+    /* A group is no source, and knows no atomics. */
+    fails(r, xq_copy(XQ_HBM, XQ_GROUP, 64), ALINK_ST_UNSUPPORTED, XQ_GROUP);
+    fails(r, xq_atomic(4, ALINK_ATOMIC_ADD, XQ_GROUP, 1, 0, 0),
+          ALINK_ST_UNSUPPORTED, XQ_GROUP);
+    fails(r, xq_reduce_read(ALINK_DT_INT32, ALINK_OP_SUM, XQ_HBM, XQ_HBM, 4),
+          ALINK_ST_UNSUPPORTED, XQ_HBM);
+    fails(r, xq_reduce_read(ALINK_DT_INT32, ALINK_OP_SUM, XQ_HBM, XQ_REMOTE,
+                            4), ALINK_ST_UNSUPPORTED, XQ_REMOTE);
+    rig_free(r);
+}
+
+/* The host's own FP32 arithmetic is IEEE, to nearest even. */
+static uint32_t reduce_fp32(uint32_t a, uint32_t b, unsigned op)
+{
+    float fa, fb, f;
+    uint32_t bits;
+
+    memcpy(&fa, &a, 4);
+    memcpy(&fb, &b, 4);
+    f = op == ALINK_OP_SUM ? fa + fb : op == ALINK_OP_MIN ?
+        (fa < fb ? fa : fb) : (fa > fb ? fa : fb);
+    memcpy(&bits, &f, 4);
+    return bits;
+}
+
+static uint32_t reduce_elem(unsigned dtype, uint32_t a, uint32_t b,
+                            unsigned op)
+{
+    uint32_t bits;
+
+    switch (dtype) {
+    case ALINK_DT_INT32:
+        return op == ALINK_OP_SUM ? a + b : op == ALINK_OP_MIN ?
+               MIN((int32_t)a, (int32_t)b) : MAX((int32_t)a, (int32_t)b);
+    case ALINK_DT_FP32:
+        return reduce_fp32(a, b, op);
+    default:    /* BF16: the upper half of FP32, rounded to nearest even */
+        bits = reduce_fp32(a << 16, b << 16, op);
+        return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    }
+}
+
+/* A finite number of moderate size, of either sign, in the type. */
+static uint32_t sample(unsigned dtype, uint32_t i)
+{
+    uint32_t v = i * 2654435761U ^ i << 7;
+
+    switch (dtype) {
+    case ALINK_DT_INT32:
+        return v;
+    case ALINK_DT_FP32:
+        return (v & 0x807fffff) | (120 + (v >> 23) % 16) << 23;
+    default:
+        return (v & 0x807f) | (120 + (v >> 16) % 16) << 7;
+    }
+}
+
+static void check_reduce_read(Rig *r, unsigned dtype, unsigned op, uint64_t n)
+{
+    unsigned esz = dtype == ALINK_DT_BF16 ? 2 : 4, m;
+    g_autofree uint8_t *buf = g_malloc(n * esz), *want = g_malloc(n * esz);
+    uint64_t i;
+
+    for (m = 0; m < 2; m++) {
+        for (i = 0; i < n; i++) {
+            stn_le_p(buf + i * esz, esz, sample(dtype, 2 * i + m));
+        }
+        qtest_bufwrite(r->sw[0]->qts, r->x[m]->hbm + SEG_AT + 4, buf, n * esz);
+    }
+    for (i = 0; i < n; i++) {
+        stn_le_p(want + i * esz, esz,
+                 reduce_elem(dtype, sample(dtype, 2 * i),
+                             sample(dtype, 2 * i + 1), op));
+    }
+    xq_run(r->q, xq_reduce_read(dtype, op, XQ_SYS + 8, XQ_GROUP + 4, n * esz));
+    qtest_bufread(r->sw[0]->qts, r->x[0]->sys + 8, buf, n * esz);
+    for (i = 0; i < n; i++) {
+        if (ldn_le_p(buf + i * esz, esz) != ldn_le_p(want + i * esz, esz)) {
+            g_test_message("type %u op %u element %" PRIu64 ": 0x%" PRIx64
+                           ", not 0x%" PRIx64, dtype, op, i,
+                           ldn_le_p(buf + i * esz, esz),
+                           ldn_le_p(want + i * esz, esz));
+            g_assert_not_reached();
+        }
+    }
+}
+
+static void test_reduce_read(void)
+{
+    static const uint8_t dtypes[] = { ALINK_DT_INT32, ALINK_DT_FP32,
+                                      ALINK_DT_BF16 };
+    static const struct { uint8_t dtype; uint32_t a, b, sum, min, max; } c[] = {
+        { ALINK_DT_FP16, 0x3c00, 0xc000, 0xbc00, 0xc000, 0x3c00 },
+        { ALINK_DT_FP16, 0x7bff, 0x7bff, 0x7c00, 0x7bff, 0x7bff },
+        { ALINK_DT_FP8_E4M3, 0x38, 0xc0, 0xb8, 0xc0, 0x38 },
+        { ALINK_DT_FP8_E4M3, 0x7e, 0x7e, 0x7f, 0x7e, 0x7e },
+        { ALINK_DT_FP8_E5M2, 0x3c, 0xc0, 0xbc, 0xc0, 0x3c },
+        { ALINK_DT_FP32, 0x7fc00001, 0, 0x7fc00000, 0x7fc00000, 0x7fc00000 },
+    };
+    Rig *r = rig_new();
+    QTestState *qts = r->sw[0]->qts;
+    unsigned i, op;
+
+    rig_group(r);
+    for (i = 0; i < ARRAY_SIZE(dtypes); i++) {
+        for (op = ALINK_OP_SUM; op <= ALINK_OP_MAX; op++) {
+            check_reduce_read(r, dtypes[i], op, 1);
+            check_reduce_read(r, dtypes[i], op, 4097);
+            check_reduce_read(r, dtypes[i], op, 40000);
+        }
+    }
+    for (i = 0; i < ARRAY_SIZE(c); i++) {
+        const uint32_t want[] = { c[i].sum, c[i].min, c[i].max };
+        unsigned size = c[i].dtype == ALINK_DT_FP32 ? 4 :
+                        c[i].dtype == ALINK_DT_FP16 ? 2 : 1;
+
+        qtest_writel(qts, r->x[0]->hbm + SEG_AT, c[i].a);
+        qtest_writel(qts, r->x[1]->hbm + SEG_AT, c[i].b);
+        for (op = ALINK_OP_SUM; op <= ALINK_OP_MAX; op++) {
+            qtest_writel(qts, r->x[0]->hbm, 0);
+            xq_run(r->q, xq_reduce_read(c[i].dtype, op, XQ_HBM, XQ_GROUP,
+                                        size));
+            g_assert_cmphex(qtest_readl(qts, r->x[0]->hbm), ==, want[op]);
+        }
+    }
+    /* In place, and the result to all: an all-reduce of two steps. */
+    qtest_writel(qts, r->x[0]->hbm + SEG_AT, 40);
+    qtest_writel(qts, r->x[1]->hbm + SEG_AT, 2);
+    xq_run(r->q, xq_reduce_read(ALINK_DT_INT32, ALINK_OP_SUM, XQ_GROUP,
+                                XQ_GROUP, 4));
+    g_assert_cmpuint(qtest_readl(qts, r->x[0]->hbm + SEG_AT), ==, 42);
+    g_assert_cmpuint(qtest_readl(qts, r->x[1]->hbm + SEG_AT), ==, 42);
+
+    fails(r, xq_reduce_read(ALINK_DT_FP32, ALINK_OP_SUM, XQ_HBM, XQ_GROUP, 6),
+          ALINK_ST_ALIGN, 0);
+    fails(r, xq_reduce_read(ALINK_DT_UINT8, ALINK_OP_SUM, XQ_HBM, XQ_GROUP, 8),
+          ALINK_ST_UNSUPPORTED, 0);
+    fails(r, xq_reduce_read(ALINK_DT_FP32, 3, XQ_HBM, XQ_GROUP, 8),
+          ALINK_ST_UNSUPPORTED, 0);
+    rig_free(r);
+}
+
+/* --- typed refusals ---------------------------------------------------------------- */
+
+static void test_no_path(void)
+{
+    Rig *r = rig_new();
+    unsigned i;
+
+    unroute(r->x[0]->aq, 1);
+    fails(r, put_word(), ALINK_ST_NO_PATH, XQ_REMOTE);
+    OK(route(r->x[0]->aq, 1, 1, 3));
+    for (i = 0; i < PLANES; i++) {
+        xq_run(r->q, put_word());
+        unroute(r->sw[i], 1);
+    }
+    fails(r, put_word(), ALINK_ST_NO_PATH, XQ_REMOTE);
+    /* A port that leads to somebody else is no path. */
+    OK(route(r->sw[0], 1, 1, 1 << 0));
+    fails(r, put_word(), ALINK_ST_NO_PATH, XQ_REMOTE);
+    OK(route(r->sw[0], 1, 1, 1 << 1));
+    xq_run(r->q, put_word());
+    /* One path lives; two are the minimum. */
+    OK(route(r->x[0]->aq, 1, 2, 3));
+    fails(r, put_word(), ALINK_ST_NO_PATH, XQ_REMOTE);
+    /* The loop path does not exist. */
+    g_assert_cmpuint(route(r->x[0]->aq, 0, 1, 1), ==, ALINK_ST_BAD_FIELD);
+    aq_expect_guest_errors(r->x[0]->aq, 0);
+    OK(aq_admin_id(r->x[0]->aq, ALINK_XPU_ADMIN_SEG_RELEASE, 0));
+    OK(import(r->x[0], ALINK_XPU_ADMIN_SEG_IMPORT, 0, 0, 0, KEY));
+    fails(r, put_word(), ALINK_ST_NO_PATH, XQ_REMOTE);
+    rig_free(r);
+}
+
+static void link_ctrl(AlinkQtest *aq, unsigned link, uint32_t value)
+{
+    aq_wr32(aq, ALINK_LINK_WINDOW(link) + ALINK_LINK_CTRL, value);
+}
+
+static void test_port_down(void)
+{
+    Rig *r = rig_new();
+    AlinkQtest *x0 = r->x[0]->aq;
+    uint32_t w0 = ALINK_LINK_WINDOW(0);
+    uint64_t errors;
+
+    g_assert_cmpuint(aq_rd32(x0, w0 + ALINK_LINK_STATE), ==, ALINK_LINK_UP);
+    g_assert_cmpuint(aq_rd32(x0, w0 + ALINK_LINK_PEER_ID), ==, 0);
+    link_ctrl(x0, 0, 0);
+    xq_run(r->q, put_word());
+    errors = aq_rd64(x0, w0 + ALINK_LINK_TX_ERRORS);
+    link_ctrl(x0, 1, 0);
+    fails(r, put_word(), ALINK_ST_PORT_DOWN, XQ_REMOTE);
+    g_assert_cmpuint(aq_rd64(x0, w0 + ALINK_LINK_TX_ERRORS), ==, errors + 1);
+    link_ctrl(x0, 0, ALINK_LINK_CTRL_ENABLE);
+    xq_run(r->q, put_word());
+
+    /* At the switch's end, at the target, by a fault. */
+    link_ctrl(r->sw[0], 1, 0);
+    fails(r, put_word(), ALINK_ST_PORT_DOWN, XQ_REMOTE);
+    link_ctrl(r->sw[0], 1, ALINK_LINK_CTRL_ENABLE);
+    link_ctrl(r->x[1]->aq, 0, 0);
+    fails(r, put_word(), ALINK_ST_PORT_DOWN, XQ_REMOTE);
+    link_ctrl(r->x[1]->aq, 0, ALINK_LINK_CTRL_ENABLE);
+    aq_set_str(x0, "x-link-fault", "0:8");
+    fails(r, put_word(), ALINK_ST_PORT_DOWN, XQ_REMOTE);
+    aq_set_str(x0, "x-link-fault", "0:0");
+    xq_run(r->q, put_word());
+    rig_free(r);
+}
+
+static void test_partition(void)
+{
+    Rig *r = rig_new();
+    uint32_t drops = aq_rd64(r->sw[0], ALINK_SW_REG_DROPS_PART);
+
+    qtest_writeq(r->sw[0]->qts, r->x[1]->hbm + SEG_AT, 0x11);
+    partition(r, 1, 2);
+    fails(r, put_word(), ALINK_ST_PARTITION, XQ_REMOTE);
+    fails(r, xq_copy(XQ_HBM, XQ_REMOTE, 8), ALINK_ST_PARTITION, XQ_REMOTE);
+    g_assert_cmpuint(aq_rd64(r->sw[0], ALINK_SW_REG_DROPS_PART), >, drops);
+    /* The segment stays in the partition that it was exported in. */
+    partition(r, 0, 2);
+    fails(r, put_word(), ALINK_ST_PARTITION, XQ_REMOTE);
+    /* None is no partition that two can share. */
+    partition(r, 0, 0);
+    partition(r, 1, 0);
+    fails(r, put_word(), ALINK_ST_PARTITION, XQ_REMOTE);
+    g_assert_cmphex(qtest_readq(r->sw[0]->qts, r->x[1]->hbm + SEG_AT), ==,
+                    0x11);
+    partition(r, 0, 1);
+    partition(r, 1, 1);
+    xq_run(r->q, put_word());
+    rig_free(r);
+}
+
+static void reimport(Rig *r, uint64_t key)
+{
+    OK(aq_admin_id(r->x[0]->aq, ALINK_XPU_ADMIN_SEG_RELEASE, 0));
+    OK(import(r->x[0], ALINK_XPU_ADMIN_SEG_IMPORT, 0, 1, 0, key));
+}
+
+static void test_key(void)
+{
+    Rig *r = rig_new();
+    XpuQtest *x1 = r->x[1];
+    uint64_t at = x1->hbm + SEG_AT;
+
+    qtest_writeq(r->sw[0]->qts, at, 0x11);
+    reimport(r, KEY + 2);
+    fails(r, put_word(), ALINK_ST_KEY, XQ_REMOTE);
+    OK(aq_admin_id(r->x[0]->aq, ALINK_XPU_ADMIN_SEG_RELEASE, 0));
+    fails(r, put_word(), ALINK_ST_KEY, XQ_REMOTE);
+    OK(import(r->x[0], ALINK_XPU_ADMIN_SEG_IMPORT, 0, 1, 0, KEY + 1));
+    g_assert_cmpuint(import(r->x[0], ALINK_XPU_ADMIN_SEG_IMPORT, 0, 1, 0,
+                            KEY + 1), ==, ALINK_ST_EXISTS);
+    /* Revoked, and exported again with another key under the same id. */
+    OK(aq_admin_id(x1->aq, ALINK_XPU_ADMIN_SEG_REVOKE, 0));
+    fails(r, put_word(), ALINK_ST_KEY, XQ_REMOTE);
+    OK(export(x1, 0, KEY + 9, ALINK_SEG_READ));
+    fails(r, put_word(), ALINK_ST_KEY, XQ_REMOTE);
+    /* The right key, without the right to write. */
+    reimport(r, KEY + 9);
+    fails(r, put_word(), ALINK_ST_KEY, XQ_REMOTE);
+    fails(r, xq_atomic(8, ALINK_ATOMIC_ADD, XQ_REMOTE, 1, 0, 0), ALINK_ST_KEY,
+          XQ_REMOTE);
+    g_assert_cmphex(qtest_readq(r->sw[0]->qts, at), ==, 0x11);
+    xq_run(r->q, xq_copy(XQ_HBM, XQ_REMOTE, 8));
+    g_assert_cmphex(qtest_readq(r->sw[0]->qts, r->x[0]->hbm), ==, 0x11);
+    OK(aq_admin_id(x1->aq, ALINK_XPU_ADMIN_SEG_REVOKE, 0));
+    OK(export(x1, 0, KEY + 1, ALINK_SEG_WRITE));
+    reimport(r, KEY + 1);
+    fails(r, xq_copy(XQ_HBM, XQ_REMOTE, 8), ALINK_ST_KEY, XQ_REMOTE);
+    rig_free(r);
+}
+
+/* Beyond the end: the first byte beyond is at fault, and none is written. */
+static void test_range(void)
+{
+    uint64_t near = SEG_LEN - 4096;
+    Rig *r = rig_new();
+    uint64_t end = r->x[1]->hbm + SEG_AT + SEG_LEN;
+
+    xq_map(r->x[0], XQ_REMOTE + SEG_LEN, XQ_RW | XQ_AP(ALINK_AP_REMOTE),
+           SEG_LEN, 8192);
+    qtest_memset(r->sw[0]->qts, end - 4096, 0xee, 12288);
+    xq_pattern(r->x[0], r->x[0]->hbm, 8192, 1);
+    xq_run(r->q, xq_copy(XQ_REMOTE + near, XQ_HBM, 4096));
+    xq_check(r->x[1], end - 4096, 4096, 1);
+    xq_pattern(r->x[0], r->x[0]->hbm, 8192, 2);
+    fails(r, xq_copy(XQ_REMOTE + near, XQ_HBM, 4097), ALINK_ST_RANGE,
+          XQ_REMOTE + SEG_LEN);
+    fails(r, xq_copy(XQ_REMOTE + SEG_LEN, XQ_HBM, 1), ALINK_ST_RANGE,
+          XQ_REMOTE + SEG_LEN);
+    xq_check(r->x[1], end - 4096, 4096, 1);
+    xq_check_byte(r->x[1], end, 8192, 0xee);
+    rig_free(r);
+}
+
+static void test_remote_poison(void)
+{
+    Rig *r = rig_new();
+
+    aq_set_int(r->x[1]->aq, "x-ecc-poison-addr", SEG_AT + 8192);
+    fails(r, xq_copy(XQ_HBM, XQ_REMOTE + 4096, 8192), ALINK_ST_POISON,
+          XQ_REMOTE + 8192);
+    fails(r, xq_atomic(8, ALINK_ATOMIC_ADD, XQ_REMOTE + 8200, 1, 0, 0),
+          ALINK_ST_POISON, XQ_REMOTE + 8200);
+    xq_run(r->q, xq_copy(XQ_REMOTE + 8192, XQ_HBM, 64));
+    xq_run(r->q, xq_copy(XQ_HBM, XQ_REMOTE + 4096, 8192));
+    rig_free(r);
+}
+
+/* Nobody answers, or the operation times out: an answer comes all the same. */
+static void test_unreachable(void)
+{
+    Rig *r = rig_new();
+
+    fabric_set(r, "x-mute", "1:1");
+    fails(r, put_word(), ALINK_ST_UNREACHABLE, XQ_REMOTE);
+    fails(r, xq_copy(XQ_HBM, XQ_REMOTE, 1 << 20), ALINK_ST_UNREACHABLE,
+          XQ_REMOTE);
+    fabric_set(r, "x-mute", "1:0");
+    xq_run(r->q, put_word());
+    fabric_set(r, "x-fail-ops", "0:22:1");
+    fails(r, put_word(), ALINK_ST_TIMEOUT, XQ_REMOTE);
+    xq_run(r->q, put_word());
+    rig_free(r);
+}
+
+static void test_group_refusals(void)
+{
+    static const uint32_t alone[] = { 1 }, both[] = { 0, 1 };
+    struct alink_xpu_desc write = xq_copy(XQ_GROUP, XQ_HBM, 8);
+    struct alink_xpu_desc read = xq_reduce_read(ALINK_DT_FP32, ALINK_OP_SUM,
+                                                XQ_HBM, XQ_GROUP, 8);
+    Rig *r = rig_new();
+    AlinkQtest *x0 = r->x[0]->aq;
+    unsigned i;
+
+    /* Empty slot; a group that no switch has. */
+    fails(r, write, ALINK_ST_KEY, XQ_GROUP);
+    OK(import(r->x[0], ALINK_XPU_ADMIN_GROUP_IMPORT, 0, 0, GROUP, GROUP_KEY));
+    fails(r, read, ALINK_ST_GROUP, XQ_GROUP);
+    g_assert_cmpuint(bind_group(r->x[0], GROUP, GROUP_KEY), ==,
+                     ALINK_ST_GROUP);
+    OK(aq_admin_id(x0, ALINK_XPU_ADMIN_GROUP_RELEASE, 0));
+    rig_group(r);
+    xq_run(r->q, write);
+    xq_run(r->q, read);
+    g_assert_cmpuint(bind_group(r->x[0], GROUP, GROUP_KEY), ==,
+                     ALINK_ST_EXISTS);
+
+    /* A member has bound nothing. */
+    OK(aq_admin_id(r->x[1]->aq, ALINK_XPU_ADMIN_GROUP_UNBIND, GROUP));
+    fails(r, read, ALINK_ST_GROUP, XQ_GROUP);
+    g_assert_cmpuint(bind_group(r->x[1], GROUP, GROUP_KEY + 1), ==,
+                     ALINK_ST_KEY);
+    OK(bind_group(r->x[1], GROUP, GROUP_KEY));
+    xq_run(r->q, read);
+
+    /* Wrong key of the slot; foreign partition; no links; mute member. */
+    OK(aq_admin_id(x0, ALINK_XPU_ADMIN_GROUP_RELEASE, 0));
+    OK(import(r->x[0], ALINK_XPU_ADMIN_GROUP_IMPORT, 0, 0, GROUP,
+              GROUP_KEY + 1));
+    fails(r, read, ALINK_ST_KEY, XQ_GROUP);
+    OK(aq_admin_id(x0, ALINK_XPU_ADMIN_GROUP_RELEASE, 0));
+    OK(import(r->x[0], ALINK_XPU_ADMIN_GROUP_IMPORT, 0, 0, GROUP, GROUP_KEY));
+    partition(r, 1, 2);
+    fails(r, write, ALINK_ST_PARTITION, XQ_GROUP);
+    partition(r, 1, 1);
+    link_ctrl(r->x[1]->aq, 0, 0);
+    xq_run(r->q, read);
+    link_ctrl(r->x[1]->aq, 1, 0);
+    fails(r, read, ALINK_ST_PORT_DOWN, XQ_GROUP);
+    link_ctrl(r->x[1]->aq, 0, ALINK_LINK_CTRL_ENABLE);
+    link_ctrl(r->x[1]->aq, 1, ALINK_LINK_CTRL_ENABLE);
+    fabric_set(r, "x-mute", "1:1");
+    fails(r, write, ALINK_ST_UNREACHABLE, XQ_GROUP);
+    fabric_set(r, "x-mute", "1:0");
+    for (i = 0; i < PLANES; i++) {
+        unroute(r->sw[i], 1);
+    }
+    fails(r, read, ALINK_ST_NO_PATH, XQ_GROUP);
+    for (i = 0; i < PLANES; i++) {
+        OK(route(r->sw[i], 1, 1, 1 << 1));
+    }
+
+    /* The planes disagree; the initiator is no member. */
+    OK(aq_admin_id(r->sw[1], ALINK_ADMIN_GROUP_DEL, GROUP));
+    xq_run(r->q, read);
+    OK(add_group(r->sw[1], GROUP, GROUP_KEY, alone, 1));
+    fails(r, read, ALINK_ST_GROUP, XQ_GROUP);
+    OK(aq_admin_id(r->sw[0], ALINK_ADMIN_GROUP_DEL, GROUP));
+    OK(add_group(r->sw[0], GROUP, GROUP_KEY, alone, 1));
+    fails(r, read, ALINK_ST_DENIED, XQ_GROUP);
+    for (i = 0; i < PLANES; i++) {
+        OK(aq_admin_id(r->sw[i], ALINK_ADMIN_GROUP_DEL, GROUP));
+        OK(add_group(r->sw[i], GROUP, GROUP_KEY, both, 2));
+    }
+    xq_run(r->q, read);
+    rig_free(r);
+}
+
+/* --- resets ----------------------------------------------------------------------- */
+
+/* What the target loses in FLR is out of reach, and what it keeps is kept. */
+static void test_reset(void)
+{
+    Rig *r = rig_new();
+    XpuQtest *x0 = r->x[0], *x1 = r->x[1];
+
+    rig_group(r);
+    xq_run(r->q, put_word());
+    qtest_writeq(x0->aq->qts, x1->hbm, 0x77);
+    aq_flr(x1->aq);
+    fails(r, put_word(), ALINK_ST_KEY, XQ_REMOTE);
+    fails(r, xq_copy(XQ_GROUP, XQ_HBM, 8), ALINK_ST_GROUP, XQ_GROUP);
+    g_assert_cmphex(qtest_readq(x0->aq->qts, x1->hbm), ==, 0x77);
+    /* Its routes and its partition stay: only exports have to come back. */
+    xq_setup(x1);
+    OK(export(x1, 0, KEY + 1, ALL_RIGHTS));
+    OK(import(x1, ALINK_XPU_ADMIN_SEG_IMPORT, 0, 0, 0, KEY));
+    xq_run(r->q, put_word());
+    xq_run(xq_queue(x1, 0, 4), put_word());
+    OK(bind_group(x1, GROUP, GROUP_KEY));
+    xq_run(r->q, xq_copy(XQ_GROUP, XQ_HBM, 8));
+
+    /* The initiator loses its slots, and the switch its tables. */
+    aq_flr(x0->aq);
+    xq_setup(x0);
+    r->q = xq_queue(x0, 0, 16);
+    fails(r, put_word(), ALINK_ST_KEY, XQ_REMOTE);
+    OK(import(x0, ALINK_XPU_ADMIN_SEG_IMPORT, 0, 1, 0, KEY + 1));
+    xq_run(r->q, put_word());
+    aq_flr(r->sw[0]);
+    aq_flr(r->sw[1]);
+    fails(r, put_word(), ALINK_ST_NO_PATH, XQ_REMOTE);
+    rig_free(r);
+}
+
+/* --- counters and modelled time ------------------------------------------------------ */
+
+static uint64_t packets(uint64_t off, uint64_t len)
+{
+    return len ? (off + len - 1) / 256 - off / 256 + 1 : 0;
+}
+
+/* Payload and packets of link k of n: block b goes by link b mod n. */
+static void share(uint64_t off, uint64_t len, unsigned k, unsigned n,
+                  uint64_t *bytes, uint64_t *num)
+{
+    uint64_t at, end = off + len, stop;
+
+    *bytes = *num = 0;
+    for (at = off; at < end; at = stop) {
+        stop = MIN(end, (at / 256 + 1) * 256);
+        if (at / 256 % n == k) {
+            *bytes += stop - at;
+            ++*num;
+        }
+    }
+}
+
+static uint64_t ser(uint64_t raw)
+{
+    return (8000 * raw + 399999) / 400000;
+}
+
+static uint64_t longest(uint64_t off, uint64_t len, unsigned n)
+{
+    uint64_t bytes, num, most = 0;
+    unsigned k;
+
+    for (k = 0; k < n; k++) {
+        share(off, len, k, n, &bytes, &num);
+        most = MAX(most, ser(bytes + 16 * num));
+    }
+    return most;
+}
+
+/* Modelled time of a descriptor on a fabric that has come to rest */
+static uint64_t model_ns(Rig *r, struct alink_xpu_desc desc)
+{
+    g_usleep(2000);
+    xq_run(r->q, desc);
+    return le64_to_cpu(xq_status(r->q).model_last_ns);
+}
+
+/* 100 of the descriptor; 2E + 4c + 2h + S(16) */
+#define BASE    (100 + 2 * 100 + 4 * 25 + 2 * 150 + 1)
+
+static void check_times(Rig *r, unsigned links)
+{
+    static const struct { uint64_t off, len; } c[] = {
+        { 0, 1 }, { 0, 256 }, { 255, 2 }, { 0, 4096 }, { 128, 4096 },
+        { 12, 100000 }, { 0, 1 << 20 },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(c); i++) {
+        uint64_t off = c[i].off, len = c[i].len;
+        uint64_t most = longest(off, len, links);
+
+        g_assert_cmpuint(model_ns(r, xq_copy(XQ_REMOTE + off, XQ_HBM, len)),
+                         ==, BASE + most);
+        g_assert_cmpuint(model_ns(r, xq_copy(XQ_HBM, XQ_REMOTE + off, len)),
+                         ==, BASE + most);
+        g_assert_cmpuint(model_ns(r, xq_copy(XQ_GROUP + off, XQ_HBM, len)),
+                         ==, BASE + most);
+        if (off % 4 == 0 && len % 4 == 0) {
+            g_assert_cmpuint(model_ns(r, xq_reduce_read(ALINK_DT_INT32,
+                             ALINK_OP_SUM, XQ_HBM, XQ_GROUP + off, len)),
+                             ==, BASE + 50 + most);
+        }
+    }
+    g_assert_cmpuint(model_ns(r, xq_copy(XQ_REMOTE, XQ_HBM, 0)), ==, 100);
+    /* Request and response of an atomic have payload; CAS has two operands. */
+    g_assert_cmpuint(model_ns(r, xq_atomic(8, ALINK_ATOMIC_ADD, XQ_REMOTE, 1,
+                              0, 0)), ==, BASE - 1 + ser(24) + ser(24));
+    g_assert_cmpuint(model_ns(r, xq_atomic(8, ALINK_ATOMIC_CAS, XQ_REMOTE, 1,
+                              0, 0)), ==, BASE - 1 + ser(32) + ser(24));
+    g_assert_cmpuint(model_ns(r, xq_atomic(4, ALINK_ATOMIC_CAS, XQ_REMOTE, 1,
+                              0, 0)), ==, BASE - 1 + ser(24) + ser(20));
+}
+
+static void test_timing(void)
+{
+    Rig *r = rig_new();
+
+    rig_group(r);
+    check_times(r, 2);
+    link_ctrl(r->x[1]->aq, 1, 0);
+    check_times(r, 1);
+    link_ctrl(r->x[1]->aq, 1, ALINK_LINK_CTRL_ENABLE);
+    /* Switched off, nothing takes time. */
+    fabric_set(r, "timing", "off");
+    g_assert_cmpuint(model_ns(r, put_word()), ==, 0);
+    rig_free(r);
+}
+
+typedef struct Counts {
+    uint64_t tx_bytes, rx_bytes, tx_packets, rx_packets, tx_raw, rx_raw, busy;
+} Counts;
+
+static Counts counts(AlinkQtest *aq, unsigned link)
+{
+    uint32_t w = ALINK_LINK_WINDOW(link);
+
+    return (Counts) {
+        aq_rd64(aq, w + ALINK_LINK_TX_BYTES),
+        aq_rd64(aq, w + ALINK_LINK_RX_BYTES),
+        aq_rd64(aq, w + ALINK_LINK_TX_PACKETS),
+        aq_rd64(aq, w + ALINK_LINK_RX_PACKETS),
+        aq_rd64(aq, w + ALINK_LINK_TX_RAW),
+        aq_rd64(aq, w + ALINK_LINK_RX_RAW),
+        aq_rd64(aq, w + ALINK_LINK_BUSY_NS),
+    };
+}
+
+/* By how much one descriptor moves both ends: multiples of its N and P. */
+static void check_counts(Rig *r, struct alink_xpu_desc desc, uint64_t off,
+                         uint64_t len, const unsigned me[4],
+                         const unsigned other[4])
+{
+    const unsigned *factor[2] = { me, other };
+    Counts before[2][PLANES], port[2][PLANES], d, p;
+    uint64_t n, num;
+    unsigned m, k;
+
+    for (m = 0; m < 2; m++) {
+        for (k = 0; k < PLANES; k++) {
+            before[m][k] = counts(r->x[m]->aq, k);
+            port[m][k] = counts(r->sw[k], m);
+        }
+    }
+    xq_run(r->q, desc);
+    for (m = 0; m < 2; m++) {
+        for (k = 0; k < PLANES; k++) {
+            const unsigned *f = factor[m];
+
+            share(off, len, k, PLANES, &n, &num);
+            g_assert_cmpuint(num, >, 0);
+            d = counts(r->x[m]->aq, k);
+            g_assert_cmpuint(d.tx_bytes - before[m][k].tx_bytes, ==, f[0] * n);
+            g_assert_cmpuint(d.rx_bytes - before[m][k].rx_bytes, ==, f[1] * n);
+            g_assert_cmpuint(d.tx_packets - before[m][k].tx_packets, ==,
+                             f[2] * num);
+            g_assert_cmpuint(d.rx_packets - before[m][k].rx_packets, ==,
+                             f[3] * num);
+            g_assert_cmpuint(d.tx_raw - before[m][k].tx_raw, ==,
+                             f[0] * n + 16 * f[2] * num);
+            g_assert_cmpuint(d.rx_raw - before[m][k].rx_raw, ==,
+                             f[1] * n + 16 * f[3] * num);
+            /* The port at the other end: exchanged. */
+            p = counts(r->sw[k], m);
+            g_assert_cmpuint(p.rx_bytes - port[m][k].rx_bytes, ==, f[0] * n);
+            g_assert_cmpuint(p.tx_bytes - port[m][k].tx_bytes, ==, f[1] * n);
+            g_assert_cmpuint(p.rx_packets - port[m][k].rx_packets, ==,
+                             f[2] * num);
+            g_assert_cmpuint(p.tx_packets - port[m][k].tx_packets, ==,
+                             f[3] * num);
+        }
+    }
+    g_assert_cmpuint(packets(off, len), >=, PLANES);
+}
+
+static void test_counters(void)
+{
+    const uint64_t off = 100, len = 65000;
+    static const unsigned write_me[] = { 1, 0, 1, 1 }, write_it[] = { 0, 1, 1, 1 };
+    static const unsigned read_me[] = { 0, 1, 1, 1 }, read_it[] = { 1, 0, 1, 1 };
+    static const unsigned multi_me[] = { 1, 1, 2, 2 }, multi_it[] = { 0, 1, 1, 1 };
+    static const unsigned red_me[] = { 1, 1, 1, 1 }, red_it[] = { 1, 0, 1, 1 };
+    Rig *r = rig_new();
+    uint64_t multi, red, busy, bytes, num;
+
+    rig_group(r);
+    check_counts(r, xq_copy(XQ_REMOTE + off, XQ_HBM, len), off, len, write_me,
+                 write_it);
+    check_counts(r, xq_copy(XQ_HBM, XQ_REMOTE + off, len), off, len, read_me,
+                 read_it);
+    multi = aq_rd64(r->sw[0], ALINK_SW_REG_MULTICASTS);
+    check_counts(r, xq_copy(XQ_GROUP + off, XQ_HBM, len), off, len, multi_me,
+                 multi_it);
+    g_assert_cmpuint(aq_rd64(r->sw[0], ALINK_SW_REG_MULTICASTS), ==,
+                     multi + 1);
+    red = aq_rd64(r->sw[1], ALINK_SW_REG_REDUCTIONS);
+    check_counts(r, xq_reduce_read(ALINK_DT_FP32, ALINK_OP_MAX, XQ_HBM,
+                                   XQ_GROUP + off, len), off, len, red_me,
+                 red_it);
+    g_assert_cmpuint(aq_rd64(r->sw[1], ALINK_SW_REG_REDUCTIONS), ==, red + 1);
+
+    /* A write keeps the wire of link 1 busy for S(R_1), and no longer. */
+    busy = counts(r->x[0]->aq, 1).busy;
+    xq_run(r->q, xq_copy(XQ_REMOTE + off, XQ_HBM, len));
+    share(off, len, 1, PLANES, &bytes, &num);
+    g_assert_cmpuint(counts(r->x[0]->aq, 1).busy - busy, ==,
+                     ser(bytes + 16 * num));
+    rig_free(r);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    qtest_add_func("/alink/xpu-fabric/copy", test_copy);
+    qtest_add_func("/alink/xpu-fabric/signal", test_signal);
+    qtest_add_func("/alink/xpu-fabric/atomics", test_atomics);
+    qtest_add_func("/alink/xpu-fabric/multicast", test_multicast);
+    qtest_add_func("/alink/xpu-fabric/reduce-read", test_reduce_read);
+    qtest_add_func("/alink/xpu-fabric/no-path", test_no_path);
+    qtest_add_func("/alink/xpu-fabric/port-down", test_port_down);
+    qtest_add_func("/alink/xpu-fabric/partition", test_partition);
+    qtest_add_func("/alink/xpu-fabric/key", test_key);
+    qtest_add_func("/alink/xpu-fabric/range", test_range);
+    qtest_add_func("/alink/xpu-fabric/poison", test_remote_poison);
+    qtest_add_func("/alink/xpu-fabric/unreachable", test_unreachable);
+    qtest_add_func("/alink/xpu-fabric/group-refusals", test_group_refusals);
+    qtest_add_func("/alink/xpu-fabric/reset", test_reset);
+    qtest_add_func("/alink/xpu-fabric/timing", test_timing);
+    qtest_add_func("/alink/xpu-fabric/counters", test_counters);
+    return g_test_run();
+}
