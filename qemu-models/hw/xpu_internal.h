@@ -94,7 +94,7 @@ typedef enum XpuQueueState {
     XPU_Q_READY,
     XPU_Q_WORK,                 /* a worker has a chunk */
     XPU_Q_WAIT,                 /* ALINK_XPU_OP_WAIT is not true yet */
-    XPU_Q_LATE,                 /* done, but x-complete-late-us */
+    XPU_Q_LATE,                 /* done; x-complete-late-us, or no bus master */
     XPU_Q_HALTED,
 } XpuQueueState;
 
@@ -250,7 +250,10 @@ XpuQueue *xpu_queue_create(AlinkXpu *xpu, XpuCtx *ctx,
 void xpu_queue_destroy(XpuQueue *q, bool tell);
 /* No translation of the context made before is in use any more. */
 void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx);
-/* All queues: what runs and what waits ends as ALINK_ST_ABORTED. */
+/*
+ * No queue touches memory afterwards. While DMA is still allowed, they pause:
+ * bus mastering goes away. Otherwise what runs and what waits is at its end.
+ */
 void xpu_drain(AlinkXpu *xpu);
 void xpu_kick(AlinkXpu *xpu);
 /* A worker has ended a chunk: goes on with the descriptor. */

@@ -393,6 +393,16 @@ void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
     XpuPass pass = {};
 
     q->state = XPU_Q_READY;
+    if (!alink_dma_allowed(ALINK_DEVICE(q->xpu)) && status == ALINK_ST_OK) {
+        /*
+         * Bus mastering went while it ran, or a reset: fence and next chunk
+         * are for later. The base kicks when bus mastering comes back.
+         */
+        if (done) {
+            q->state = XPU_Q_LATE;
+        }
+        return;
+    }
     if (status != ALINK_ST_OK) {
         ring_release(q);
         queue_halt(q, status, addr);
@@ -507,17 +517,21 @@ void xpu_queue_destroy(XpuQueue *q, bool tell)
     xpu_kick(xpu);
 }
 
+/* Afterwards the queue stands between two chunks, its state as it was. */
+static void queue_hold(XpuQueue *q)
+{
+    q->holding = true;
+    alink_work_drain(q->wq);
+    q->holding = false;
+}
+
 void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx)
 {
     unsigned i;
 
     for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
-        XpuQueue *q = xpu->queue[i];
-
-        if (q && q->ctx == ctx) {
-            q->holding = true;
-            alink_work_drain(q->wq);
-            q->holding = false;
+        if (xpu->queue[i] && xpu->queue[i]->ctx == ctx) {
+            queue_hold(xpu->queue[i]);
         }
     }
     xpu_kick(xpu);
@@ -526,20 +540,27 @@ void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx)
 void xpu_drain(AlinkXpu *xpu)
 {
     MemReentrancyGuard *guard = &DEVICE(xpu)->mem_reentrancy_guard;
+    bool pause = alink_dma_allowed(ALINK_DEVICE(xpu));
     bool engaged = guard->engaged_in_io;
     unsigned i;
 
     for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
-        if (xpu->queue[i]) {
+        if (!xpu->queue[i]) {
+            continue;
+        }
+        if (pause) {
+            queue_hold(xpu->queue[i]);
+        } else {
             queue_abort(xpu->queue[i]);
         }
     }
-    timer_del(xpu->wait_timer);
-    if (alink_dma_allowed(ALINK_DEVICE(xpu))) {
+    if (pause) {
         /* This is no bottom half: guard against a status block in our BAR. */
         guard->engaged_in_io = true;
         publish(xpu);
         guard->engaged_in_io = engaged;
+    } else {
+        timer_del(xpu->wait_timer);
     }
 }
 
