@@ -41,7 +41,7 @@ static void fails(Rig *r, struct alink_xpu_desc desc, uint16_t status,
     r->q = xq_queue(r->x, 1, 8);
 }
 
-/* --- descriptors that break the contract ------------------------------------- */
+/* --- descriptors that break the contract --------------------------------- */
 
 static void test_bad_descriptors(void)
 {
@@ -112,7 +112,7 @@ static void test_alignment(void)
     rig_free(&r);
 }
 
-/* --- translation --------------------------------------------------------------- */
+/* --- translation --------------------------------------------------------- */
 
 static void test_page_fault(void)
 {
@@ -257,7 +257,7 @@ static void test_invalidate(void)
     rig_free(&r);
 }
 
-/* --- the bus -------------------------------------------------------------------- */
+/* --- the bus ------------------------------------------------------------- */
 
 static void test_bad_dma(void)
 {
@@ -300,7 +300,7 @@ static void test_bus_master(void)
     rig_free(&r);
 }
 
-/* --- bad memory ------------------------------------------------------------------ */
+/* --- bad memory ---------------------------------------------------------- */
 
 static void test_poison(void)
 {
@@ -334,7 +334,7 @@ static void test_poison(void)
     rig_free(&r);
 }
 
-/* --- contexts and queues: arguments ------------------------------------------------ */
+/* --- contexts and queues: arguments -------------------------------------- */
 
 static uint16_t ctx_create(AlinkQtest *aq, uint32_t id, uint64_t root,
                            uint32_t reserved)
@@ -510,7 +510,7 @@ static void test_queue_memory(void)
     rig_free(&r);
 }
 
-/* --- segments: arguments ------------------------------------------------------------ */
+/* --- segments: arguments ------------------------------------------------- */
 
 static void test_segment_arguments(void)
 {
@@ -570,7 +570,7 @@ static void test_segment_arguments(void)
     rig_free(&r);
 }
 
-/* --- while engines work ---------------------------------------------------------------- */
+/* --- while engines work -------------------------------------------------- */
 
 #define WORK_VA     0xb000000000ULL     /* HBM 0 to 2 MiB, until remapped */
 #define WORK_LEN    (2ULL << 20)

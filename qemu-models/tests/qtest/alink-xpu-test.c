@@ -13,7 +13,7 @@
 
 static const struct alink_xpu_desc nop = { .opcode = ALINK_XPU_OP_NOP };
 
-/* --- what each variant is --------------------------------------------------- */
+/* --- what each variant is ------------------------------------------------ */
 
 static void check_variant(const char *name, uint32_t id, uint64_t hbm,
                           uint32_t dies, uint32_t rings, uint32_t links)
@@ -55,7 +55,7 @@ static void test_variants(void)
     check_variant("810e", ALINK_XPU_810E, 96, 1, 8, 7);
 }
 
-/* --- copies ------------------------------------------------------------------ */
+/* --- copies -------------------------------------------------------------- */
 
 static void test_copy(void)
 {
@@ -109,7 +109,7 @@ static void test_nop(void)
     aq_stop(aq);
 }
 
-/* --- fill ------------------------------------------------------------------ */
+/* --- fill ---------------------------------------------------------------- */
 
 static void check_words(XpuQtest *x, uint64_t phys, uint64_t len,
                         uint32_t want)
@@ -198,7 +198,7 @@ static void test_atomics(void)
     aq_stop(aq);
 }
 
-/* --- waiting on memory ----------------------------------------------------- */
+/* --- waiting on memory --------------------------------------------------- */
 
 static void test_wait(void)
 {
@@ -263,7 +263,7 @@ static void test_wait(void)
     aq_stop(aq);
 }
 
-/* --- element by element ------------------------------------------------------ */
+/* --- element by element -------------------------------------------------- */
 
 typedef struct ReduceCase {
     uint8_t dtype, op, size;
@@ -358,7 +358,7 @@ static void test_reduce(void)
     aq_stop(aq);
 }
 
-/* --- rings, order, interrupts ------------------------------------------------ */
+/* --- rings, order, interrupts -------------------------------------------- */
 
 /* The ring is used full, past its end, and with 2 ^ n - 1 more in it. */
 static void test_ring(void)
@@ -520,7 +520,7 @@ static void test_queue_in_hbm(void)
     aq_stop(aq);
 }
 
-/* --- the model's knobs ------------------------------------------------------- */
+/* --- the model's knobs --------------------------------------------------- */
 
 static void test_knobs(void)
 {
@@ -551,7 +551,7 @@ static void test_knobs(void)
     aq_stop(aq);
 }
 
-/* --- modelled time of local work: Documentation/hw/xpu.rst, "Timing" --------- */
+/* --- modelled time of local work: Documentation/hw/xpu.rst, "Timing" ----- */
 
 static void test_timing(void)
 {

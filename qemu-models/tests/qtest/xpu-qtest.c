@@ -11,7 +11,7 @@
 #define STATUS_AT   0xf000
 #define FENCE_AT    0xf040
 
-/* --- page tables ----------------------------------------------------------- */
+/* --- page tables --------------------------------------------------------- */
 
 uint64_t xq_entry(XpuQtest *x, uint64_t va, unsigned level)
 {
@@ -59,7 +59,7 @@ uint16_t xq_invalidate(XpuQtest *x)
     return aq_admin_id(x->aq, ALINK_XPU_ADMIN_TLB_INVALIDATE, 1);
 }
 
-/* --- life cycle -------------------------------------------------------------- */
+/* --- life cycle ---------------------------------------------------------- */
 
 void xq_setup(XpuQtest *x)
 {
@@ -107,7 +107,7 @@ void xq_free(XpuQtest *x)
     g_free(x);
 }
 
-/* --- queues -------------------------------------------------------------------- */
+/* --- queues -------------------------------------------------------------- */
 
 XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size)
 {
@@ -239,7 +239,7 @@ void xq_run_bad(XpuQueueQtest *q, struct alink_xpu_desc desc, uint16_t status,
     g_assert_cmpuint(xq_queue_destroy(q), ==, ALINK_ST_OK);
 }
 
-/* --- atomics -------------------------------------------------------------------- */
+/* --- atomics ------------------------------------------------------------- */
 
 #define BIG 0xf123456789abcdefULL
 
@@ -270,7 +270,7 @@ const XqAtomicCase xq_atomics[] = {
 };
 const unsigned xq_num_atomics = ARRAY_SIZE(xq_atomics);
 
-/* --- data ------------------------------------------------------------------------ */
+/* --- data ---------------------------------------------------------------- */
 
 static void make_pattern(uint8_t *buf, uint64_t len, unsigned seed)
 {

@@ -76,8 +76,8 @@ uint16_t xq_invalidate(XpuQtest *x);
 XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size);
 uint16_t xq_queue_destroy(XpuQueueQtest *q);
 /*
- * Writes a descriptor with the next fence, unless it has a fence of its own; the
- * doorbell is apart.
+ * Writes a descriptor with the next fence, unless it has a fence of its own.
+ * The doorbell is apart.
  */
 void xq_put(XpuQueueQtest *q, struct alink_xpu_desc desc);
 void xq_ring(XpuQueueQtest *q);
