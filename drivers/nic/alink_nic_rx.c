@@ -95,6 +95,8 @@ void alink_nic_rx_repost(struct alink_nic_qp *q)
 		q->rx_page[slot] = NULL;
 		alink_nic_rx_post(q, page);
 	}
+	/* NAPI does not ring for a ring that it finds full. */
+	alink_nic_rx_ring(q);
 }
 
 /* Gives all pages back. */
