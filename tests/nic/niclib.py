@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the tests of the NIC driver share: two NICs of one Ethernet, each in a
+network namespace of its own, traffic between them, and the knobs of the model.
+"""
+import contextlib
+import glob
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+DRIVER = '/sys/bus/pci/drivers/alink_nic'
+SKIP = 4
+
+
+def skip(why):
+    """Ends the program as skipped."""
+    print(f'skipped: {why}')
+    sys.exit(SKIP)
+
+
+def sh(*args, check=True, timeout=60):
+    """Output of a command; its failure is an error unless told otherwise."""
+    done = subprocess.run(args, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                          text=True, timeout=timeout, check=False)
+    if check and done.returncode:
+        raise AssertionError(f'{" ".join(args)}: status {done.returncode}: '
+                             f'{done.stdout.strip()}')
+    return done.stdout
+
+
+def fails(*args, says=None):
+    """The command must fail, and say something."""
+    done = subprocess.run(args, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                          text=True, timeout=60, check=False)
+    assert done.returncode, f'{" ".join(args)} should have failed'
+    if says:
+        assert re.search(says, done.stdout), (args, done.stdout)
+    return done.stdout
+
+
+def wait_for(what, condition, seconds=10):
+    """Polls until the condition holds."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f'{what}: not within {seconds} s'
+        time.sleep(0.05)
+    return value
+
+
+def write(path, text):
+    """Writes to a file of sysfs."""
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+
+
+def read(path):
+    """Reads a file of sysfs."""
+    with open(path, encoding='utf-8') as f:
+        return f.read().strip()
+
+
+# --- the model ---------------------------------------------------------------
+
+def qmp(command, **arguments):
+    """Runs a QMP command, through the port that the launcher serves."""
+    port = os.environ.get('ALINK_QMP')
+    if not port:
+        skip('no QMP port: run by alink-vm')
+    with open(port, 'r+b', buffering=0) as f:
+        f.write(json.dumps({'execute': command,
+                            'arguments': arguments}).encode() + b'\n')
+        line = b''
+        while not line.endswith(b'\n'):
+            line += f.read(65536)
+    answer = json.loads(line)
+    assert 'error' not in answer, (command, arguments, answer)
+    return answer.get('return')
+
+
+def knob(nic, name, value):
+    """Sets a property of a NIC's model."""
+    qmp('qom-set', path=f'/machine/peripheral/{nic}', property=name,
+        value=value)
+
+
+def model(nic, name):
+    """Reads a property of a NIC's model."""
+    return qmp('qom-get', path=f'/machine/peripheral/{nic}', property=name)
+
+
+# --- devices -----------------------------------------------------------------
+
+def functions():
+    """PCI addresses of the NICs that have their driver."""
+    return sorted(os.path.basename(p) for p in glob.glob(f'{DRIVER}/0*'))
+
+
+def netdev(function):
+    """Name of the netdev of a function, in this namespace, or None."""
+    found = glob.glob(f'/sys/bus/pci/devices/{function}/net/*')
+    return os.path.basename(found[0]) if found else None
+
+
+def guest_errors():
+    """What each device counts as mistakes of its driver."""
+    return [int(read(p))
+            for p in sorted(glob.glob('/sys/class/alink/*/guest_errors'))]
+
+
+class End:
+    """One NIC in its namespace."""
+
+    def __init__(self, number, function):
+        self.ns = f'ns{number}'
+        self.nic = f'nic{number}'
+        self.function = function
+        self.addr = f'10.9.0.{number + 1}'
+        self.addr6 = f'fd09::{number + 1}'
+        self.dev = None
+
+    def sh(self, *args, **kwargs):
+        """Runs a command in the namespace."""
+        return sh('ip', 'netns', 'exec', self.ns, *args, **kwargs)
+
+    def fails(self, *args, says=None):
+        """A command in the namespace that must fail."""
+        return fails('ip', 'netns', 'exec', self.ns, *args, says=says)
+
+    def up(self):
+        """Takes the netdev into the namespace and configures it."""
+        self.dev = wait_for(f'{self.function}: a netdev',
+                            lambda: netdev(self.function))
+        sh('ip', 'link', 'set', self.dev, 'netns', self.ns)
+        self.configure()
+
+    def configure(self):
+        """Addresses, and up."""
+        self.mtu(1500)
+        self.features(tx='on', rx='on')
+        self.features(tso='on')
+        self.sh('ip', 'addr', 'replace', f'{self.addr}/24', 'dev', self.dev)
+        self.sh('ip', 'link', 'set', self.dev, 'up')
+        self.sh('ip', 'addr', 'replace', f'{self.addr6}/64', 'dev', self.dev,
+                'nodad')
+
+    def link(self):
+        """What ip says about the netdev."""
+        return json.loads(self.sh('ip', '-j', '-s', '-s', 'link', 'show',
+                                  self.dev))[0]
+
+    def carrier(self):
+        """Whether the stack sees a carrier."""
+        return 'LOWER_UP' in self.link()['flags']
+
+    def stats(self):
+        """ethtool -S as a dictionary."""
+        out = self.sh('ethtool', '-S', self.dev)
+        return {k: int(v) for k, v in re.findall(r'^\s*(\S+): (\d+)$', out,
+                                                 re.M)}
+
+    def mtu(self, value):
+        """Sets the MTU."""
+        self.sh('ip', 'link', 'set', self.dev, 'mtu', str(value))
+
+    def features(self, **kwargs):
+        """ethtool -K: features(tso='on')."""
+        args = [a for kv in kwargs.items() for a in kv]
+        self.sh('ethtool', '-K', self.dev, *args)
+
+    def ping(self, peer, size=56, count=2, six=False, df=True):
+        """Pings; every packet must come back."""
+        args = ['ping', '-6' if six else '-4', '-q', '-c', str(count),
+                '-i', '0.1', '-W', '5', '-s', str(size)]
+        if df:
+            args += ['-M', 'do']
+        out = self.sh(*args, peer.addr6 if six else peer.addr)
+        assert f'{count} received' in out, out
+
+    def ping_works(self, peer, seconds=15):
+        """Pings until an answer comes."""
+        wait_for(f'{self.ns}: an answer from {peer.addr}',
+                 lambda: ' 1 received' in self.sh(
+                     'ping', '-q', '-c', '1', '-W', '1', peer.addr,
+                     check=False), seconds)
+
+
+@contextlib.contextmanager
+def pair():
+    """Two ends, connected and up; leaves the devices as they were."""
+    found = functions()
+    if len(found) < 2:
+        skip(f'{len(found)} NICs with their driver, two are wanted')
+    ends = [End(i, f) for i, f in enumerate(found[:2])]
+    try:
+        for end in ends:
+            sh('ip', 'netns', 'add', end.ns)
+            end.sh('ip', 'link', 'set', 'lo', 'up')
+            end.up()
+        for end in ends:
+            wait_for(f'{end.ns}: carrier', end.carrier)
+        ends[0].ping_works(ends[1])
+        yield ends
+        assert not any(guest_errors()), f'guest errors: {guest_errors()}'
+    finally:
+        for end in ends:
+            # A namespace lives as long as a socket retransmits in it.
+            if end.dev:
+                end.sh('ip', 'link', 'set', end.dev, 'netns', '1', check=False)
+            sh('ip', 'netns', 'del', end.ns, check=False)
+        for end in ends:
+            wait_for(f'{end.function}: back from its namespace',
+                     lambda e=end: netdev(e.function)
+                     or not os.path.exists(f'{DRIVER}/{e.function}'))
+
+
+# --- traffic -----------------------------------------------------------------
+
+class Traffic:
+    """iperf3 between two ends, in the background until stopped."""
+
+    def __init__(self, client, server, seconds=60, reverse=False, streams=1,
+                 udp=False):
+        self.server = subprocess.Popen(
+            ['ip', 'netns', 'exec', server.ns, 'iperf3', '-s', '-1'],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL)
+        wait_for('iperf3: a server', lambda: ':5201' in server.sh(
+            'ss', '-H', '-l', '-t', '-n'))
+        args = ['ip', 'netns', 'exec', client.ns, 'iperf3', '-J', '-c',
+                server.addr, '-t', str(seconds), '-P', str(streams)]
+        if reverse:
+            args.append('-R')
+        if udp:
+            args += ['-u', '-b', '50M', '-l', '1200']
+        self.client = subprocess.Popen(args, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True,
+                                       stdin=subprocess.DEVNULL)
+
+    def running(self):
+        """Whether the client still sends."""
+        return self.client.poll() is None
+
+    def result(self):
+        """Waits for the end and returns what iperf3 measured."""
+        out, _ = self.client.communicate(timeout=90)
+        self.server.wait(10)
+        result = json.loads(out)
+        assert 'error' not in result, result['error']
+        return result['end']
+
+    def stop(self):
+        """Ends it now, whatever state it is in."""
+        for child in (self.client, self.server):
+            if child.poll() is None:
+                child.send_signal(signal.SIGKILL)
+        self.client.communicate()
+        self.server.wait()
+
+
+@contextlib.contextmanager
+def load(client, server, **kwargs):
+    """Traffic while the block runs."""
+    traffic = Traffic(client, server, **kwargs)
+    try:
+        time.sleep(0.5)
+        yield traffic
+    finally:
+        traffic.stop()
+
+
+def iperf(client, server, seconds=2, **kwargs):
+    """Gb/s that the receiver got, and the sender's retransmissions."""
+    end = Traffic(client, server, seconds=seconds, **kwargs).result()
+    return (end['sum_received']['bits_per_second'] / 1e9,
+            end['sum_sent']['retransmits'])
+
+
+# --- running -----------------------------------------------------------------
+
+def main(*tests):
+    """Runs the tests of a program in their order. KTAP."""
+    failed = 0
+    print(f'1..{len(tests)}', flush=True)
+    for number, test in enumerate(tests, 1):
+        start = time.monotonic()
+        try:
+            test()
+            verdict = 'ok'
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            verdict = 'not ok'
+            for line in traceback.format_exc().splitlines():
+                print(f'# {line}')
+        print(f'# {time.monotonic() - start:.1f} s')
+        print(f'{verdict} {number} - {test.__name__}', flush=True)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Changes, resets and losses of a NIC while traffic runs; what is refused."""
+import os
+import re
+import time
+
+from niclib import DRIVER, fails, knob, load, main, netdev, pair, read, sh, \
+    wait_for, write
+
+
+def test_udp():
+    """UDP arrives."""
+    with pair() as (a, b):
+        before = b.link()['stats64']['rx']['packets']
+        with load(a, b, udp=True):
+            time.sleep(2)
+        assert b.link()['stats64']['rx']['packets'] - before > 500
+
+
+def backlog(end):
+    """Bytes that each transmit queue has sent, as its qdisc counts them."""
+    out = end.sh('tc', '-s', 'qdisc', 'show', 'dev', end.dev)
+    return [int(n) for n in re.findall(r'parent :\d+ .*?\n Sent (\d+) bytes',
+                                       out)]
+
+
+def test_queues_are_used():
+    """Streams spread over queues."""
+    with pair() as (a, b):
+        with load(a, b, streams=8):
+            time.sleep(3)
+        assert len([n for n in backlog(a) if n > 10000]) >= 2, backlog(a)
+
+
+def test_rings_and_channels_under_load():
+    """Ring sizes and channels change while traffic runs."""
+    with pair() as (a, b):
+        with load(a, b, streams=2) as traffic:
+            for rx, tx in ((256, 256), (4096, 64), (1024, 1024)):
+                a.sh('ethtool', '-G', a.dev, 'rx', str(rx), 'tx', str(tx))
+                b.sh('ethtool', '-G', b.dev, 'rx', str(rx), 'tx', str(tx))
+                time.sleep(0.3)
+            for channels in (1, 2):
+                b.sh('ethtool', '-L', b.dev, 'combined', str(channels))
+                time.sleep(0.3)
+            assert traffic.running()
+        a.ping_works(b)
+        assert '1024' in a.sh('ethtool', '-g', a.dev)
+
+
+def test_bad_settings():
+    """Each is refused and changes nothing."""
+    with pair() as (a, b):
+        before = a.sh('ethtool', '-g', a.dev) + a.sh('ethtool', '-l', a.dev)
+        a.fails('ethtool', '-G', a.dev, 'rx', '100000')
+        a.fails('ethtool', '-L', a.dev, 'combined', '0')
+        a.fails('ethtool', '-L', a.dev, 'combined', '64')
+        a.fails('ip', 'link', 'set', a.dev, 'mtu', '9217')
+        a.fails('ip', 'link', 'set', a.dev, 'address', '01:00:00:00:00:01')
+        a.fails('ethtool', '-s', a.dev, 'speed', '10', 'autoneg', 'off')
+        after = a.sh('ethtool', '-g', a.dev) + a.sh('ethtool', '-l', a.dev)
+        assert before == after
+        a.ping(b)
+
+
+def test_down_and_up_under_load():
+    """The netdev goes down and up again, ten times."""
+    with pair() as (a, b):
+        with load(a, b):
+            for _ in range(10):
+                a.sh('ip', 'link', 'set', a.dev, 'down')
+                a.sh('ip', 'link', 'set', a.dev, 'up')
+                time.sleep(0.1)
+        a.configure()
+        a.ping_works(b)
+
+
+def test_reset_under_load():
+    """A function-level reset: traffic goes on afterwards, settings stay."""
+    with pair() as (a, b):
+        a.sh('ethtool', '-G', a.dev, 'rx', '256')
+        with load(a, b, reverse=True):
+            for _ in range(3):
+                write(f'/sys/bus/pci/devices/{a.function}/reset', '1')
+                time.sleep(0.5)
+        a.ping_works(b)
+        assert '256' in a.sh('ethtool', '-g', a.dev)
+        assert read('/sys/class/alink/nic0/state') == 'ready'
+
+
+def test_unbind_under_load():
+    """The driver goes while packets are in flight, and comes back."""
+    with pair() as (a, b):
+        with load(a, b):
+            write(f'{DRIVER}/unbind', a.function)
+        write(f'{DRIVER}/bind', a.function)
+        a.up()
+        a.ping_works(b)
+
+
+def test_surprise_removal():
+    """All ones: no hang, the netdev detaches; unbind and bind bring it back."""
+    with pair() as (a, b):
+        with load(a, b):
+            knob('nic0', 'x-dead', True)
+            wait_for('lost', lambda: read('/sys/class/alink/nic0/state') ==
+                     'lost')
+            a.fails('ethtool', '-t', a.dev)
+        write(f'{DRIVER}/unbind', a.function)
+        knob('nic0', 'x-dead', False)
+        write(f'{DRIVER}/bind', a.function)
+        a.up()
+        a.ping_works(b)
+
+
+def test_module_cycles():
+    """Loaded and unloaded 20 times with its netdevs up."""
+    for _ in range(20):
+        sh('rmmod', 'alink_nic')
+        sh('modprobe', 'alink_nic')
+        functions = sorted(os.listdir('/sys/class/alink'))
+        assert 'nic0' in functions and 'nic1' in functions, functions
+    devs = sorted(f for f in os.listdir(DRIVER) if f.startswith('0000'))
+    assert len(devs) == 2
+    for function in devs:
+        sh('ip', 'link', 'set', netdev(function), 'up')
+    fails('rmmod', 'alink', says='in use')
+
+
+if __name__ == '__main__':
+    main(test_udp, test_queues_are_used, test_rings_and_channels_under_load,
+         test_bad_settings, test_down_and_up_under_load,
+         test_reset_under_load, test_unbind_under_load, test_surprise_removal,
+         test_module_cycles)
