@@ -85,6 +85,9 @@ class Machine:
                         "use --accel tcg")
         if kind == "kvm" or kind == "auto" and kvm_works():
             return ["-accel", "kvm", "-cpu", "host"]
+        if kind == "auto" and os.path.exists("/dev/kvm"):
+            print("alink-vm: /dev/kvm does not work here: the guest runs "
+                  "under TCG", file=sys.stderr)
         # With ERMS, TCG runs "rep movsb" byte by byte.
         return ["-accel", "tcg,thread=multi",
                 "-cpu", "max,erms=off,fsrm=off,phys-bits=46"]

@@ -55,7 +55,7 @@ def load(name):
             topo = json.load(f)
     except OSError as e:
         raise Error(f"{path}: {e.strerror}") from e
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise Error(f"{path}: {e}") from e
     return check(path, topo)
 

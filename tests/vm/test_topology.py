@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Topologies: a wrong file is one line that names file and key; node8 is what
+its description says, in QEMU's arguments and in the guest. TAP."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
+
+# Text of a file, and what its error must name besides the file.
+BAD = (
+    ('', 'line 1'),
+    ('{"switches": [', 'line 1'),
+    ('\udcff', 'utf-8'),
+    ('[' * 100000, 'recursion'),
+    ('[]', 'an object'),
+    ('{"cpu": 1}', 'unknown key cpu'),
+    ('{"cpus": 0}', 'cpus: 1..64'),
+    ('{"cpus": true}', 'cpus: a number'),
+    ('{"cpus": "2"}', 'cpus: a number'),
+    ('{"cpus": null}', 'cpus'),
+    ('{"memory_mib": 1}', 'memory_mib: 256..65536'),
+    ('{"switches": {}}', 'switches: an array'),
+    ('{"switches": [1]}', 'switches[0]: an object'),
+    ('{"switches": [{}]}', 'switches[0]: plane is missing'),
+    ('{"switches": [{"plane": 64}]}', 'switches[0].plane: 0..63'),
+    ('{"switches": [{"plane": -1}]}', 'switches[0].plane'),
+    ('{"switches": [{"plane": "3-1"}]}', 'switches[0].plane'),
+    ('{"switches": [{"plane": "0-"}]}', 'switches[0].plane'),
+    ('{"switches": [{"plane": 1.5}]}', 'switches[0].plane'),
+    ('{"switches": [{"plane": "0-3"}, {"plane": 2}]}', 'plane 2 is used twice'),
+    ('{"switches": [{"plane": 0, "variant": "a,b=c"}]}',
+     'switches[0].variant: no comma'),
+    ('{"gpu_nodes": [{"xpu": []}]}', 'gpu_nodes[0]: unknown key xpu'),
+    ('{"gpu_nodes": [{"xpus": [{}]}]}',
+     'gpu_nodes[0].xpus[0]: fabric_id is missing'),
+    ('{"gpu_nodes": [{"xpus": [{"fabric_id": 1024}]}]}',
+     'gpu_nodes[0].xpus[0].fabric_id: 0..1023'),
+    ('{"gpu_nodes": [{"xpus": [{"fabric_id": "0-32"}]}]}',
+     'gpu_nodes[0]: a PCIe switch has 32 ports'),
+    ('{"gpu_nodes": [{"xpus": [{"fabric_id": 1}]},'
+     ' {"xpus": [{"fabric_id": 1}]}]}', 'fabric_id 1 is used twice'),
+    ('{"gpu_nodes": [{"xpus": [{"fabric_id": 1, "hbm_mib": -1}]}]}',
+     'gpu_nodes[0].xpus[0].hbm_mib'),
+    ('{"nics": [{"net": "tap"}]}', 'nics: net: hub or user'),
+    ('{"nics": [{"rate": 1}]}', 'nics[0].rate: 400..800'),
+    ('{"optics": [{"modules": [{"links": ""}]}]}',
+     'optics[0].modules[0]: cage is missing'),
+    ('{"optics": [{"modules": [{"cage": 0, "links": "disk:0:0"}]}]}',
+     'optics[0].modules[0].links'),
+    ('{"optics": [{"modules": [{"cage": "0-1", "links": "xpu:0:0-2"}]}]}',
+     'optics[0].modules[0].links: 3 links'),
+    ('{"optics": [{"modules": [{"cage": 1}, {"cage": 1}]}]}',
+     'cage 1 is used twice'),
+)
+
+
+def run(*args, **env):
+    """A run of alink-vm without a terminal."""
+    return subprocess.run([VM, 'run', *args], stdin=subprocess.DEVNULL,
+                          env=dict(os.environ, **env), capture_output=True,
+                          text=True, timeout=150, check=False)
+
+
+def test_bad_files():
+    """Each wrong file: status 125, one line, file and key in it."""
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, 'bad.json')
+        for text, want in BAD:
+            with open(path, 'w', encoding='utf-8',
+                      errors='surrogateescape') as f:
+                f.write(text)
+            done = run('--topology', path, '--no-load', '--dry-run',
+                       ALINK_QEMU='/bin/true')
+            seen = (text[:80], done.returncode, done.stderr)
+            assert done.returncode == 125 and not done.stdout, seen
+            assert done.stderr.count('\n') == 1, seen
+            assert path in done.stderr and want in done.stderr, (seen, want)
+        for path, want in ((d + '/none.json', 'No such file'),
+                           (d + '/', 'directory')):
+            done = run('--topology', path, '--dry-run')
+            assert done.returncode == 125 and want in done.stderr, done
+            assert path in done.stderr and done.stderr.count('\n') == 1, done
+
+
+def test_own_file():
+    """A topology in a file of the user's, with ranges."""
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as f:
+        json.dump({'switches': [{'plane': '1-2'}],
+                   'gpu_nodes': [{'xpus': [{'fabric_id': 5}]}]}, f)
+        f.flush()
+        done = run('--topology', f.name, '--no-load', '--dry-run',
+                   ALINK_QEMU='/bin/true')
+    assert done.returncode == 0, done
+    for device in ('alink-switch,id=sw1,', 'alink-switch,id=sw2,',
+                   'alink-xpu,id=xpu5,bus=dn-xpu5'):
+        assert device in done.stdout, (device, done.stdout)
+
+
+def test_options():
+    """Options reach QEMU's line; wrong ones do not pass."""
+    done = run('--topology', 'switch2', '--no-load', '--dry-run', '--accel',
+               'tcg', '--qemu=-name', '--qemu', 'x y', '--append', 'loglevel=7',
+               '--smp', '1', '--qmp', '/nowhere/q', ALINK_QEMU='/bin/true')
+    assert done.returncode == 0, done
+    for part in ("-name 'x y'", 'loglevel=7', '-smp 1', 'unix:/nowhere/q,',
+                 '-accel tcg'):
+        assert part in done.stdout, (part, done.stdout)
+    for args in (['--accel', 'xen'], ['--timeout', 'soon'], ['--nonsense']):
+        done = run(*args, '--dry-run')
+        assert done.returncode == 2 and 'usage' in done.stderr, done
+
+
+def test_node8_in_guest():
+    """The default machine as the guest's PCI bus shows it."""
+    done = run('--no-load', '--timeout', '100', '--', 'bash', '-c',
+               'lspci -n; find /sys/devices/pci0000:00 -type f -name config')
+    assert done.returncode == 0, done
+    ids = re.findall(r'^([0-9a-f:.]+) [0-9a-f]{4}: 1af4:(10f[0-4])',
+                     done.stdout, re.M)
+    count = {i: sum(1 for _, j in ids if j == i) for i in
+             ('10f0', '10f1', '10f2', '10f3')}
+    assert count == {'10f0': 8, '10f1': 8, '10f2': 1, '10f3': 9}, count
+    kind = {f'0000:{address}': i for address, i in ids}
+    nodes = {}
+    for line in done.stdout.splitlines():
+        chain = re.findall(r'0000:[0-9a-f]{2}:[0-9a-f]{2}\.\d', line)
+        # root port, upstream port, downstream port, function
+        if len(chain) == 4 and chain[-1] in kind:
+            nodes.setdefault(chain[1], []).append(kind[chain[-1]])
+    want = ['10f0'] * 4 + ['10f3'] * 4
+    assert len(nodes) == 2, nodes
+    assert all(sorted(n) == want for n in nodes.values()), nodes
+
+
+def main():
+    """Runs every test_ function."""
+    tests = [(n, f) for n, f in globals().items() if n.startswith('test_')]
+    bad = 0
+    print(f'TAP version 13\n1..{len(tests)}', flush=True)
+    for i, (name, func) in enumerate(tests, 1):
+        try:
+            func()
+            print(f'ok {i} - {name}', flush=True)
+        except Exception as e:  # pylint: disable=broad-except
+            bad += 1
+            print(f'# {type(e).__name__}: {e}'.replace('\n', '\n# '))
+            print(f'not ok {i} - {name}', flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
