@@ -190,14 +190,34 @@ static int alink_test_dma_op(struct alink_dev *adev, u32 op)
 	return 0;
 }
 
-/* DMA in both directions, over the whole buffer and not a byte more */
+/* Byte i of @len is 0x5a + i, xor @flip; none behind it was written. */
+static int alink_test_dma_check(struct alink_dev *adev, const u8 *buf,
+				size_t len, u8 flip)
+{
+	size_t i;
+	u8 want;
+
+	for (i = 0; i < ALINK_TEST_DMA_BYTES; i++) {
+		want = i < len ? (0x5a + i) ^ flip : 0;
+		if (buf[i] == want)
+			continue;
+		pci_err(adev->pdev, "self-test: DMA byte %zu is %#04x, want %#04x\n",
+			i, buf[i], want);
+		return -EIO;
+	}
+	return 0;
+}
+
+/*
+ * DMA in both directions, over the whole buffer and not a byte more. Looked at
+ * after each step: an error that comes twice may undo itself.
+ */
 int alink_selftest_dma(struct alink_dev *adev)
 {
 	const size_t len = ALINK_TEST_DMA_BYTES - 64;
 	dma_addr_t dma;
-	u8 *buf, want;
-	size_t i;
 	int err;
+	u8 *buf;
 
 	buf = dma_alloc_coherent(&adev->pdev->dev, ALINK_TEST_DMA_BYTES, &dma,
 				 GFP_KERNEL);
@@ -209,21 +229,12 @@ int alink_selftest_dma(struct alink_dev *adev)
 
 	err = alink_test_dma_op(adev, ALINK_TEST_DMA_FILL);
 	if (!err)
+		err = alink_test_dma_check(adev, buf, len, 0);
+	if (!err)
 		err = alink_test_dma_op(adev, ALINK_TEST_DMA_INVERT);
-	if (err)
-		goto out_disarm;
+	if (!err)
+		err = alink_test_dma_check(adev, buf, len, 0xff);
 
-	for (i = 0; i < ALINK_TEST_DMA_BYTES; i++) {
-		want = i < len ? ~(0x5a + i) : 0;
-		if (buf[i] != want) {
-			pci_err(adev->pdev, "self-test: DMA byte %zu is %#04x, want %#04x\n",
-				i, buf[i], want);
-			err = -EIO;
-			break;
-		}
-	}
-
-out_disarm:
 	/*
 	 * An operation that never ended may still write: bus mastering goes
 	 * off before the buffer goes back, as probe fails.
