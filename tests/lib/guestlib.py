@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What Python tests in the guest share: commands, files of sysfs, properties of
+the models, and a runner that prints KTAP.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import traceback
+
+SKIP = 4
+
+
+def skip(why):
+    """Ends the program as skipped."""
+    print(f'skipped: {why}')
+    sys.exit(SKIP)
+
+
+def sh(*args, check=True, timeout=60):
+    """Output of a command; its failure is an error unless told otherwise."""
+    done = subprocess.run(args, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                          text=True, timeout=timeout, check=False)
+    if check and done.returncode:
+        raise AssertionError(f'{" ".join(args)}: status {done.returncode}: '
+                             f'{done.stdout.strip()}')
+    return done.stdout
+
+
+def fails(*args, says=None):
+    """The command must fail, and say something."""
+    done = subprocess.run(args, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                          text=True, timeout=60, check=False)
+    assert done.returncode, f'{" ".join(args)} should have failed'
+    if says:
+        assert re.search(says, done.stdout), (args, done.stdout)
+    return done.stdout
+
+
+def wait_for(what, condition, seconds=10):
+    """Polls until the condition holds."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f'{what}: not within {seconds} s'
+        time.sleep(0.05)
+    return value
+
+
+def write(path, text):
+    """Writes to a file of sysfs."""
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+
+
+def read(path):
+    """Reads a file of sysfs."""
+    with open(path, encoding='utf-8') as f:
+        return f.read().strip()
+
+
+# --- the model ---------------------------------------------------------------
+
+def qmp(command, **arguments):
+    """Runs a QMP command, through the port that the launcher serves."""
+    port = os.environ.get('ALINK_QMP')
+    if not port:
+        skip('no QMP port: run by alink-vm')
+    with open(port, 'r+b', buffering=0) as f:
+        f.write(json.dumps({'execute': command,
+                            'arguments': arguments}).encode() + b'\n')
+        line = b''
+        while not line.endswith(b'\n'):
+            line += f.read(65536)
+    answer = json.loads(line)
+    assert 'error' not in answer, (command, arguments, answer)
+    return answer.get('return')
+
+
+def knob(device, name, value):
+    """Sets a property of a model."""
+    qmp('qom-set', path=f'/machine/peripheral/{device}', property=name,
+        value=value)
+
+
+def model(device, name):
+    """Reads a property of a model."""
+    return qmp('qom-get', path=f'/machine/peripheral/{device}', property=name)
+
+
+# --- running -----------------------------------------------------------------
+
+def main(*tests):
+    """Runs the tests of a program in their order. KTAP."""
+    failed = 0
+    print(f'1..{len(tests)}', flush=True)
+    for number, test in enumerate(tests, 1):
+        start = time.monotonic()
+        try:
+            test()
+            verdict = 'ok'
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            verdict = 'not ok'
+            for line in traceback.format_exc().splitlines():
+                print(f'# {line}')
+        print(f'# {time.monotonic() - start:.1f} s')
+        print(f'{verdict} {number} - {test.__name__}', flush=True)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Optical modules: ethtool -m at both ends of a link, live monitors, hwmon,
+I2C, and what happens when module or controller goes away. KTAP.
+"""
+import glob
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+
+# pylint: disable=wrong-import-position
+from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
+
+DRIVER = '/sys/bus/pci/drivers/alink_optics'
+# Topology node2: cage 0 carries ports of sw0, cage 1 links of xpu0.
+ENDS = {'sw0p0': 'opt0-mod0', 'xpu0p0': 'opt0-mod1'}
+
+
+def eeprom(netdev):
+    """What ethtool -m says, by name; per-lane values as lists."""
+    values = {}
+    for line in sh('ethtool', '-m', netdev).splitlines():
+        name, _, value = line.partition(':')
+        name = re.sub(r' \(Channel \d+\)', '', name.strip())
+        values.setdefault(name, []).append(value.strip())
+    return values
+
+
+def answers(netdev):
+    """Does the module of a port tell who it is?"""
+    return 'AL-OSFP-DR8-LPO' in sh('ethtool', '-m', netdev, check=False)
+
+
+def number(text):
+    """The first number of a text."""
+    return float(re.match(r'-?[\d.]+', text).group())
+
+
+def hwmon_of(cage):
+    """hwmon directory of the module in a cage."""
+    found = glob.glob(f'/sys/bus/i2c/devices/{cage}-0050/hwmon/hwmon*')
+    assert len(found) == 1, found
+    return found[0]
+
+
+def function():
+    """PCI address of the controller."""
+    return os.path.basename(os.path.realpath('/sys/class/alink/opt0/device'))
+
+
+def test_both_ends_decode():
+    """Identity, state and monitors of a module at switch port and xPU link."""
+    for netdev in ENDS:
+        values = eeprom(netdev)
+        assert 'OSFP' in values['Identifier'][0], values['Identifier']
+        assert values['Vendor PN'] == ['AL-OSFP-DR8-LPO'], values
+        assert 'ModuleReady' in values['Module State'][0], values
+        assert 20 < number(values['Module temperature'][0]) < 75
+        assert 3.1 < number(values['Module voltage'][0]) < 3.5
+        for name, low, high in (('Laser tx bias current', 30, 100),
+                                ('Transmit avg optical power', 0.3, 3),
+                                ('Rcvr signal avg optical power', 0.1, 3)):
+            assert len(values[name]) == 8, (name, values[name])
+            assert all(low < number(v) < high for v in values[name]), values
+    assert eeprom('sw0p0')['Vendor SN'] != eeprom('xpu0p0')['Vendor SN']
+
+
+def test_monitors_are_live():
+    """Temperature, and bias and power of one lane, follow the module."""
+    for netdev, module in ENDS.items():
+        knob(module, 'temperature', 61000)
+        knob(module, 'tx-bias3', 71000)
+        knob(module, 'tx-power5', 1500)
+        try:
+            values = eeprom(netdev)
+            assert abs(number(values['Module temperature'][0]) - 61) < 1
+            bias = [number(v) for v in values['Laser tx bias current']]
+            assert abs(bias[3] - 71) < 1 and abs(bias[2] - 65) < 2, bias
+            power = [number(v) for v in values['Transmit avg optical power']]
+            assert abs(power[5] - 1.5) < 0.1 and abs(power[4] - 1) < 0.1, power
+        finally:
+            knob(module, 'temperature', 45000)
+            knob(module, 'tx-bias3', 65000)
+            knob(module, 'tx-power5', 1000)
+
+
+def test_hwmon():
+    """The same values, in the units of hwmon, with limits."""
+    knob('opt0-mod0', 'temperature', 58000)
+    try:
+        where = hwmon_of(0)
+        assert read(f'{where}/name') == 'alink_cmis'
+        assert abs(int(read(f'{where}/temp1_input')) - 58000) < 1000
+        assert int(read(f'{where}/temp1_crit')) > 60000
+        assert 30 < int(read(f'{where}/curr1_input')) < 100
+        assert 3100 < int(read(f'{where}/in0_input')) < 3500
+    finally:
+        knob('opt0-mod0', 'temperature', 45000)
+
+
+def test_alarms():
+    """A module that is too hot raises its flags, which go once it is not."""
+    limit = int(read(f'{hwmon_of(1)}/temp1_max'))
+    knob('opt0-mod1', 'temperature', limit + 1000)
+    wait_for('alarm', lambda: 'On' in eeprom('xpu0p0')
+             ['Module temperature high warning'][0])
+    knob('opt0-mod1', 'temperature', 45000)
+    wait_for('no alarm', lambda: 'Off' in eeprom('xpu0p0')
+             ['Module temperature high warning'][0])
+
+
+def test_ports_without_a_module():
+    """A clear error for ports that have none, and for a page there is not."""
+    fails('ethtool', '-m', 'sw1p0', says='no optical module')
+    fails('ethtool', '-m', 'xpu1p0', says='no optical module')
+    fails('ethtool', '-m', 'sw0p0', 'page', '0x77', 'offset', '128', 'length',
+          '4')
+
+
+def test_module_is_pulled():
+    """The link goes with its module and comes back; reads fail meanwhile."""
+    sh('ip', 'link', 'set', 'xpu0p0', 'up')
+    carrier = '/sys/class/net/xpu0p0/carrier'
+    wait_for('carrier', lambda: read(carrier) == '1')
+    knob('opt0-mod1', 'present', False)
+    wait_for('no carrier', lambda: read(carrier) == '0')
+    fails('ethtool', '-m', 'xpu0p0')
+    knob('opt0-mod1', 'present', True)
+    wait_for('carrier', lambda: read(carrier) == '1', 20)
+    wait_for('module', lambda: 'ModuleReady' in
+             sh('ethtool', '-m', 'xpu0p0', check=False), 20)
+
+
+def test_bus_errors():
+    """A bus that fails for a moment is tried again; one that stays, is named."""
+    knob('opt0-mod0', 'i2c-nak', 1)
+    assert eeprom('sw0p0')['Vendor PN'] == ['AL-OSFP-DR8-LPO']
+    knob('opt0-mod0', 'i2c-nak', 4294967295)
+    try:
+        fails('ethtool', '-m', 'sw0p0')
+    finally:
+        knob('opt0-mod0', 'i2c-nak', 0)
+    assert eeprom('sw0p0')['Vendor PN'] == ['AL-OSFP-DR8-LPO']
+
+
+def test_controller_unbinds_while_used():
+    """Ports outlive the driver of their module, say so, and find it again."""
+    pci = function()
+    write(f'{DRIVER}/unbind', pci)
+    fails('ethtool', '-m', 'sw0p0')
+    write(f'{DRIVER}/bind', pci)
+    wait_for('module', lambda: answers('sw0p0'), 20)
+
+
+def test_reset():
+    """After a function-level reset the modules answer again."""
+    write(f'/sys/bus/pci/devices/{function()}/reset', '1')
+    wait_for('modules', lambda: answers('xpu0p0'), 20)
+
+
+def test_surprise_removal():
+    """All ones: reads fail, nothing hangs; unbind and bind bring it back."""
+    pci = function()
+    knob('opt0', 'x-dead', True)
+    wait_for('lost', lambda: read('/sys/class/alink/opt0/state') == 'lost')
+    fails('ethtool', '-m', 'sw0p0')
+    write(f'{DRIVER}/unbind', pci)
+    knob('opt0', 'x-dead', False)
+    write(f'{DRIVER}/bind', pci)
+    wait_for('module', lambda: answers('sw0p0'), 20)
+
+
+def test_module_cycles():
+    """Loaded and unloaded 20 times."""
+    for _ in range(20):
+        sh('rmmod', 'alink_optics')
+        sh('modprobe', 'alink_optics')
+    wait_for('module', lambda: answers('xpu0p0'), 20)
+
+
+if __name__ == '__main__':
+    main(test_both_ends_decode, test_monitors_are_live, test_hwmon,
+         test_alarms, test_ports_without_a_module, test_module_is_pulled,
+         test_bus_errors, test_controller_unbinds_while_used, test_reset,
+         test_surprise_removal, test_module_cycles)

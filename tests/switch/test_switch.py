@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The switch driver: ports as netdevs, ethtool, devlink, hwmon, link faults,
+reset, unbind, surprise removal. KTAP.
+"""
+import glob
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+
+# pylint: disable=wrong-import-position
+from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
+
+DRIVER = '/sys/bus/pci/drivers/alink_switch'
+
+
+def function(name):
+    """PCI address of a device."""
+    return os.path.basename(os.path.realpath(f'/sys/class/alink/{name}/device'))
+
+
+def ports(name):
+    """Netdevs of a switch."""
+    return sorted(os.path.basename(p) for p in
+                  glob.glob(f'/sys/bus/pci/devices/{function(name)}/net/*'))
+
+
+def carrier(netdev):
+    """Whether the stack sees a carrier."""
+    return read(f'/sys/class/net/{netdev}/carrier') == '1'
+
+
+def works(name):
+    """The switch answers, and its ports have a carrier."""
+    for netdev in ports(name):
+        sh('ip', 'link', 'set', netdev, 'up')
+        wait_for(f'{netdev}: carrier', lambda n=netdev: carrier(n))
+    assert read(f'/sys/class/alink/{name}/state') == 'ready'
+
+
+def test_populated_ports():
+    """A netdev for each port with a cable, and for no other."""
+    assert ports('sw0') == ['sw0p0', 'sw0p1'], ports('sw0')
+    assert ports('sw1') == ['sw1p0', 'sw1p1'], ports('sw1')
+    shown = json.loads(sh('devlink', '-j', 'port', 'show'))['port']
+    mine = {k: v for k, v in shown.items()
+            if k.startswith(f'pci/{function("sw0")}/')}
+    assert len(mine) == 64, len(mine)
+    assert {v.get('netdev') for v in mine.values()} - {None} == \
+        {'sw0p0', 'sw0p1'}, mine
+
+
+def test_ethtool():
+    """Rate, lanes, FEC and statistics of a port."""
+    works('sw0')
+    out = sh('ethtool', 'sw0p0')
+    for text in ('Speed: 400000Mb/s', 'Lanes: 4', 'Duplex: Full',
+                 'Link detected: yes'):
+        assert text in out, (text, out)
+    assert 'driver: alink_switch' in sh('ethtool', '-i', 'sw0p0')
+    assert 'RS' in sh('ethtool', '--show-fec', 'sw0p0')
+    names = re.findall(r'^\s*(\w+): \d+$', sh('ethtool', '-S', 'sw0p0'), re.M)
+    for name in ('tx_bytes', 'rx_packets', 'fec_corrected_codewords',
+                 'tx_busy_model_ns', 'link_down_events'):
+        assert name in names, names
+    fails('ethtool', '-s', 'sw0p0', 'speed', '10000', 'autoneg', 'off')
+
+
+def test_frames():
+    """Link-level frames pass between the two ends of a link."""
+    sh('ip', 'link', 'set', 'xpu0p0', 'up')
+    sh('ip', 'netns', 'add', 'far')
+    try:
+        sh('ip', 'link', 'set', 'xpu0p0', 'netns', 'far')
+        sh('ip', '-n', 'far', 'addr', 'add', '10.8.0.2/24', 'dev', 'xpu0p0')
+        sh('ip', '-n', 'far', 'link', 'set', 'xpu0p0', 'up')
+        sh('ip', 'addr', 'add', '10.8.0.1/24', 'dev', 'sw0p0')
+        wait_for('an answer', lambda: ' 1 received' in sh(
+            'ping', '-q', '-c', '1', '-W', '1', '10.8.0.2', check=False))
+        assert ' 5 received' in sh('ping', '-q', '-c', '5', '-i', '0.1', '-s',
+                                   '4000', '10.8.0.2')
+    finally:
+        sh('ip', 'addr', 'flush', 'dev', 'sw0p0')
+        sh('ip', '-n', 'far', 'link', 'set', 'xpu0p0', 'netns', '1')
+        sh('ip', 'netns', 'del', 'far')
+        # Moved to another namespace, it was set down: so was its link.
+        sh('ip', 'link', 'set', 'xpu0p0', 'up')
+
+
+def test_devlink():
+    """Info, resources and health."""
+    dev = f'pci/{function("sw0")}'
+    info = json.loads(sh('devlink', '-j', 'dev', 'info', dev))['info'][dev]
+    assert info['driver'] == 'alink_switch', info
+    assert info['versions']['fixed']['board.id'] == 'ICNSW-64X400', info
+    assert info['versions']['running']['fw'] == '1.0.2', info
+    assert 'group' in sh('devlink', 'resource', 'show', dev)
+    health = json.loads(sh('devlink', '-j', 'health'))['health']
+    assert health[dev][0]['state'] == 'healthy', health
+
+
+def test_hwmon():
+    """Temperature and power follow the device, with limits."""
+    where = glob.glob(f'/sys/bus/pci/devices/{function("sw0")}/hwmon/hwmon*')
+    assert len(where) == 1, where
+    knob('sw0', 'temp', 63000)
+    try:
+        assert read(f'{where[0]}/temp1_input') == '63000'
+    finally:
+        knob('sw0', 'temp', 50000)
+    assert int(read(f'{where[0]}/temp1_crit')) > 63000
+    assert int(read(f'{where[0]}/power1_input')) > 0
+
+
+def test_link_fault():
+    """A port that loses its signal loses its carrier, and gets it back."""
+    works('sw0')
+    knob('sw0', 'x-link-fault', '1:9')
+    wait_for('no carrier', lambda: not carrier('sw0p1'))
+    assert carrier('sw0p0')
+    assert 'Link detected: no' in sh('ethtool', 'sw0p1')
+    knob('sw0', 'x-link-fault', '1:0')
+    wait_for('carrier', lambda: carrier('sw0p1'))
+    stats = sh('ethtool', '-S', 'sw0p1')
+    assert int(re.search(r'link_down_events: (\d+)', stats).group(1)) > 0
+
+
+def test_link_errors():
+    """Errors of the line are counted where they belong."""
+    def counter(name):
+        return int(re.search(rf'{name}: (\d+)',
+                             sh('ethtool', '-S', 'sw0p0')).group(1))
+    before = counter('fec_corrected_codewords'), counter('rx_crc_errors')
+    knob('sw0', 'x-link-errors', '0:1000:0:7')
+    assert counter('fec_corrected_codewords') == before[0] + 1000
+    assert counter('rx_crc_errors') == before[1] + 7
+
+
+def test_reset():
+    """A function-level reset: ports come back by themselves."""
+    works('sw0')
+    generation = int(read('/sys/class/alink/sw0/generation'))
+    write(f'/sys/bus/pci/devices/{function("sw0")}/reset', '1')
+    assert int(read('/sys/class/alink/sw0/generation')) == generation + 1
+    works('sw0')
+
+
+def test_unbind_with_open_ports():
+    """Ports go with the driver and come back with it."""
+    pci = function('sw0')
+    works('sw0')
+    write(f'{DRIVER}/unbind', pci)
+    assert not os.path.exists('/sys/class/net/sw0p0')
+    write(f'{DRIVER}/bind', pci)
+    works('sw0')
+
+
+def test_surprise_removal():
+    """All ones: no carrier, no hang; unbind and bind bring it back."""
+    pci = function('sw0')
+    knob('sw0', 'x-dead', True)
+    wait_for('lost', lambda: read('/sys/class/alink/sw0/state') == 'lost')
+    sh('ethtool', '-S', 'sw0p0', check=False)
+    fails('devlink', 'dev', 'info', f'pci/{pci}')
+    write(f'{DRIVER}/unbind', pci)
+    knob('sw0', 'x-dead', False)
+    write(f'{DRIVER}/bind', pci)
+    works('sw0')
+
+
+def test_failed_self_test():
+    """A switch that fails its self-test at probe is refused, with the reason."""
+    pci = function('sw1')
+    write(f'{DRIVER}/unbind', pci)
+    for what, text in (('value', 'want'), ('irq', 'does not fire'),
+                       ('dma', 'DMA byte')):
+        knob('sw1', 'x-fail-selftest', what)
+        sh('dmesg', '-C')
+        try:
+            write(f'{DRIVER}/bind', pci)
+            assert False, f'a switch with a broken {what} was accepted'
+        except OSError:
+            pass
+        finally:
+            knob('sw1', 'x-fail-selftest', 'none')
+        assert 'self-test: ' in sh('dmesg') and text in sh('dmesg')
+    write(f'{DRIVER}/bind', pci)
+    works('sw1')
+
+
+def test_module_cycles():
+    """Loaded and unloaded 20 times with its ports up."""
+    for _ in range(20):
+        sh('rmmod', 'alink_switch')
+        sh('modprobe', 'alink_switch')
+    works('sw0')
+    works('sw1')
+    fails('rmmod', 'alink', says='in use')
+
+
+if __name__ == '__main__':
+    main(test_populated_ports, test_ethtool, test_frames, test_devlink,
+         test_hwmon, test_link_fault, test_link_errors, test_reset,
+         test_unbind_with_open_ports, test_surprise_removal,
+         test_failed_self_test, test_module_cycles)
