@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What an xPU shows of itself, and its fences as syncobjs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "xpu_lib.h"
+
+#define VA_Q	0x20000000UL
+
+FIXTURE(info)
+{
+	int fd;
+	uint32_t vm;
+	struct xq q;
+	char sysfs[256];
+};
+
+FIXTURE_SETUP(info)
+{
+	self->fd = xpu_open(0);
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(xpu_sysfs(self->fd, self->sysfs, sizeof(self->sysfs)), 0);
+	ASSERT_EQ(vm_create(self->fd, &self->vm), 0);
+	ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
+}
+
+FIXTURE_TEARDOWN(info)
+{
+	xq_close(&self->q);
+	close(self->fd);
+}
+
+static long read_number(const char *path)
+{
+	char text[64] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (read(fd, text, sizeof(text) - 1) <= 0)
+		text[0] = '\0';
+	close(fd);
+	return strtol(text, NULL, 0);
+}
+
+/* A line of the file's fdinfo, behind its key; -1 without it */
+static long fdinfo(int fd, const char *key, char *value, size_t room)
+{
+	char path[64], line[256];
+	long number = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, strlen(key)) ||
+		    line[strlen(key)] != ':')
+			continue;
+		snprintf(value, room, "%s",
+			 line + strlen(key) + 1 +
+			 strspn(line + strlen(key) + 1, " \t"));
+		value[strcspn(value, "\n")] = '\0';
+		number = strtol(value, NULL, 0);
+	}
+	fclose(f);
+	return number;
+}
+
+TEST_F(info, hwmon_has_all_sensors)
+{
+	static const struct {
+		const char *file;
+		long low, high;
+	} want[] = {
+		{ "temp1_input", 20000, 100000 },	/* die */
+		{ "temp1_crit", 60000, 150000 },
+		{ "temp2_input", 20000, 100000 },	/* HBM */
+		{ "temp2_crit", 60000, 150000 },
+		{ "power1_input", 1000000, 800000000 },
+		{ "power1_max", 100000000, 800000000 },
+	};
+	char path[512];
+	glob_t found;
+	size_t i;
+	long v;
+
+	snprintf(path, sizeof(path), "%s/hwmon/hwmon*", self->sysfs);
+	ASSERT_EQ(glob(path, 0, NULL, &found), 0);
+	ASSERT_EQ(found.gl_pathc, 1);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", found.gl_pathv[0],
+			 want[i].file);
+		v = read_number(path);
+		EXPECT_TRUE(v >= want[i].low && v <= want[i].high) {
+			TH_LOG("%s: %ld", want[i].file, v);
+		}
+	}
+	globfree(&found);
+}
+
+TEST_F(info, fdinfo_counts_memory_of_this_file)
+{
+	char before[64], after[64];
+	uint32_t bo;
+	long n;
+
+	fdinfo(self->fd, "drm-driver", before, sizeof(before));
+	EXPECT_STREQ(before, "alink_xpu");
+	n = fdinfo(self->fd, "drm-total-hbm", before, sizeof(before));
+	ASSERT_GE(n, 0);
+	ASSERT_EQ(gem_create(self->fd, HBM, 4 * MIB, &bo), 0);
+	EXPECT_NE(fdinfo(self->fd, "drm-total-hbm", after, sizeof(after)), n);
+	EXPECT_STRNE(before, after);
+	ASSERT_EQ(gem_close(self->fd, bo), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm", after, sizeof(after)), n);
+}
+
+TEST_F(info, counters_move)
+{
+	struct drm_alink_xpu_query_counters before, after;
+	struct alink_xpu_desc d = { .opcode = ALINK_XPU_OP_NOP };
+	int i;
+
+	ASSERT_EQ(xpu_counters(self->fd, &before), 0);
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(xq_run(&self->q, d, NULL), 0);
+	ASSERT_EQ(xpu_counters(self->fd, &after), 0);
+	EXPECT_GE(after.commands - before.commands, 10);
+	EXPECT_GE(after.doorbells - before.doorbells, 10);
+	EXPECT_GT(after.clock_ns, before.clock_ns);
+}
+
+TEST_F(info, links_are_netdevs)
+{
+	char path[512];
+	glob_t found;
+
+	snprintf(path, sizeof(path), "%s/net/xpu*p*", self->sysfs);
+	ASSERT_EQ(glob(path, 0, NULL, &found), 0);
+	EXPECT_EQ(found.gl_pathc, 8);
+	globfree(&found);
+}
+
+/* A fence of the queue, put into a syncobj */
+static int fence_to_syncobj(FIXTURE_DATA(info) *self, uint64_t value,
+			    uint32_t timeout_ms, uint32_t syncobj)
+{
+	struct drm_alink_xpu_fence_syncobj args = {
+		.queue_id = self->q.id,
+		.handle = self->q.bo,
+		.addr = self->q.fence_offset,
+		.value = value,
+		.timeout_ms = timeout_ms,
+		.syncobj = syncobj,
+	};
+
+	return xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &args);
+}
+
+TEST_F(info, syncobj_follows_the_fence)
+{
+	struct alink_xpu_desc d = {
+		.opcode = ALINK_XPU_OP_WAIT,
+		.subop = ALINK_WAIT_GE,
+		.src = 1,
+		.dst = self->q.va + self->q.fence_offset + 8,
+	};
+	uint32_t s;
+
+	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
+	xq_push(&self->q, d);
+	xq_ring(&self->q);
+	ASSERT_EQ(fence_to_syncobj(self, self->q.seq, 10000, s), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 100), -ETIME);
+	self->q.fence[1] = 1;
+	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
+}
+
+TEST_F(info, syncobj_ends_in_bounded_time)
+{
+	uint32_t s;
+
+	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
+	/* Nobody will ever write this value. */
+	ASSERT_EQ(fence_to_syncobj(self, 1000000, 200, s), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
+	EXPECT_EQ(fence_to_syncobj(self, 1, 0, s), -EINVAL);
+	EXPECT_EQ(fence_to_syncobj(self, 1, 100, s + 50), -ENOENT);
+}
+
+TEST_HARNESS_MAIN
