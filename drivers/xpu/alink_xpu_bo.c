@@ -152,6 +152,72 @@ void alink_xpu_bos_unmap(struct xpu_device *xdev)
 	}
 }
 
+/* --- windows: where the kernel itself looks into HBM --------------------- */
+
+static void xpu_window_free(struct kref *ref)
+{
+	struct xpu_window *window = container_of(ref, struct xpu_window, ref);
+
+	iounmap(window->io);
+	kfree(window);
+}
+
+static void xpu_window_put(struct xpu_window *window)
+{
+	if (window)
+		kref_put(&window->ref, xpu_window_free);
+}
+
+/*
+ * HBM is far larger than what the kernel reads of it, which is a few words of
+ * fences and queue status: single pages are mapped, not BAR2. An object keeps
+ * the last one, as user space waits for the same fence time and again.
+ */
+static struct xpu_window *xpu_window_get(struct xpu_bo *bo, u64 offset)
+{
+	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
+	struct xpu_window *window, *old;
+	u64 page = offset / XPU_PAGE_SIZE, run;
+	resource_size_t base;
+	int idx;
+
+	mutex_lock(&bo->window_lock);
+	window = bo->window;
+	if (window && window->page == page)
+		goto found;
+
+	window = kzalloc(sizeof(*window), GFP_KERNEL_ACCOUNT);
+	if (!window)
+		goto err_unlock;
+	if (!drm_dev_enter(&xdev->drm, &idx)) {
+		kfree(window);
+		window = ERR_PTR(-ENODEV);
+		goto unlock;
+	}
+	base = xdev->hbm_base + alink_xpu_hbm_offset(bo, page * XPU_PAGE_SIZE,
+						     &run);
+	window->io = ioremap_wc(base, XPU_PAGE_SIZE);
+	drm_dev_exit(idx);
+	if (!window->io) {
+		kfree(window);
+		goto err_unlock;
+	}
+	kref_init(&window->ref);
+	window->page = page;
+	old = bo->window;
+	bo->window = window;
+	xpu_window_put(old);
+found:
+	kref_get(&window->ref);
+unlock:
+	mutex_unlock(&bo->window_lock);
+	return window;
+
+err_unlock:
+	mutex_unlock(&bo->window_lock);
+	return ERR_PTR(-ENOMEM);
+}
+
 /* --- HBM and imports ---------------------------------------------------- */
 
 static void xpu_special_free(struct drm_gem_object *obj)
@@ -165,6 +231,8 @@ static void xpu_special_free(struct drm_gem_object *obj)
 	drm_gem_object_release(obj);
 	if (bo->dummy)
 		__free_page(bo->dummy);
+	xpu_window_put(bo->window);
+	mutex_destroy(&bo->window_lock);
 	kfree(bo);
 }
 
@@ -204,6 +272,7 @@ struct xpu_bo *alink_xpu_bo_alloc_special(struct xpu_device *xdev,
 		return ERR_PTR(-ENOMEM);
 	bo->kind = kind;
 	INIT_LIST_HEAD(&bo->node);
+	mutex_init(&bo->window_lock);
 	drm_gem_private_object_init(&xdev->drm, xpu_gem(bo), size);
 	xpu_gem(bo)->funcs = kind == XPU_BO_HBM ? &xpu_hbm_funcs :
 						  &xpu_import_funcs;
@@ -226,10 +295,12 @@ struct xpu_bo *alink_xpu_bo_lookup(struct drm_file *file, u32 handle)
  * @offset:	in it, 8-byte aligned, within the object
  * @loc:	out
  *
- * Return: 0, -EOPNOTSUPP if the CPU cannot read it, or -errno.
+ * Return: 0, -EOPNOTSUPP if the CPU cannot read it, -ENODEV when the device is
+ * gone, or -ENOMEM.
  */
 int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc)
 {
+	struct xpu_window *window = NULL;
 	int err;
 
 	switch (bo->kind) {
@@ -243,12 +314,16 @@ int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc)
 	case XPU_BO_HBM:
 		if (!bo->visible)
 			return -EOPNOTSUPP;
+		window = xpu_window_get(bo, offset);
+		if (IS_ERR(window))
+			return PTR_ERR(window);
 		break;
 	default:
 		return -EOPNOTSUPP;
 	}
 	drm_gem_object_get(xpu_gem(bo));
 	loc->bo = bo;
+	loc->window = window;
 	loc->offset = offset;
 	return 0;
 }
@@ -259,16 +334,15 @@ void alink_xpu_loc_put(struct xpu_loc *loc)
 		return;
 	if (loc->bo->kind == XPU_BO_HOST)
 		drm_gem_shmem_unpin(&loc->bo->shmem);
+	xpu_window_put(loc->window);
+	loc->window = NULL;
 	drm_gem_object_put(xpu_gem(loc->bo));
 	loc->bo = NULL;
 }
 
 static void __iomem *xpu_loc_io(const struct xpu_loc *loc, u64 offset)
 {
-	struct xpu_device *xdev = to_xpu(xpu_gem(loc->bo)->dev);
-	u64 run;
-
-	return xdev->hbm_io + alink_xpu_hbm_offset(loc->bo, offset, &run);
+	return loc->window->io + offset % XPU_PAGE_SIZE;
 }
 
 /**

@@ -221,8 +221,7 @@ struct xpu_bridges {
  * @generation:	counts losses of all that the device remembers; from 1
  * @state_wait:	woken when @state changes
  * @reset_work:	resets a device that cannot be trusted any more
- * @hbm_io:	BAR2 for the kernel, or NULL; valid within drm_dev_enter()
- * @hbm_base:	BAR2, bus address for CPU mappings
+ * @hbm_base:	BAR2, bus address for CPU mappings; 0: no HBM is visible
  * @db_base:	doorbell page 0, bus address for CPU mappings
  * @ctx_lock:	protects @vms and who has a context
  * @vms:	all VMs with a context, also those of closed files
@@ -256,7 +255,6 @@ struct xpu_device {
 	wait_queue_head_t state_wait;
 	struct work_struct reset_work;
 
-	void __iomem *hbm_io;
 	resource_size_t hbm_base;
 	resource_size_t db_base;
 
@@ -314,6 +312,18 @@ enum xpu_bo_kind {
 };
 
 /**
+ * struct xpu_window - a page of HBM that the kernel has mapped
+ * @ref:	users: locations, and the object for the one it used last
+ * @page:	in the object
+ * @io:		mapping; to be touched within drm_dev_enter() only
+ */
+struct xpu_window {
+	struct kref ref;
+	u64 page;
+	void __iomem *io;
+};
+
+/**
  * struct xpu_bo - a GEM object
  * @shmem:	the object; more than its base is used by XPU_BO_HOST only
  * @kind:	what it is
@@ -325,6 +335,8 @@ enum xpu_bo_kind {
  * @generation:	imports: xpu_device.generation when made; 0: not in the device
  * @node:	host objects: in xpu_device.bos
  * @dummy:	page that mappings of HBM show once the device is gone
+ * @window_lock: protects @window
+ * @window:	HBM: the page where the kernel looked last, or NULL
  */
 struct xpu_bo {
 	struct drm_gem_shmem_object shmem;
@@ -337,6 +349,10 @@ struct xpu_bo {
 	u64 generation;
 	struct list_head node;
 	struct page *dummy;
+
+	/* protects window */
+	struct mutex window_lock;
+	struct xpu_window *window;
 };
 
 static inline struct xpu_bo *to_xpu_bo(struct drm_gem_object *obj)
@@ -378,10 +394,12 @@ struct xpu_vm {
  * struct xpu_loc - 64-bit words in an object that the CPU can read
  * @bo:		the object, referenced, its pages pinned
  * @offset:	in the object
+ * @window:	HBM: the page, mapped
  */
 struct xpu_loc {
 	struct xpu_bo *bo;
 	u64 offset;
+	struct xpu_window *window;
 };
 
 /**

@@ -202,20 +202,14 @@ static int xpu_map_bars(struct xpu_device *xdev)
 	if (err)
 		return err;
 	xdev->hbm_base = pci_resource_start(pdev, ALINK_XPU_BAR_HBM);
-	xdev->hbm_io = ioremap_wc(xdev->hbm_base, xdev->info.hbm_visible);
-	if (!xdev->hbm_io) {
-		pci_release_selected_regions(pdev, BIT(ALINK_XPU_BAR_HBM));
-		return -ENOMEM;
-	}
 	return 0;
 }
 
 static void xpu_unmap_bars(struct xpu_device *xdev)
 {
-	if (!xdev->hbm_io)
+	if (!xdev->hbm_base)
 		return;
-	iounmap(xdev->hbm_io);
-	xdev->hbm_io = NULL;
+	xdev->hbm_base = 0;
 	pci_release_selected_regions(xdev->pdev, BIT(ALINK_XPU_BAR_HBM));
 }
 
