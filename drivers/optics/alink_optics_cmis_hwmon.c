@@ -26,7 +26,7 @@ struct alink_cmis_sensor {
 	unsigned int flag_shift;	/* or: four bits of that byte */
 };
 
-#define ALINK_CMIS_LABEL_LEN	20
+#define ALINK_CMIS_LABEL_LEN	32
 #define ALINK_CMIS_LABELS	(3 * CMIS_MAX_LANES)
 
 /**
