@@ -587,6 +587,7 @@ static bool nic_realize(AlinkDevice *ad, Error **errp)
     s->role = v->id;
     s->lanes = v->lanes;
     ad->variant = v->variant;
+    ad->fw_version = 1 << 24 | 1;
     ad->caps = ALINK_CAP_ADMIN;
     ad->num_vectors = ALINK_NIC_NUM_VECTORS;
     ad->num_links = 0;
