@@ -255,6 +255,11 @@ static int run(struct alink_cmd_env *env, int argc, char **argv)
 		if (argc > 1 && !strcmp(argv[1], c->verb))
 			return c->run(env, argc - 2, argv + 2);
 	}
+	if (object && argc > 1 && (!strcmp(argv[1], "--help") ||
+				   !strcmp(argv[1], "help"))) {
+		usage(stdout);
+		return EXIT_OK;
+	}
 	if (object)
 		return cmd_refuse(env, EXIT_USAGE, "%s: no such verb: %s (alink --help)",
 				  argv[0], argc > 1 ? argv[1] : "none given");
