@@ -14,6 +14,9 @@ from . import Error, paths
 # To reach the host's files: the rest comes from there.
 BOOT_MODULES = ("9pnet_virtio", "9p", "overlay")
 
+# What tools/setup/debug-kernel builds.
+DEBUG_KERNELS = ("debug", "kcsan")
+
 
 class Kernel:
     """A kernel image and the folder with its modules."""
@@ -22,6 +25,7 @@ class Kernel:
         self.image = image
         self.modules = modules
         self.release = kernel_release(image)
+        self.base = modules.removesuffix(f"/lib/modules/{self.release}")
 
 
 def kernel_release(image):
@@ -52,9 +56,17 @@ def stock_kernel():
 
 
 def find_kernel(name):
-    """'stock', a bzImage, or a folder with vmlinuz and lib/modules."""
+    """'stock', a debug kernel of ours, a bzImage, or a folder with vmlinuz and
+    lib/modules."""
     if name == "stock":
         return stock_kernel()
+    if name in DEBUG_KERNELS:
+        done = subprocess.run(
+            [os.path.join(paths.ROOT, "tools/setup/debug-kernel"), name],
+            stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise Error(f"kernel {name} does not build, see above")
+        name = done.stdout.strip()
     path = os.path.abspath(name)
     if os.path.isdir(path):
         images = [f for f in (f"{path}/vmlinuz", f"{path}/bzImage",
@@ -86,7 +98,7 @@ def _cpio_entry(name, mode, data=b"", ino=[1]):
 
 def _boot_module_files(kernel):
     """Files of BOOT_MODULES and all they need, in loading order."""
-    base = kernel.modules.removesuffix(f"/lib/modules/{kernel.release}") or "/"
+    base = kernel.base or "/"
     order = []
     for module in BOOT_MODULES:
         done = subprocess.run(
@@ -154,7 +166,7 @@ def module_layer(kernel):
     host's: usr/lib/modules/RELEASE with updates/ and the dependency files of
     both. Returns the folder and the names of our modules in loading order."""
     script = os.path.join(paths.ROOT, "tools/setup/modules")
-    done = subprocess.run([script, kernel.release], stdout=subprocess.PIPE,
+    done = subprocess.run([script, kernel.base or kernel.release], stdout=subprocess.PIPE,
                           text=True, check=False)
     if done.returncode:
         raise Error("the modules do not build, see above")
@@ -168,10 +180,14 @@ def module_layer(kernel):
     os.makedirs(f"{base}/updates")
     for module in modules:
         shutil.copy(module, f"{base}/updates/")
+    # Of a kernel that is not the host's, the host has no modules to show.
+    if kernel.base:
+        shutil.copytree(f"{kernel.modules}/kernel", f"{base}/kernel")
     # depmod wants to see the kernel's own modules as well
     for name in os.listdir(kernel.modules):
-        if name == "kernel" or name in ("modules.order", "modules.builtin",
-                                        "modules.builtin.modinfo"):
+        if name in ("kernel", "modules.order", "modules.builtin",
+                    "modules.builtin.modinfo") and not os.path.exists(
+                        f"{base}/{name}"):
             os.symlink(f"{kernel.modules}/{name}", f"{base}/{name}")
     subprocess.run(["/sbin/depmod", "-b", f"{layer}/usr", kernel.release],
                    check=True)

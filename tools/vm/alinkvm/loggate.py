@@ -50,6 +50,7 @@ BAD = re.compile("|".join((
     r"irq \d+: nobody cared",
     r"DMA-API: ",
     r"Unbalanced (enable|pm_runtime|IRQ)",
+    r"DMAR: .*fault",
     r"NETDEV WATCHDOG",
     r"devres.*leak|Memory manager not clean during takedown",
     r"memory leak",

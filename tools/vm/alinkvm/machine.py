@@ -92,6 +92,13 @@ class Machine:
         return ["-accel", "tcg,thread=multi",
                 "-cpu", "max,erms=off,fsrm=off,phys-bits=46"]
 
+    def memory(self):
+        """MiB of the guest: shadow memory takes its part in a debug kernel."""
+        if self.opts.mem:
+            return self.opts.mem
+        size = self.topo["memory_mib"]
+        return size if self.opts.kernel == "stock" else 2 * size + 512
+
     def write_control(self, command, modules):
         """The folder that tells guest-init what to do."""
         ctl = self.path("ctl")
@@ -133,7 +140,7 @@ class Machine:
                 # QEMU reserves the last 12 GiB below 1 TiB for an AMD IOMMU,
                 # and firmware that lays out BARs there does not know. It does
                 # know of memory to be plugged in, so that begins BARs at 1 TiB.
-                "-m", f"{self.opts.mem or self.topo['memory_mib']}M,slots=1,"
+                "-m", f"{self.memory()}M,slots=1,"
                 "maxmem=1T",
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-kernel", self.kernel.image,
