@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the lanes of tests/trust share: options, TAP, figures, VMs.
+
+A lane is a program tests/trust/lane_NAME. It runs on the host, prints TAP, and
+fails when it cannot do its work: no result of a lane is a silent skip. With
+--slice it does as much as fits into `make check`. With ALINK_TRUST=FOLDER it
+leaves there NAME.json with what it counted, which `make trust` reports.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
+# Exit status of alink-vm when the machine failed, not the command in it.
+VM_FAILED = 125
+
+
+class Lane:
+    """One run of a lane."""
+
+    def __init__(self, about):
+        self.name = os.path.basename(sys.argv[0]).removeprefix('lane_')
+        parser = argparse.ArgumentParser(
+            description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument('--slice', action='store_true',
+                            help='the short run of make check')
+        parser.add_argument('only', nargs='*', help='parts to run; all if none')
+        self.opts = parser.parse_args()
+        self.start = time.monotonic()
+        self.number = self.failed = 0
+        self.figures = {}
+        self.findings = []
+        print('TAP version 13', flush=True)
+
+    @property
+    def slice(self):
+        """True for the short run."""
+        return self.opts.slice
+
+    def wants(self, part):
+        """Was this part asked for?"""
+        return not self.opts.only or part in self.opts.only
+
+    def result(self, what, passed, why=''):
+        """One result; a failing one is a finding."""
+        self.number += 1
+        if not passed:
+            self.failed += 1
+            self.findings.append(f'{what}: {why}' if why else what)
+        tail = f' # {why}' if why else ''
+        print(f'{"ok" if passed else "not ok"} {self.number} - {what}{tail}',
+              flush=True)
+        return passed
+
+    def say(self, text):
+        """Diagnostics."""
+        for line in text.splitlines():
+            print(f'# {line}', flush=True)
+
+    def figure(self, key, value):
+        """A number for the report; a repeated key adds up."""
+        old = self.figures.get(key)
+        if isinstance(old, (int, float)):
+            value += old
+        self.figures[key] = value
+
+    def vm(self, command, topology='node2', kernel='debug', append='',
+           timeout=300, more=()):
+        """Runs COMMAND in a VM: (exit status, all that was printed). The VM's
+        own verdict on the kernel log is status VM_FAILED."""
+        line = [VM, 'run', '--topology', topology, '--kernel', kernel,
+                '--timeout', str(timeout), '--append', append, *more, '--',
+                *command]
+        done = subprocess.run(line, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True,
+                              errors='replace', stdin=subprocess.DEVNULL,
+                              check=False)
+        return done.returncode, done.stdout
+
+    def guest_results(self, output):
+        """Takes over the TAP that a program in the guest printed, and lines
+        "figure KEY NUMBER"; True if there was a result and none was bad."""
+        seen, bad = 0, False
+        for line in output.splitlines():
+            good = line.startswith('ok ')
+            if good or line.startswith('not ok '):
+                what = line.split(' - ', 1)[-1]
+                name, _, why = what.partition(' # ')
+                self.result(name, good, why)
+                seen += 1
+                bad = bad or not good
+            elif line.startswith('figure '):
+                _, key, value = line.split()
+                self.figure(key, float(value) if '.' in value else int(value))
+            elif not line.startswith(('1..', 'TAP ')):
+                self.say(line)
+        return seen > 0 and not bad
+
+    def run_guest(self, what, command, **kwargs):
+        """A program in the guest that prints TAP; its VM must end well."""
+        status, output = self.vm(command, **kwargs)
+        self.guest_results(output)
+        return self.result(f'{what}: kernel log is clean, all ran to the end',
+                           status == 0, '' if status == 0 else f'status {status}')
+
+    def done(self):
+        """Plan, report, exit status."""
+        seconds = round(time.monotonic() - self.start)
+        print(f'1..{self.number}\n# {self.name}: {seconds} s', flush=True)
+        folder = os.environ.get('ALINK_TRUST')
+        if folder:
+            report = {'lane': self.name, 'slice': self.slice,
+                      'seconds': seconds, 'results': self.number,
+                      'figures': self.figures, 'findings': self.findings}
+            path = os.path.join(folder, f'{self.name}.json')
+            with open(path, 'w', encoding='utf-8') as f:
+                json.dump(report, f, indent=2)
+                f.write('\n')
+        return 1 if self.failed or not self.number else 0
+
+
+def kernel_folder(kind):
+    """Folder of a debug kernel, built when it is not there."""
+    done = subprocess.run(
+        [os.path.join(ROOT, 'tools', 'setup', 'debug-kernel'), kind],
+        stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+        check=False)
+    if done.returncode:
+        sys.exit(f'Bail out! kernel {kind} does not build')
+    return done.stdout.strip()
+
+
+def cache():
+    """Where things are built."""
+    path = os.environ.get('ALINK_CACHE')
+    if not path:
+        base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+        path = os.path.join(base, 'alink')
+    return os.path.abspath(path)

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bugs on purpose: each makes one lane of tests/trust fail, or that lane is
+ * worth nothing. Write the name of one to /sys/kernel/debug/alink_teeth.
+ *
+ * No part of the suite, and never installed.
+ */
+#include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#define TEETH_VENDOR_BUS	"alink"
+
+static DEFINE_MUTEX(teeth_a);
+static DEFINE_MUTEX(teeth_b);
+static unsigned int teeth_counter;
+static struct dentry *teeth_file;
+
+static int teeth_use_after_free(void)
+{
+	unsigned char *p = kmalloc(64, GFP_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	kfree(p);
+	OPTIMIZER_HIDE_VAR(p);
+	return READ_ONCE(p[8]) & 0;
+}
+
+static int teeth_out_of_bounds(void)
+{
+	unsigned char *p = kmalloc(64, GFP_KERNEL);
+	int sum;
+
+	if (!p)
+		return -ENOMEM;
+	OPTIMIZER_HIDE_VAR(p);
+	sum = READ_ONCE(p[64]) & 0;
+	kfree(p);
+	return sum;
+}
+
+static int teeth_leak(void)
+{
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		void *p = kmalloc(200, GFP_KERNEL);
+
+		OPTIMIZER_HIDE_VAR(p);
+		if (!p)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int teeth_lock_inversion(void)
+{
+	mutex_lock(&teeth_a);
+	mutex_lock(&teeth_b);
+	mutex_unlock(&teeth_b);
+	mutex_unlock(&teeth_a);
+
+	mutex_lock(&teeth_b);
+	mutex_lock(&teeth_a);
+	mutex_unlock(&teeth_a);
+	mutex_unlock(&teeth_b);
+	return 0;
+}
+
+static int teeth_sleep_in_rcu(void)
+{
+	rcu_read_lock();
+	msleep(20);
+	rcu_read_unlock();
+	return 0;
+}
+
+static int teeth_shift(void)
+{
+	int by = 40;
+
+	OPTIMIZER_HIDE_VAR(by);
+	return (1 << by) & 0;
+}
+
+static int teeth_racer(void *unused)
+{
+	while (!kthread_should_stop()) {
+		int i;
+
+		for (i = 0; i < 1000; i++)
+			teeth_counter++;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int teeth_data_race(void)
+{
+	struct task_struct *task[2];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(task); i++) {
+		task[i] = kthread_run(teeth_racer, NULL, "teeth/%d", i);
+		if (IS_ERR(task[i])) {
+			if (i)
+				kthread_stop(task[0]);
+			return PTR_ERR(task[i]);
+		}
+	}
+	msleep(3000);
+	for (i = 0; i < ARRAY_SIZE(task); i++)
+		kthread_stop(task[i]);
+	return 0;
+}
+
+/* Left mapped: the DMA API says so when the device's driver lets go. */
+static int teeth_dma_left_mapped(void)
+{
+	struct pci_dev *pdev = NULL;
+	dma_addr_t dma;
+	void *p;
+
+	for_each_pci_dev(pdev) {
+		if (!pdev->dev.driver ||
+		    strncmp(pdev->dev.driver->name, TEETH_VENDOR_BUS,
+			    strlen(TEETH_VENDOR_BUS)))
+			continue;
+		p = kmalloc(PAGE_SIZE, GFP_KERNEL);
+		if (!p)
+			break;
+		dma = dma_map_single(&pdev->dev, p, PAGE_SIZE, DMA_TO_DEVICE);
+		if (dma_mapping_error(&pdev->dev, dma)) {
+			kfree(p);
+			break;
+		}
+		pci_dev_put(pdev);
+		return 0;
+	}
+	pci_dev_put(pdev);
+	return -ENODEV;
+}
+
+static const struct {
+	const char *name;
+	int (*plant)(void);
+} teeth[] = {
+	{ "use-after-free", teeth_use_after_free },
+	{ "out-of-bounds", teeth_out_of_bounds },
+	{ "leak", teeth_leak },
+	{ "lock-inversion", teeth_lock_inversion },
+	{ "sleep-in-rcu", teeth_sleep_in_rcu },
+	{ "shift", teeth_shift },
+	{ "data-race", teeth_data_race },
+	{ "dma-left-mapped", teeth_dma_left_mapped },
+};
+
+static ssize_t teeth_write(struct file *file, const char __user *buf,
+			   size_t len, loff_t *pos)
+{
+	char name[32] = {};
+	int i, err;
+
+	if (len >= sizeof(name))
+		return -EINVAL;
+	if (copy_from_user(name, buf, len))
+		return -EFAULT;
+	for (i = 0; i < ARRAY_SIZE(teeth); i++) {
+		if (!strcmp(strim(name), teeth[i].name)) {
+			err = teeth[i].plant();
+			return err ?: len;
+		}
+	}
+	return -ENOENT;
+}
+
+static const struct file_operations teeth_fops = {
+	.owner	= THIS_MODULE,
+	.write	= teeth_write,
+};
+
+static int __init teeth_init(void)
+{
+	teeth_file = debugfs_create_file("alink_teeth", 0200, NULL, NULL,
+					 &teeth_fops);
+	return PTR_ERR_OR_ZERO(teeth_file);
+}
+module_init(teeth_init);
+
+static void __exit teeth_exit(void)
+{
+	debugfs_remove(teeth_file);
+}
+module_exit(teeth_exit);
+
+MODULE_DESCRIPTION("Planted bugs that the ALink test lanes must find");
+MODULE_LICENSE("GPL");
