@@ -65,10 +65,12 @@ HARMLESS = re.compile("|".join((
 _STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]")
 
 
-def findings(log):
-    """The offending lines of LOG, in order."""
+def findings(log, expected=()):
+    """The offending lines of LOG, in order, but for those that match one of the
+    expressions EXPECTED."""
     return [line for line in log.splitlines()
-            if BAD.search(line) and not HARMLESS.search(line)]
+            if BAD.search(line) and not HARMLESS.search(line) and
+            not any(re.search(e, line) for e in expected)]
 
 
 def excerpt(log, before=3, after=45):

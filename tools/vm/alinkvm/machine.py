@@ -99,6 +99,22 @@ class Machine:
         size = self.topo["memory_mib"]
         return size if self.opts.kernel == "stock" else 2 * size + 512
 
+    def board(self):
+        """QEMU arguments for the board. An IOMMU must be there before the
+        devices whose DMA it translates."""
+        if not self.opts.iommu:
+            return ["-M", "q35"]
+        return ["-M", "q35,kernel-irqchip=split",
+                "-device", "intel-iommu,intremap=on,caching-mode=on"]
+
+    def kernel_line(self):
+        """What the kernel is told, but for what always is."""
+        line = self.opts.append or ""
+        if self.opts.iommu:
+            # First, so that --append has the last word.
+            line = f"intel_iommu=on iommu.strict=1 {line}"
+        return line
+
     def write_control(self, command, modules):
         """The folder that tells guest-init what to do."""
         ctl = self.path("ctl")
@@ -135,7 +151,7 @@ class Machine:
         else:
             os.mkdir(layer)
         self.write_control(command, modules)
-        args = [paths.qemu(), "-M", "q35", *self.accel(),
+        args = [paths.qemu(), *self.board(), *self.accel(),
                 "-smp", str(self.opts.smp or self.topo["cpus"]),
                 # QEMU reserves the last 12 GiB below 1 TiB for an AMD IOMMU,
                 # and firmware that lays out BARs there does not know. It does
@@ -147,7 +163,7 @@ class Machine:
                 "-initrd", guest.initramfs(self.kernel),
                 # No I/O ports for slots: 64 KiB do not go round.
                 "-append", "console=ttyS0 quiet panic=-1 pci=hpiosize=0 "
-                "oops=panic rdinit=/init " + (self.opts.append or ""),
+                "oops=panic rdinit=/init " + self.kernel_line(),
                 "-chardev", f"file,id=log,path={self.path('log')}",
                 "-serial", "chardev:log",
                 "-qmp", f"unix:{self.qmp_path()},server=on,wait=off",
@@ -243,7 +259,7 @@ class Machine:
         if self.opts.log:
             with open(self.opts.log, "w", encoding="utf-8") as f:
                 f.write(log)
-        bad = loggate.findings(log)
+        bad = loggate.findings(log, self.opts.expect)
         if bad:
             print(loggate.excerpt(log), file=sys.stderr)
             raise Error(f"the kernel log says: {bad[0].strip()}")
