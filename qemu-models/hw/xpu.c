@@ -23,6 +23,8 @@
  *   x-queue-stuck=U64       bitmap of queues that make no progress
  *   x-lose-queue-irqs=U32   that many of the next queue interrupts get lost
  *   x-complete-late-us=U32  completions come that much later than the data
+ *   x-skip-fills=U32        while not 0, fills succeed and write nothing: HBM
+ *                           is not cleared
  *   x-ecc-poison-addr=U64   the 64 bytes of HBM there are known bad, for own
  *                           engines and for the fabric, until written over
  *                           (write only; x-poison of the fabric takes ranges)
@@ -436,6 +438,8 @@ static void xpu_instance_init(Object *obj)
                                    OBJ_PROP_FLAG_READWRITE);
     object_property_add_uint32_ptr(obj, "x-complete-late-us",
                                    &xpu->x_complete_late_us,
+                                   OBJ_PROP_FLAG_READWRITE);
+    object_property_add_uint32_ptr(obj, "x-skip-fills", &xpu->x_skip_fills,
                                    OBJ_PROP_FLAG_READWRITE);
 }
 

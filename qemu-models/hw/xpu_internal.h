@@ -168,6 +168,7 @@ struct AlinkXpu {
     uint64_t x_queue_stuck;     /* bitmap */
     uint32_t x_lose_queue_irqs;
     uint32_t x_complete_late_us;
+    uint32_t x_skip_fills;      /* read without the BQL */
 
     /* constant after realize */
     const XpuVariant *variant;

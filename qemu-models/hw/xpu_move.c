@@ -167,6 +167,9 @@ static void run_fill(XpuMove *m, void **tmp)
     uint64_t at, run;
     void *ptr;
 
+    if (qatomic_read(&move_xpu(m)->x_skip_fills)) {
+        return;
+    }
     if (m->dst.kind != XPU_SIDE_LOCAL) {
         tmp[0] = g_malloc(m->len);
         fill(tmp[0], m->len, m->pattern, 0);

@@ -547,6 +547,15 @@ static void test_knobs(void)
     g_assert(!xq_fenced(q));
     aq_clock_us(aq, 2);
     g_assert(xq_fenced(q));
+    aq_set_int(aq, "x-complete-late-us", 0);
+
+    /* A fill that does nothing, and says that all is well */
+    aq_set_int(aq, "x-skip-fills", 1);
+    xq_run(q, xq_desc(ALINK_XPU_OP_FILL, XQ_HBM, 0x77777777, 4096));
+    xq_check(x, x->hbm, 4096, 3);
+    aq_set_int(aq, "x-skip-fills", 0);
+    xq_run(q, xq_desc(ALINK_XPU_OP_FILL, XQ_HBM, 0x77777777, 4096));
+    g_assert_cmphex(qtest_readl(aq->qts, x->hbm + 4092), ==, 0x77777777);
     xq_free(x);
     aq_stop(aq);
 }
