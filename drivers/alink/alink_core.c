@@ -154,7 +154,12 @@ static int alink_pci_init(struct alink_dev *adev)
 		err = -ENOMEM;
 		goto err_release;
 	}
-	pci_set_master(pdev);
+	/*
+	 * Whoever had the device before may have left its rings enabled, with
+	 * addresses that are somebody else's memory now: no DMA before the
+	 * handshake has reset it.
+	 */
+	pci_clear_master(pdev);
 	alink_mmio_open(adev);
 	return 0;
 
@@ -209,6 +214,7 @@ struct alink_dev *alink_dev_probe(struct pci_dev *pdev,
 	err = alink_selftest_value(adev);
 	if (err)
 		goto err_pci;
+	pci_set_master(pdev);
 	err = alink_selftest_dma(adev);
 	if (err)
 		goto err_pci;
