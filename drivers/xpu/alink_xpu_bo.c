@@ -28,6 +28,15 @@ static void xpu_host_free(struct drm_gem_object *obj)
 	drm_gem_shmem_object_free(obj);
 }
 
+/* Memory that a device writes is never code. */
+static int xpu_host_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_EXEC)
+		return -EINVAL;
+	vm_flags_clear(vma, VM_MAYEXEC);
+	return drm_gem_shmem_object_mmap(obj, vma);
+}
+
 static const struct drm_gem_object_funcs xpu_host_funcs = {
 	.free = xpu_host_free,
 	.print_info = drm_gem_shmem_object_print_info,
@@ -36,7 +45,7 @@ static const struct drm_gem_object_funcs xpu_host_funcs = {
 	.get_sg_table = drm_gem_shmem_object_get_sg_table,
 	.vmap = drm_gem_shmem_object_vmap,
 	.vunmap = drm_gem_shmem_object_vunmap,
-	.mmap = drm_gem_shmem_object_mmap,
+	.mmap = xpu_host_mmap,
 	.vm_ops = &drm_gem_shmem_vm_ops,
 };
 
@@ -46,7 +55,7 @@ struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
 {
 	struct xpu_bo *bo;
 
-	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 	bo->kind = XPU_BO_HOST;
