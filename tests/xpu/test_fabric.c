@@ -527,6 +527,26 @@ TEST_F(fabric, group_is_gone)
 	alink_bo_free(m.group[1]);
 }
 
+/* A buffer that is freed is out of its group: the next one may join. */
+TEST_F(fabric, group_lets_go_of_freed_memory)
+{
+	struct alink_bo *bo;
+	struct members m;
+	int i;
+
+	group_up(_metadata, self, &m, 1);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, alink_bo_alloc(self->xpu[1], SIZE,
+					    ALINK_PLACE_HBM, &bo));
+		EXPECT_EQ(0, alink_group_bind(bo, GROUP, KEY, 0, SIZE));
+		alink_bo_free(bo);
+	}
+	EXPECT_EQ(ALINK_ST_GROUP,
+		  copy(_metadata, self->xpu[0], alink_bo_va(m.group[0]),
+		       alink_bo_va(self->mem[0]), 4096));
+	group_down(_metadata, self, &m);
+}
+
 TEST_F(fabric, group_key)
 {
 	struct alink_bo *bad = NULL;

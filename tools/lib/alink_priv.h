@@ -39,6 +39,8 @@ struct alink_bo {
 	void *map;
 	uint32_t *exports;
 	size_t num_exports;
+	uint32_t *binds;		/* to groups */
+	size_t num_binds;
 };
 
 /* Sets the error text and returns @err, so that callers can return it. */

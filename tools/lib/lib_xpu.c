@@ -330,6 +330,22 @@ int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
 	return 0;
 }
 
+/* A binding holds the memory, and lets the group at it, as long as the file. */
+static void group_unbind(struct alink_bo *bo)
+{
+	struct drm_alink_xpu_group_unbind unbind = {};
+	size_t i;
+
+	for (i = 0; i < bo->num_binds; i++) {
+		unbind.bind_id = bo->binds[i];
+		xpu_ioctl(bo->xpu->fd, DRM_IOCTL_ALINK_XPU_GROUP_UNBIND,
+			  &unbind);
+	}
+	free(bo->binds);
+	bo->binds = NULL;
+	bo->num_binds = 0;
+}
+
 void alink_bo_free(struct alink_bo *bo)
 {
 	struct drm_gem_close close = {};
@@ -346,6 +362,7 @@ void alink_bo_free(struct alink_bo *bo)
 	if (bo->map)
 		munmap(bo->map, bo->size);
 	alink_revoke(bo);
+	group_unbind(bo);
 	if (bo->va) {
 		bind.vm_id = bo->xpu->vm;
 		op.addr = bo->va;
@@ -507,12 +524,19 @@ int alink_group_bind(struct alink_bo *bo, uint32_t group, uint64_t key,
 		.offset = offset,
 		.size = size,
 	};
-	int err = xpu_ioctl(bo->xpu->fd, DRM_IOCTL_ALINK_XPU_GROUP_BIND, &bind);
+	uint32_t *list;
+	int err;
 
+	list = realloc(bo->binds, (bo->num_binds + 1) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	bo->binds = list;
+	err = xpu_ioctl(bo->xpu->fd, DRM_IOCTL_ALINK_XPU_GROUP_BIND, &bind);
 	if (err)
 		return alink_fail(bo->xpu->ctx, err,
 				  "%s: bind memory to group %u: %s (alink group show)",
 				  bo->xpu->node, group, strerror(-err));
+	bo->binds[bo->num_binds++] = bind.bind_id;
 	return 0;
 }
 
