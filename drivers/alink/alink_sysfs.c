@@ -141,6 +141,14 @@ static ssize_t events_lost_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(events_lost);
 
+/* Encryption of links and attestation: there is hardware to come for both. */
+static ssize_t security_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "none\n");
+}
+static DEVICE_ATTR_RO(security);
+
 static struct attribute *alink_attrs[] = {
 	&dev_attr_type.attr,
 	&dev_attr_index.attr,
@@ -157,6 +165,7 @@ static struct attribute *alink_attrs[] = {
 	&dev_attr_heartbeat.attr,
 	&dev_attr_reset_cause.attr,
 	&dev_attr_events_lost.attr,
+	&dev_attr_security.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(alink);
