@@ -161,7 +161,19 @@ def initramfs(kernel):
     return path
 
 
-def module_layer(kernel):
+def sign_modules(kernel, modules):
+    """Signs modules with the key that the build of KERNEL made for its own."""
+    build = f"{kernel.modules}/build"
+    key = f"{build}/certs/signing_key"
+    if not os.access(f"{key}.pem", os.R_OK):
+        raise Error(f"no key in {build}: only a kernel of ours can have "
+                    "modules signed")
+    for module in modules:
+        subprocess.run([f"{build}/scripts/sign-file", "sha512", f"{key}.pem",
+                        f"{key}.x509", module], check=True)
+
+
+def module_layer(kernel, sign=False):
     """Builds our modules for KERNEL and a folder that overlays them on the
     host's: usr/lib/modules/RELEASE with updates/ and the dependency files of
     both. Returns the folder and the names of our modules in loading order."""
@@ -180,6 +192,8 @@ def module_layer(kernel):
     os.makedirs(f"{base}/updates")
     for module in modules:
         shutil.copy(module, f"{base}/updates/")
+    if sign:
+        sign_modules(kernel, glob.glob(f"{base}/updates/*.ko"))
     # Of a kernel that is not the host's, the host has no modules to show.
     if kernel.base:
         shutil.copytree(f"{kernel.modules}/kernel", f"{base}/kernel")

@@ -147,7 +147,8 @@ class Machine:
         modules = None
         layer = self.path("nolayer")
         if self.opts.load:
-            layer, modules = guest.module_layer(self.kernel)
+            layer, modules = guest.module_layer(self.kernel,
+                                                self.opts.sign)
         else:
             os.mkdir(layer)
         self.write_control(command, modules)
