@@ -1,0 +1,947 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bad input, call by call: the table below has every ioctl with arguments that
+ * are good, and each test spoils one thing in them. A new ioctl that is not in
+ * the table fails the first test.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <alink.h>
+
+#include "kselftest_harness.h"
+#include "xpu_lib.h"
+
+#define VA	(64 * LARGE)
+#define VA2	(66 * LARGE)
+#define VA_Q	(128 * LARGE)
+#define SIZE	LARGE
+#define GROUP	202
+#define KEY	0xbad1bad1ULL
+#define MAX_ARG	256
+
+static const struct {
+	const char *name;
+	unsigned long nr;
+} calls[] = {
+#define IOCTL(name)	{ #name, DRM_IOCTL_##name },
+#define COMMAND(name)
+#include "calls.inc"
+};
+
+#define NUM_CALLS	(sizeof(calls) / sizeof(calls[0]))
+
+/* A field that one can spoil */
+enum kind { PAD, FLAGS, ENUM, HANDLE };
+
+struct field {
+	size_t offset, size;
+	enum kind kind;
+	uint64_t known;			/* flags; or first number that is none */
+};
+
+struct good {
+	unsigned long nr;
+	size_t size;
+	struct field field[6];
+	uint8_t arg[MAX_ARG];
+};
+
+#define F(type, member, k, known)					\
+	{ offsetof(struct type, member),				\
+	  sizeof(((struct type *)0)->member), k, known }
+
+FIXTURE(bad)
+{
+	int fd;
+	struct alink_ctx *ctx;
+	uint32_t vm, hbm, host, syncobj;
+	struct xq q;
+	struct drm_alink_xpu_vm_bind_op op;
+	struct good good[NUM_CALLS + 1];
+	unsigned int n;
+};
+
+static void add(FIXTURE_DATA(bad) *self, unsigned long nr, const void *arg,
+		const struct field *fields, unsigned int num)
+{
+	struct good *g = &self->good[self->n++];
+
+	g->nr = nr;
+	g->size = _IOC_SIZE(nr);
+	memcpy(g->arg, arg, g->size);
+	if (num)
+		memcpy(g->field, fields, num * sizeof(*fields));
+}
+
+#define ADD(NAME, type, init, ...)					\
+do {									\
+	struct type arg_ = init;					\
+	const struct field field_[] = { __VA_ARGS__ };			\
+									\
+	add(self, DRM_IOCTL_ALINK_XPU_##NAME, &arg_, field_,		\
+	    sizeof(field_) / sizeof(field_[0]));			\
+} while (0)
+#define INIT(...)	{ __VA_ARGS__ }
+
+static void fill_table(FIXTURE_DATA(bad) *self)
+{
+	self->op = (struct drm_alink_xpu_vm_bind_op) {
+		.flags = RW, .handle = self->hbm, .addr = VA2, .range = SIZE,
+	};
+	ADD(QUERY, drm_alink_xpu_query, INIT(0),
+	    F(drm_alink_xpu_query, query, ENUM, 4));
+	ADD(GEM_CREATE, drm_alink_xpu_gem_create,
+	    INIT(.size = PAGE, .flags = HOST),
+	    F(drm_alink_xpu_gem_create, flags, FLAGS, 7));
+	ADD(GEM_MMAP_OFFSET, drm_alink_xpu_gem_mmap_offset,
+	    INIT(.handle = self->hbm),
+	    F(drm_alink_xpu_gem_mmap_offset, flags, FLAGS, 0),
+	    F(drm_alink_xpu_gem_mmap_offset, handle, HANDLE, 0));
+	ADD(VM_CREATE, drm_alink_xpu_vm_create, INIT(0),
+	    F(drm_alink_xpu_vm_create, flags, FLAGS, 0));
+	ADD(VM_DESTROY, drm_alink_xpu_vm_destroy, INIT(.vm_id = self->vm),
+	    F(drm_alink_xpu_vm_destroy, pad, PAD, 0),
+	    F(drm_alink_xpu_vm_destroy, vm_id, HANDLE, 0));
+	ADD(VM_BIND, drm_alink_xpu_vm_bind,
+	    INIT(.vm_id = self->vm, .num_binds = 1,
+		 .binds = (uintptr_t)&self->op),
+	    F(drm_alink_xpu_vm_bind, flags, FLAGS, 0),
+	    F(drm_alink_xpu_vm_bind, pad, PAD, 0),
+	    F(drm_alink_xpu_vm_bind, vm_id, HANDLE, 0));
+	ADD(QUEUE_CREATE, drm_alink_xpu_queue_create,
+	    INIT(.vm_id = self->vm, .ring = VA, .status = VA + 4 * PAGE,
+		 .size = 64, .priority = 1),
+	    F(drm_alink_xpu_queue_create, flags, FLAGS, 0),
+	    F(drm_alink_xpu_queue_create, pad, PAD, 0),
+	    F(drm_alink_xpu_queue_create, priority, ENUM, 3),
+	    F(drm_alink_xpu_queue_create, vm_id, HANDLE, 0));
+	ADD(QUEUE_DESTROY, drm_alink_xpu_queue_destroy,
+	    INIT(.queue_id = self->q.id),
+	    F(drm_alink_xpu_queue_destroy, pad, PAD, 0),
+	    F(drm_alink_xpu_queue_destroy, queue_id, HANDLE, 0));
+	ADD(QUEUE_STATUS, drm_alink_xpu_queue_status,
+	    INIT(.queue_id = self->q.id),
+	    F(drm_alink_xpu_queue_status, queue_id, HANDLE, 0));
+	ADD(WAIT_FENCE, drm_alink_xpu_wait_fence, INIT(.handle = self->hbm),
+	    F(drm_alink_xpu_wait_fence, flags, FLAGS, 1),
+	    F(drm_alink_xpu_wait_fence, pad, PAD, 0),
+	    F(drm_alink_xpu_wait_fence, handle, HANDLE, 0));
+	ADD(FENCE_SYNCOBJ, drm_alink_xpu_fence_syncobj,
+	    INIT(.handle = self->hbm, .timeout_ms = 1,
+		 .syncobj = self->syncobj),
+	    F(drm_alink_xpu_fence_syncobj, flags, FLAGS, 1),
+	    F(drm_alink_xpu_fence_syncobj, pad, PAD, 0),
+	    F(drm_alink_xpu_fence_syncobj, handle, HANDLE, 0),
+	    F(drm_alink_xpu_fence_syncobj, syncobj, HANDLE, 0));
+	ADD(SEGMENT_EXPORT, drm_alink_xpu_segment_export,
+	    INIT(.handle = self->hbm, .rights = 1),
+	    F(drm_alink_xpu_segment_export, rights, FLAGS, 7),
+	    F(drm_alink_xpu_segment_export, flags, FLAGS, 0),
+	    F(drm_alink_xpu_segment_export, handle, HANDLE, 0));
+	ADD(SEGMENT_REVOKE, drm_alink_xpu_segment_revoke, INIT(.export_id = 1),
+	    F(drm_alink_xpu_segment_revoke, pad, PAD, 0),
+	    F(drm_alink_xpu_segment_revoke, export_id, HANDLE, 0));
+	ADD(SEGMENT_IMPORT, drm_alink_xpu_segment_import,
+	    INIT(.segment = { .endpoint = 1, .segment = 1, .key = 1,
+			      .size = PAGE, .rights = 1 }),
+	    F(drm_alink_xpu_segment_import, segment.pad, PAD, 0),
+	    F(drm_alink_xpu_segment_import, segment.rights, FLAGS, 7),
+	    F(drm_alink_xpu_segment_import, flags, FLAGS, 0));
+	ADD(GROUP_BIND, drm_alink_xpu_group_bind,
+	    INIT(.group = GROUP, .key = KEY, .handle = self->hbm, .size = SIZE),
+	    F(drm_alink_xpu_group_bind, flags, FLAGS, 0),
+	    F(drm_alink_xpu_group_bind, handle, HANDLE, 0));
+	ADD(GROUP_UNBIND, drm_alink_xpu_group_unbind, INIT(.bind_id = 1),
+	    F(drm_alink_xpu_group_unbind, pad, PAD, 0),
+	    F(drm_alink_xpu_group_unbind, bind_id, HANDLE, 0));
+	ADD(GROUP_IMPORT, drm_alink_xpu_group_import,
+	    INIT(.group = GROUP, .key = KEY, .size = SIZE),
+	    F(drm_alink_xpu_group_import, flags, FLAGS, 0),
+	    F(drm_alink_xpu_group_import, pad, PAD, 0));
+}
+
+FIXTURE_SETUP(bad)
+{
+	struct drm_alink_xpu_query_device dev;
+	struct alink_group_info group = {
+		.dev = ALINK_ALL, .id = GROUP, .key = KEY,
+	};
+
+	self->n = 0;
+	memset(self->good, 0, sizeof(self->good));
+	self->fd = xpu_open(0);
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(alink_new(&self->ctx), 0);
+	ASSERT_EQ(alink_fabric_up(self->ctx, 1), 0);
+	ASSERT_EQ(xpu_device(self->fd, &dev), 0);
+	alink_set_add(&group.members, dev.fabric_id);
+	ASSERT_EQ(alink_group_add(self->ctx, &group), 0);
+	ASSERT_EQ(vm_create(self->fd, &self->vm), 0);
+	ASSERT_EQ(gem_create(self->fd, HBM_CPU, SIZE, &self->hbm), 0);
+	ASSERT_EQ(gem_create(self->fd, HOST, SIZE, &self->host), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, self->hbm, 0, VA, SIZE, RWA), 0);
+	ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
+	ASSERT_EQ(syncobj_create(self->fd, &self->syncobj), 0);
+	fill_table(self);
+}
+
+FIXTURE_TEARDOWN(bad)
+{
+	uint32_t h;
+
+	/* Whatever was asked of it: the file still works. */
+	EXPECT_EQ(xq_fill(&self->q, VA, 0x5a5a5a5a, SIZE), 0);
+	EXPECT_EQ(gem_create(self->fd, HOST, PAGE, &h), 0);
+	xq_close(&self->q);
+	close(self->fd);
+	EXPECT_EQ(alink_group_del(self->ctx, ALINK_ALL, GROUP), 0);
+	alink_free(self->ctx);
+}
+
+TEST_F(bad, every_ioctl_is_in_the_table)
+{
+	unsigned int i, k;
+
+	ASSERT_GE(NUM_CALLS, 17);
+	EXPECT_EQ(self->n, NUM_CALLS);
+	for (i = 0; i < NUM_CALLS; i++) {
+		for (k = 0; k < self->n && self->good[k].nr != calls[i].nr; k++)
+			;
+		EXPECT_LT(k, self->n) {
+			TH_LOG("%s", calls[i].name);
+		}
+	}
+}
+
+TEST_F(bad, reserved_flags_and_enums)
+{
+	unsigned int i, k, bit, tried = 0;
+	uint8_t arg[MAX_ARG];
+
+	for (i = 0; i < self->n; i++)
+		for (k = 0; k < 6 && self->good[i].field[k].size; k++) {
+			const struct field *f = &self->good[i].field[k];
+
+			if (f->kind == HANDLE)
+				continue;
+			for (bit = 0; bit < 8 * f->size; bit++) {
+				uint32_t value;
+
+				if (f->kind == FLAGS && f->known >> bit & 1)
+					continue;
+				if (f->kind == ENUM &&
+				    (1ULL << bit) < f->known)
+					continue;
+				memcpy(arg, self->good[i].arg, MAX_ARG);
+				memcpy(&value, arg + f->offset, 4);
+				value = f->kind == ENUM ? 1U << bit :
+							  value | 1U << bit;
+				memcpy(arg + f->offset, &value, 4);
+				EXPECT_EQ(xpu_ioctl(self->fd, self->good[i].nr,
+						    arg), -EINVAL) {
+					TH_LOG("%s, offset %zu, bit %u",
+					       calls[i].name, f->offset, bit);
+				}
+				tried++;
+			}
+			if (f->kind != ENUM)
+				continue;
+			for (bit = 0; bit < 2; bit++) {
+				uint32_t value = bit ? ~0U : f->known;
+
+				memcpy(arg, self->good[i].arg, MAX_ARG);
+				memcpy(arg + f->offset, &value, 4);
+				EXPECT_EQ(xpu_ioctl(self->fd, self->good[i].nr,
+						    arg), -EINVAL);
+			}
+		}
+	TH_LOG("%u spoilt calls", tried);
+	EXPECT_GT(tried, 500);
+}
+
+TEST_F(bad, handles)
+{
+	static const uint32_t wrong[] = { 0, ~0U, 0x7fffffff, 12345 };
+	uint8_t arg[MAX_ARG];
+	unsigned int i, k, w;
+	uint32_t freed;
+
+	ASSERT_EQ(gem_create(self->fd, HBM_CPU, PAGE, &freed), 0);
+	ASSERT_EQ(gem_close(self->fd, freed), 0);
+	EXPECT_EQ(gem_close(self->fd, freed), -EINVAL);
+	for (i = 0; i < self->n; i++)
+		for (k = 0; k < 6 && self->good[i].field[k].size; k++) {
+			const struct field *f = &self->good[i].field[k];
+
+			for (w = 0; f->kind == HANDLE && w < 5; w++) {
+				const uint32_t *v = w < 4 ? &wrong[w] : &freed;
+
+				if (w == 4 && *v <= 4)
+					continue;
+				memcpy(arg, self->good[i].arg, MAX_ARG);
+				memcpy(arg + f->offset, v, 4);
+				EXPECT_EQ(xpu_ioctl(self->fd, self->good[i].nr,
+						    arg), -ENOENT) {
+					TH_LOG("%s, offset %zu, %#x",
+					       calls[i].name, f->offset, *v);
+				}
+			}
+		}
+}
+
+TEST_F(bad, unknown_numbers)
+{
+	uint8_t arg[MAX_ARG] = {};
+	unsigned int nr, i;
+
+	for (nr = DRM_COMMAND_BASE; nr < DRM_COMMAND_END; nr++) {
+		for (i = 0; i < NUM_CALLS && _IOC_NR(calls[i].nr) != nr; i++)
+			;
+		if (i < NUM_CALLS)
+			continue;
+		ASSERT_EQ(xpu_ioctl(self->fd, DRM_IOWR(nr, uint64_t), arg),
+			  -EINVAL);
+		ASSERT_EQ(xpu_ioctl(self->fd, DRM_IO(nr), arg), -EINVAL);
+	}
+	ASSERT_LT(xpu_ioctl(self->fd, _IOWR('?', 1, uint64_t), arg), 0);
+}
+
+/*
+ * The size in the number is what is copied, never more: what is behind it in
+ * user space stays as it is, and may not even be there.
+ */
+TEST_F(bad, sizes_and_directions)
+{
+	static const unsigned int dirs[] = {
+		_IOC_NONE, _IOC_READ, _IOC_WRITE, _IOC_READ | _IOC_WRITE,
+	};
+	uint8_t *mem = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i, d, s;
+
+	ASSERT_NE(mem, MAP_FAILED);
+	ASSERT_EQ(mprotect(mem + 7 * PAGE, PAGE, PROT_NONE), 0);
+	for (i = 0; i < NUM_CALLS; i++)
+		for (d = 0; d < 4; d++) {
+			size_t size = _IOC_SIZE(calls[i].nr);
+			const size_t sizes[] = {
+				0, 1, size - 1, size, size + 1, size + 8,
+				PAGE, 16383,
+			};
+
+			for (s = 0; s < 8; s++) {
+				uint8_t *arg = mem + 7 * PAGE - sizes[s];
+				size_t at;
+
+				memset(mem, 0xa5, 7 * PAGE);
+				memset(arg, 0, sizes[s]);
+				xpu_ioctl(self->fd,
+					  _IOC(dirs[d], 'd',
+					       _IOC_NR(calls[i].nr), sizes[s]),
+					  arg);
+				for (at = 0; mem + at < arg; at++)
+					ASSERT_EQ(mem[at], 0xa5);
+			}
+		}
+	munmap(mem, 8 * PAGE);
+}
+
+TEST_F(bad, pointers)
+{
+	uint8_t *mem = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *where[] = {
+		NULL, (void *)0xffff888000000000, (void *)~0xfffUL,
+		(void *)0x800000000000, (void *)0xdead0000, mem + PAGE,
+		mem + PAGE - 4,
+	};
+	unsigned int i, w;
+
+	ASSERT_NE(mem, MAP_FAILED);
+	ASSERT_EQ(mprotect(mem + PAGE, PAGE, PROT_NONE), 0);
+	for (i = 0; i < NUM_CALLS; i++) {
+		for (w = 0; w < sizeof(where) / sizeof(where[0]); w++) {
+			EXPECT_EQ(xpu_ioctl(self->fd, calls[i].nr, where[w]),
+				  -EFAULT) {
+				TH_LOG("%s at %p", calls[i].name, where[w]);
+			}
+		}
+		/* read-only: what is to be told does not arrive */
+		memcpy(mem + 2 * PAGE, self->good[i].arg, MAX_ARG);
+		ASSERT_EQ(mprotect(mem + 2 * PAGE, PAGE, PROT_READ), 0);
+		if (_IOC_DIR(calls[i].nr) & _IOC_READ) {
+			EXPECT_LT(xpu_ioctl(self->fd, self->good[i].nr,
+					    mem + 2 * PAGE), 0);
+		}
+		ASSERT_EQ(mprotect(mem + 2 * PAGE, PAGE,
+				   PROT_READ | PROT_WRITE), 0);
+	}
+	munmap(mem, 4 * PAGE);
+}
+
+/* Pointers within arguments: the operations of VM_BIND, the answer of QUERY */
+TEST_F(bad, pointers_within)
+{
+	static const uint64_t where[] = {
+		0, 0xffff888000000000, 0x800000000000, 0xdead0000, ~0ULL - 7,
+	};
+	struct drm_alink_xpu_vm_bind b = { .vm_id = self->vm, .num_binds = 1 };
+	struct drm_alink_xpu_query q = { .size = 4096 };
+	struct drm_alink_xpu_sync sync = { .handle = 4711 };
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		b.binds = where[i];
+		EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+			  -EFAULT);
+		q.data = where[i];
+		q.size = 4096;
+		EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_QUERY, &q),
+			  -EFAULT);
+	}
+	b.binds = (uintptr_t)&self->op;
+	b.num_syncs = 1;
+	for (i = 0; i < 5; i++) {
+		b.syncs = where[i];
+		EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+			  -EFAULT);
+	}
+	b.syncs = (uintptr_t)&sync;
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+		  -ENOENT);
+	sync.handle = self->syncobj;
+	for (i = 1; i < 32; i++) {
+		sync.flags = 1U << i;
+		EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+			  -EINVAL);
+	}
+	/* A syncobj that nobody will ever signal is not waited for. */
+	sync.flags = 0;
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+		  -EINVAL);
+}
+
+TEST_F(bad, counts)
+{
+	struct drm_alink_xpu_vm_bind b = {
+		.vm_id = self->vm, .binds = (uintptr_t)&self->op,
+	};
+	static const uint32_t many[] = {
+		DRM_ALINK_XPU_MAX_BINDS + 1, 1U << 26, 1U << 31, ~0U,
+	};
+	struct drm_alink_xpu_vm_bind_op op;
+	unsigned int i, bit;
+
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+		  -EINVAL);
+	for (i = 0; i < 4; i++) {
+		b.num_binds = many[i];
+		EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+			  -E2BIG);
+		b.num_binds = 1;
+		b.num_syncs = many[i];
+		EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+			  -E2BIG);
+		b.num_syncs = 0;
+	}
+	/* Each field of an operation */
+	for (bit = 3; bit < 32; bit++) {
+		op = self->op;
+		op.flags |= 1U << bit;
+		EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+	}
+	for (bit = 0; bit < 32; bit++) {
+		op = self->op;
+		op.pad = 1U << bit;
+		EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+	}
+	for (bit = 1; bit < 32; bit++) {
+		op = self->op;
+		op.op = 1U << bit;
+		EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+	}
+	for (bit = 47; bit < 64; bit++) {
+		op = self->op;
+		op.addr = 1ULL << bit;
+		if (bit > 47) {
+			EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+		}
+		op = self->op;
+		op.offset = 1ULL << bit;
+		EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+		op = self->op;
+		op.range = 1ULL << bit;
+		EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+		op.offset = ~(PAGE - 1);
+		op.range = PAGE << (bit - 47);
+		EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+	}
+	op = self->op;
+	op.addr = ~(PAGE - 1);
+	op.range = 2 * PAGE;
+	EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+}
+
+TEST_F(bad, objects_of_another_type)
+{
+	struct drm_alink_xpu_segment_handle seg;
+	struct drm_alink_xpu_group_bind b = {
+		.group = GROUP, .key = KEY, .handle = self->host, .size = SIZE,
+	};
+	struct drm_alink_xpu_group_import gi = {
+		.group = GROUP, .key = KEY, .size = SIZE,
+	};
+	uint64_t off;
+	uint32_t id;
+
+	EXPECT_EQ(seg_export(self->fd, self->host, 1, &seg, &id), -EOPNOTSUPP);
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_GROUP_BIND, &b),
+		  -EOPNOTSUPP);
+	ASSERT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_GROUP_IMPORT, &gi),
+		  0);
+	EXPECT_EQ(gem_offset(self->fd, gi.handle, &off), -EOPNOTSUPP);
+	EXPECT_EQ(seg_export(self->fd, gi.handle, 1, &seg, &id), -EOPNOTSUPP);
+	EXPECT_EQ(gem_close(self->fd, gi.handle), 0);
+}
+
+/* --- time and signals -------------------------------------------------------- */
+
+static int wait_until(int fd, uint32_t handle, int64_t when)
+{
+	struct drm_alink_xpu_wait_fence w = {
+		.handle = handle, .addr = 64, .value = 1, .timeout_ns = when,
+	};
+
+	return xpu_ioctl(fd, DRM_IOCTL_ALINK_XPU_WAIT_FENCE, &w);
+}
+
+TEST_F(bad, times)
+{
+	int64_t start = now_ns();
+
+	EXPECT_EQ(wait_until(self->fd, self->hbm, 0), -ETIME);
+	EXPECT_EQ(wait_until(self->fd, self->hbm, -1), -ETIME);
+	EXPECT_EQ(wait_until(self->fd, self->hbm, INT64_MIN), -ETIME);
+	EXPECT_EQ(wait_until(self->fd, self->hbm, start - 1), -ETIME);
+	EXPECT_EQ(wait_until(self->fd, self->hbm, start + 50000000), -ETIME);
+	EXPECT_LT(now_ns() - start, 5000000000LL);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static void storm(bool on)
+{
+	struct sigaction act = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	struct itimerval every = {
+		.it_interval = { .tv_usec = on ? 1000 : 0 },
+		.it_value = { .tv_usec = on ? 1000 : 0 },
+	};
+
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+}
+
+/* Everything works with a signal each millisecond. */
+TEST_F(bad, signal_storm)
+{
+	uint32_t bo, vm;
+	int i, err = 0;
+
+	storm(true);
+	for (i = 0; i < 20 && !err; i++) {
+		err = gem_create(self->fd, i & 1 ? HBM : HOST, SIZE, &bo);
+		err = err ?: vm_create(self->fd, &vm);
+		err = err ?: vm_map(self->fd, vm, bo, 0, VA, SIZE, RW);
+		err = err ?: xq_fill(&self->q, VA, i, SIZE);
+		err = err ?: vm_destroy(self->fd, vm);
+		err = err ?: gem_close(self->fd, bo);
+	}
+	storm(false);
+	EXPECT_EQ(err, 0) {
+		TH_LOG("round %d", i);
+	}
+}
+
+TEST_F(bad, killed_while_waiting)
+{
+	int64_t start;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		wait_until(self->fd, self->hbm, INT64_MAX);
+		_exit(0);
+	}
+	usleep(300000);
+	start = now_ns();
+	ASSERT_EQ(kill(pid, SIGKILL), 0);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_LT(now_ns() - start, 1000000000LL);
+}
+
+/* --- two at once ---------------------------------------------------------------- */
+
+struct racer {
+	int fd;
+	uint32_t vm, handle;
+	int what;
+	volatile bool stop;
+	struct drm_alink_xpu_vm_bind_op *op;
+};
+
+static void *race(void *arg)
+{
+	struct racer *r = arg;
+	uint32_t h, seed = 1;
+
+	while (!r->stop) {
+		seed = seed * 1103515245 + 12345;
+		switch (r->what) {
+		case 0:		/* the same object from two sides */
+			gem_create(r->fd, HBM, PAGE, &h);
+			gem_close(r->fd, h);
+			gem_close(r->fd, h + 1);
+			vm_map(r->fd, r->vm, h, 0, VA2, PAGE, RW);
+			vm_unmap(r->fd, r->vm, VA2, PAGE);
+			break;
+		case 1:		/* the argument changes while it is read */
+			r->op->handle = seed >> 16 & 7;
+			r->op->range = (seed >> 8 & 3) * PAGE;
+			r->op->offset = (seed >> 4 & 0xfff) * PAGE;
+			r->op->flags = seed >> 20;
+			break;
+		}
+	}
+	return NULL;
+}
+
+static void race_with(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(bad) *self, int what)
+{
+	struct drm_alink_xpu_vm_bind_op op = self->op;
+	struct racer r = {
+		.fd = self->fd, .vm = self->vm, .what = what, .op = &op,
+	};
+	pthread_t thread;
+	int64_t end = now_ns() + 1500000000LL;
+
+	ASSERT_EQ(pthread_create(&thread, NULL, race, &r), 0);
+	while (now_ns() < end) {
+		if (what == 1) {
+			vm_bind(self->fd, self->vm, &op, 1);
+			continue;
+		}
+		vm_map(self->fd, self->vm, self->hbm, 0, VA2, PAGE, RW);
+		vm_unmap(self->fd, self->vm, VA2, PAGE);
+		gem_close(self->fd, 9);
+	}
+	r.stop = true;
+	pthread_join(thread, NULL);
+	vm_unmap(self->fd, self->vm, VA2, SIZE);
+}
+
+TEST_F(bad, two_threads_one_object)
+{
+	race_with(_metadata, self, 0);
+}
+
+TEST_F(bad, double_fetch)
+{
+	race_with(_metadata, self, 1);
+}
+
+static void *wait_for_ever(void *arg)
+{
+	struct racer *r = arg;
+
+	r->what = wait_until(r->fd, r->handle, now_ns() + 1000000000LL);
+	return NULL;
+}
+
+TEST_F(bad, close_during_ioctl)
+{
+	struct racer r = { .fd = xpu_open(0) };
+	pthread_t thread;
+
+	ASSERT_GE(r.fd, 0);
+	ASSERT_EQ(gem_create(r.fd, HBM_CPU, PAGE, &r.handle), 0);
+	ASSERT_EQ(pthread_create(&thread, NULL, wait_for_ever, &r), 0);
+	usleep(200000);
+	EXPECT_EQ(close(r.fd), 0);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(r.what, -ETIME);
+}
+
+/* --- other ways to a file ---------------------------------------------------- */
+
+TEST_F(bad, used_in_a_child)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		uint32_t h;
+
+		_exit(gem_create(self->fd, HBM, PAGE, &h) ||
+		      vm_map(self->fd, self->vm, h, 0, VA2, PAGE, RW) ||
+		      vm_unmap(self->fd, self->vm, VA2, PAGE) ||
+		      gem_close(self->fd, h));
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+/* A file that was sent to nobody is used by nobody: the file is the right. */
+TEST_F(bad, sent_to_another_process)
+{
+	char room[CMSG_SPACE(sizeof(int))] = {};
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+		.msg_controllen = sizeof(room),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int pair[2], status, fd;
+	uint32_t h;
+	pid_t pid;
+
+	ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	pid = fork();
+	if (!pid) {
+		close(self->fd);
+		if (setgid(65534) || setuid(65534) ||
+		    recvmsg(pair[1], &msg, 0) != 1)
+			_exit(1);
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+		_exit(gem_create(fd, HBM, PAGE, &h) ? 2 : 0);
+	}
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &self->fd, sizeof(int));
+	ASSERT_EQ(sendmsg(pair[0], &msg, 0), 1);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+/* ioctl(2) as a 32-bit program calls it */
+static int ioctl_32(int fd, unsigned long nr, void *low)
+{
+	int ret;
+
+	asm volatile("int $0x80" : "=a" (ret)
+		     : "a" (54), "b" (fd), "c" (nr), "d" (low)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
+TEST_F(bad, compat)
+{
+	uint8_t *low = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	struct drm_alink_xpu_gem_create *c = (void *)low;
+	struct drm_alink_xpu_query *q = (void *)low;
+	unsigned int i;
+
+	ASSERT_NE(low, MAP_FAILED);
+	*q = (struct drm_alink_xpu_query) {
+		.data = (uintptr_t)low + 64, .size = 1024,
+	};
+	ASSERT_EQ(ioctl_32(self->fd, DRM_IOCTL_ALINK_XPU_QUERY, low), 0);
+	EXPECT_EQ(q->size, sizeof(struct drm_alink_xpu_query_device));
+	*c = (struct drm_alink_xpu_gem_create) { .size = PAGE, .flags = HBM };
+	ASSERT_EQ(ioctl_32(self->fd, DRM_IOCTL_ALINK_XPU_GEM_CREATE, low), 0);
+	EXPECT_EQ(gem_close(self->fd, c->handle), 0);
+	for (i = 0; i < NUM_CALLS; i++) {
+		memset(low, 0xff, PAGE);
+		EXPECT_LT(ioctl_32(self->fd, calls[i].nr, low), 0);
+		EXPECT_EQ(ioctl_32(self->fd, calls[i].nr, NULL), -EFAULT);
+	}
+	munmap(low, PAGE);
+}
+
+/* --- limits ---------------------------------------------------------------------- */
+
+static int limited(int which, int fd, uint32_t host, uint64_t off)
+{
+	struct drm_prime_handle p = { .handle = host, .flags = O_CLOEXEC };
+	struct rlimit none = {};
+	void *map;
+	int err;
+
+	getrlimit(which, &none);
+	none.rlim_cur = which == RLIMIT_NOFILE ? 3 : 1 << 20;
+	if (setrlimit(which, &none))
+		return EXDEV;
+	if (which == RLIMIT_NOFILE) {
+		err = xpu_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &p);
+	} else {
+		map = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, (off_t)off);
+		err = map == MAP_FAILED ? -errno : 0;
+	}
+	return -err;
+}
+
+TEST_F(bad, resource_limits)
+{
+	static const int which[] = { RLIMIT_NOFILE, RLIMIT_AS };
+	static const int want[] = { EMFILE, ENOMEM };
+	uint64_t off;
+	int i, status;
+	pid_t pid;
+
+	ASSERT_EQ(gem_offset(self->fd, self->host, &off), 0);
+	for (i = 0; i < 2; i++) {
+		pid = fork();
+		if (!pid)
+			_exit(limited(which[i], self->fd, self->host, off));
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		EXPECT_EQ(WEXITSTATUS(status), want[i]);
+	}
+}
+
+/* Takes HBM until there is none: refused, others are unharmed, all comes back. */
+TEST_F(bad, all_of_hbm)
+{
+	struct drm_alink_xpu_query_memory before, full, after;
+	uint32_t h;
+	uint64_t size;
+	int fd = xpu_open(0), err;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(xpu_memory(fd, &before), 0);
+	EXPECT_EQ(gem_create(fd, HBM, before.hbm_total + PAGE, &h), -E2BIG);
+	/* The largest pieces first, down to the last page */
+	for (size = 64 * MIB; size >= PAGE; size /= 2) {
+		while (!(err = gem_create(fd, HBM, size, &h)))
+			;
+		EXPECT_EQ(err, -ENOSPC);
+	}
+	ASSERT_EQ(xpu_memory(fd, &full), 0);
+	EXPECT_EQ(full.hbm_used, full.hbm_total);
+	EXPECT_EQ(xq_fill(&self->q, VA, 3, SIZE), 0);
+	close(fd);
+	ASSERT_EQ(xpu_memory(self->fd, &after), 0);
+	EXPECT_EQ(after.hbm_used, before.hbm_used);
+}
+
+/* --- mappings: what else the kernel can be asked to do with them -------------- */
+
+TEST_F(bad, advice_and_direct_access)
+{
+	const uint32_t kind[] = { self->hbm, self->host };
+	char byte[16] = "0123456789abcde";
+	int i, advice, out;
+	uint64_t off;
+	char *map;
+
+	for (i = 0; i < 2; i++) {
+		struct iovec l = { byte, sizeof(byte) }, r;
+
+		map = gem_map(self->fd, kind[i], SIZE);
+		ASSERT_NE(map, MAP_FAILED);
+		memset(map, 0x31, SIZE);
+		for (advice = 0; advice < 26; advice++)
+			madvise(map, PAGE, advice);
+		madvise(map, PAGE, MADV_PAGEOUT);
+		EXPECT_EQ(map[0], 0x31);
+		r = (struct iovec) { map, sizeof(byte) };
+		/* Pages of a device have no struct page to be got at. */
+		EXPECT_LT(process_vm_writev(getpid(), &l, 1, &r, 1, 0), 0);
+		out = open("/tmp/direct", O_CREAT | O_RDWR | O_DIRECT, 0600);
+		ASSERT_GE(out, 0);
+		EXPECT_LT(write(out, map, PAGE), (ssize_t)PAGE + 1);
+		close(out);
+		/* Over itself, and shrunk */
+		ASSERT_EQ(gem_offset(self->fd, kind[i], &off), 0);
+		EXPECT_EQ(mmap(map, PAGE, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_FIXED, self->fd, (off_t)off),
+			  map);
+		EXPECT_EQ(map[0], 0x31);
+		EXPECT_NE(mremap(map, SIZE, PAGE, 0), MAP_FAILED);
+		munmap(map, PAGE);
+	}
+}
+
+TEST_F(bad, core_dump)
+{
+	struct rlimit big = { RLIM_INFINITY, RLIM_INFINITY };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		char *map = gem_map(self->fd, self->hbm, SIZE);
+
+		signal(SIGABRT, SIG_DFL);
+		if (chdir("/tmp") || setrlimit(RLIMIT_CORE, &big) ||
+		    map == MAP_FAILED)
+			_exit(1);
+		map[0] = 1;
+		abort();
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(WTERMSIG(status), SIGABRT);
+}
+
+/* --- dma-buf --------------------------------------------------------------------- */
+
+TEST_F(bad, dma_buf)
+{
+	struct drm_prime_handle out = { .handle = self->host,
+					.flags = O_CLOEXEC | O_RDWR };
+	struct drm_prime_handle in, again;
+	int other = xpu_open(1), fd = xpu_open(0);
+	uint32_t vm;
+	char *map;
+
+	ASSERT_GE(other, 0);
+	ASSERT_GE(fd, 0);
+	map = gem_map(self->fd, self->host, SIZE);
+	ASSERT_NE(map, MAP_FAILED);
+	map[0] = 0x42;
+	munmap(map, SIZE);
+	ASSERT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &out), 0);
+	/* One's own comes back as what it was; twice is once. */
+	in = (struct drm_prime_handle) { .fd = out.fd };
+	ASSERT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &in), 0);
+	EXPECT_EQ(in.handle, self->host);
+	/* Of a foreign device */
+	in = again = (struct drm_prime_handle) { .fd = out.fd };
+	ASSERT_EQ(xpu_ioctl(other, DRM_IOCTL_PRIME_FD_TO_HANDLE, &in), 0);
+	ASSERT_EQ(xpu_ioctl(other, DRM_IOCTL_PRIME_FD_TO_HANDLE, &again), 0);
+	EXPECT_EQ(in.handle, again.handle);
+	ASSERT_EQ(vm_create(other, &vm), 0);
+	EXPECT_EQ(vm_map(other, vm, in.handle, 0, VA, SIZE, RW), 0);
+	/* The exporter lets go of all; the importer's stays good. */
+	close(out.fd);
+	EXPECT_EQ(gem_close(self->fd, self->host), 0);
+	EXPECT_EQ(vm_unmap(other, vm, VA, SIZE), 0);
+	EXPECT_EQ(vm_map(other, vm, in.handle, 0, VA, SIZE, RW), 0);
+	/* No dma-buf at all */
+	in.fd = self->fd;
+	EXPECT_EQ(xpu_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &in), -EINVAL);
+	close(fd);
+	close(other);
+}
+
+TEST_HARNESS_MAIN
