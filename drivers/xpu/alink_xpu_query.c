@@ -175,9 +175,9 @@ int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
 	struct drm_alink_xpu_query *args = data;
 	struct xpu_device *xdev = to_xpu(drm);
 	const struct xpu_query *q;
-	u32 size, len;
-	int idx, err;
-	void *buf;
+	u32 size, len = 0;
+	void *buf = NULL;
+	int idx, err = 0;
 
 	if (args->query >= ARRAY_SIZE(xpu_queries))
 		return -EINVAL;
@@ -189,32 +189,27 @@ int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
 	size = q->size;
 	if (q->array)
 		size *= alink_dev_num_links(xdev->adev);
-	if (!args->size) {
-		args->size = size;
-		err = 0;
-		goto out_exit;
+	if (args->size) {
+		len = min(args->size, size);
+		if (q->array)
+			len -= len % q->size;
+		if (!len && size)
+			err = -ENOSPC;
+		if (!err)
+			buf = kzalloc(size, GFP_KERNEL);
+		if (!err && !buf)
+			err = -ENOMEM;
+		if (!err)
+			err = xpu_query_fill(xdev, q, buf);
 	}
+	drm_dev_exit(idx);
 
-	len = min(args->size, size);
-	if (q->array)
-		len -= len % q->size;
-	if (!len && size) {
-		err = -ENOSPC;
-		goto out_exit;
-	}
-	buf = kzalloc(size, GFP_KERNEL);
-	if (!buf) {
-		err = -ENOMEM;
-		goto out_exit;
-	}
-	err = xpu_query_fill(xdev, q, buf);
-	if (!err && copy_to_user(u64_to_user_ptr(args->data), buf, len))
+	/* Out here: a fault that user space stalls must not hold up removal. */
+	if (!err && buf && copy_to_user(u64_to_user_ptr(args->data), buf, len))
 		err = -EFAULT;
 	if (!err)
-		args->size = len;
+		args->size = buf ? len : size;
 	kfree(buf);
-out_exit:
-	drm_dev_exit(idx);
 	return err;
 }
 

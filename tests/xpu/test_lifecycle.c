@@ -5,10 +5,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -242,6 +247,64 @@ TEST_F(life, unbind_while_open)
 	*self->q.doorbell = 99;
 	ASSERT_EQ(drv_write("bind", self->sysfs), 0);
 	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -ENODEV);
+}
+
+struct stalled {
+	int fd;
+	struct drm_alink_xpu_query q;
+	int err;
+};
+
+static void *stalled_query(void *arg)
+{
+	struct stalled *s = arg;
+
+	s->err = xpu_ioctl(s->fd, DRM_IOCTL_ALINK_XPU_QUERY, &s->q);
+	return NULL;
+}
+
+/* A page that user space does not deliver holds up its reader, nobody else. */
+TEST_F(life, stalled_copy_does_not_hold_up_unbind)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage zero = {};
+	struct stalled s = { .fd = self->fd, .err = -1 };
+	struct pollfd wait;
+	pthread_t thread;
+	int64_t start;
+	void *page;
+	pid_t pid;
+	int uffd;
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(uffd, 0);
+	ASSERT_EQ(ioctl(uffd, UFFDIO_API, &api), 0);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(page, MAP_FAILED);
+	reg.range.start = zero.range.start = (uintptr_t)page;
+	reg.range.len = zero.range.len = PAGE;
+	ASSERT_EQ(ioctl(uffd, UFFDIO_REGISTER, &reg), 0);
+	s.q.data = (uintptr_t)page;
+	s.q.size = PAGE;
+	ASSERT_EQ(pthread_create(&thread, NULL, stalled_query, &s), 0);
+	wait = (struct pollfd) { .fd = uffd, .events = POLLIN };
+	ASSERT_EQ(poll(&wait, 1, 5000), 1);
+
+	start = now_ns();
+	pid = fork();
+	if (!pid)
+		_exit(-drv_write("unbind", self->sysfs));
+	while (!waitpid(pid, NULL, WNOHANG) &&
+	       now_ns() - start < 10000000000LL)
+		usleep(10000);
+	EXPECT_LT(now_ns() - start, 5000000000LL);
+	EXPECT_EQ(ioctl(uffd, UFFDIO_ZEROPAGE, &zero), 0);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(s.err, 0);
+	close(uffd);
+	EXPECT_EQ(drv_write("bind", self->sysfs), 0);
 }
 
 TEST_F(life, surprise_removal)
