@@ -9,13 +9,16 @@ import fcntl
 import glob
 import grp
 import json
+import mmap
 import os
 import re
+import signal
 import socket
 import stat
 import struct
 import subprocess
 import sys
+import time
 
 NOBODY = 65534
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -314,6 +317,62 @@ def test_sysfs():
            glob.glob('/sys/kernel/debug/alink*'))
 
 
+def fill_host(node, ioctls, size):
+    """Takes host memory through the device, and touches it."""
+    fd = os.open(node, os.O_RDWR)
+    arg = bytearray(struct.pack('<QII', size, 1, 0))
+    fcntl.ioctl(fd, ioctls['ALINK_XPU_GEM_CREATE'], arg, True)
+    off = bytearray(struct.pack('<IIQ', struct.unpack('<QII', arg)[2], 0, 0))
+    fcntl.ioctl(fd, ioctls['ALINK_XPU_GEM_MMAP_OFFSET'], off, True)
+    with mmap.mmap(fd, size, offset=struct.unpack('<IIQ', off)[2]) as mem:
+        for at in range(0, size, 4096):
+            mem[at] = 1
+
+
+def test_memcg(node, ioctls):
+    """Host memory is charged to who takes it: he fails, others go on, and all
+    of it is back when he is gone."""
+    top = '/sys/fs/cgroup'
+    if not os.path.exists(f'{top}/cgroup.controllers'):
+        subprocess.run(['mount', '-t', 'cgroup2', 'none', top], check=True)
+    with open(f'{top}/cgroup.subtree_control', 'w', encoding='ascii') as f:
+        f.write('+memory')
+    group = f'{top}/alink'
+    os.makedirs(group, exist_ok=True)
+    with open(f'{group}/memory.max', 'w', encoding='ascii') as f:
+        f.write('33554432')
+    pid = os.fork()
+    if not pid:
+        with open(f'{group}/cgroup.procs', 'w', encoding='ascii') as f:
+            f.write(str(os.getpid()))
+        try:
+            fill_host(node, ioctls, 8 << 20)
+        except OSError:
+            os._exit(3)
+        try:
+            fill_host(node, ioctls, 128 << 20)
+        except OSError:
+            os._exit(2)
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    with open(f'{group}/memory.peak', encoding='ascii') as f:
+        peak = int(f.read())
+    result('memory cgroup: 8 MiB of 32 can be had, 128 cannot',
+           status in (signal.SIGKILL, 2 << 8) and peak > 30 << 20,
+           f'status {status:#x}, peak {peak}')
+    fill_host(node, ioctls, 64 << 20)
+    result('memory cgroup: others are not limited', True)
+    left = 0
+    for _ in range(50):
+        with open(f'{group}/memory.current', encoding='ascii') as f:
+            left = int(f.read())
+        if left < 4 << 20:
+            break
+        time.sleep(0.1)
+    result('memory cgroup: all is back', left < 4 << 20, f'{left} bytes left')
+    os.rmdir(group)
+
+
 def test_log():
     """No address of the kernel in what our drivers say."""
     log = subprocess.run(['dmesg'], stdout=subprocess.PIPE, text=True,
@@ -349,6 +408,7 @@ def main():
     print(f'figure ioctls {len(ioctls)}')
     print(f'figure netlink_operations {len(ops)}')
     test_sysfs()
+    test_memcg(node, ioctls)
     test_log()
     print(f'1..{NUMBER}')
     sys.exit(1 if FAILED else 0)
