@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""In the guest: guest_iommu.py MODULE ENGINE. What the IOMMU makes of DMA that
+"""In the guest: guest_iommu.py MODULE ENGINE [DRIVER...]. What the IOMMU makes of DMA that
 no driver has mapped, for a device of each kind. MODULE is alink_iommu_probe.ko,
 ENGINE the program for the part that needs the engines of an xPU. Prints TAP."""
 import glob
@@ -147,13 +147,14 @@ def group(bdf):
 def main():
     """A function of each driver, then the engines."""
     module, engine = sys.argv[1:3]
+    drivers = sys.argv[3:] or DRIVERS
     print('TAP version 13')
     subprocess.run(['insmod', module], check=True)
     log = kernel_log()
     result('interrupts are remapped', 'Enabled IRQ remapping' in log)
     result('translations end when their mapping ends', re.search(
         r'DMA domain TLB invalidation policy: strict mode', log))
-    for driver in DRIVERS:
+    for driver in drivers:
         bdfs = sorted(os.path.basename(p) for p in
                       glob.glob(f'/sys/bus/pci/drivers/{driver}/0*'))
         result(f'{driver}: there are devices', bdfs)
