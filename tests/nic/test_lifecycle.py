@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Changes, resets and losses of a NIC while traffic runs; what is refused."""
+import ctypes
 import os
 import re
+import socket
+import struct
 import time
 
 from niclib import DRIVER, fails, knob, load, main, netdev, pair, read, sh, \
@@ -47,6 +50,58 @@ def test_rings_and_channels_under_load():
             assert traffic.running()
         a.ping_works(b)
         assert '1024' in a.sh('ethtool', '-g', a.dev)
+
+
+def xdp(end, action):
+    """Attaches a program that does this with each packet; None: detaches."""
+    pid = os.fork()
+    if not pid:
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(f'/run/netns/{end.ns}', encoding='ascii') as f:
+                assert not libc.setns(f.fileno(), 0)
+            fd = -1
+            if action is not None:
+                # r0 = action; exit
+                insns = ctypes.create_string_buffer(struct.pack(
+                    '<BBhiBBhi', 0xb7, 0, 0, action, 0x95, 0, 0, 0))
+                text = ctypes.create_string_buffer(b'GPL')
+                attr = struct.pack('<IIQQ', 6, 2, ctypes.addressof(insns),
+                                   ctypes.addressof(text)).ljust(128, b'\0')
+                fd = libc.syscall(321, 5, attr, len(attr))
+                assert fd >= 0, ctypes.get_errno()
+            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+                nest = struct.pack('<HHiHHI', 8, 1, fd, 8, 3, 4)
+                body = struct.pack('<BBHiII', 0, 0, 0, socket.if_nametoindex(
+                    end.dev), 0, 0) + struct.pack('<HH', 20, 0x8000 | 43) + nest
+                s.send(struct.pack('<IHHII', 16 + len(body), 19, 5, 1, 0) +
+                       body)
+                assert struct.unpack_from('<i', s.recv(4096), 16)[0] == 0
+            os._exit(0)
+        except BaseException as e:  # pylint: disable=broad-except
+            print(f'# xdp: {e!r}', flush=True)
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0, action
+
+
+def test_xdp_under_load():
+    """Programs come and go while traffic runs; one that drops drops all."""
+    xdp_drop, xdp_pass = 1, 2
+    with pair() as (a, b):
+        with load(a, b, streams=2) as traffic:
+            for _ in range(10):
+                xdp(b, xdp_pass)
+                time.sleep(0.1)
+                xdp(b, None)
+            assert traffic.running()
+        xdp(b, xdp_pass)
+        a.ping_works(b)
+        xdp(b, xdp_drop)
+        assert ' 0 received' in a.sh('ping', '-q', '-c', '2', '-W', '1', b.addr,
+                                     check=False)
+        xdp(b, None)
+        a.ping_works(b)
+        b.fails('ip', 'link', 'set', b.dev, 'mtu', '67')
 
 
 def test_bad_settings():
@@ -130,6 +185,6 @@ def test_module_cycles():
 
 if __name__ == '__main__':
     main(test_udp, test_queues_are_used, test_rings_and_channels_under_load,
-         test_bad_settings, test_down_and_up_under_load,
+         test_xdp_under_load, test_bad_settings, test_down_and_up_under_load,
          test_reset_under_load, test_unbind_under_load, test_surprise_removal,
          test_module_cycles)
