@@ -6,7 +6,8 @@
  *
  * Presence
  *   x-dead=BOOL            every BAR and configuration space read all ones,
- *                          writes are dropped, no DMA, no interrupt
+ *                          writes are dropped, no DMA, no interrupt; back
+ *                          again, bus mastering is off
  *   x-bad-magic=U32        what ALINK_REG_MAGIC reads; 0: the right value
  *   x-bad-version=U32      what ALINK_REG_VERSION reads; 0: the right value
  *   x-heartbeat-stuck=BOOL ALINK_REG_HEARTBEAT stays at 0
@@ -109,6 +110,18 @@ static void apply_dead(AlinkDevice *ad, bool dead)
         if (memory_region_size(&ad->dead_mr[i])) {
             memory_region_set_enabled(&ad->dead_mr[i], dead);
         }
+    }
+    if (!dead) {
+        /*
+         * No function comes back from a link that was down with bus mastering
+         * on. Else it would write where its last driver had memory, before
+         * the next one is asked.
+         */
+        PCIDevice *pci = PCI_DEVICE(ad);
+        uint16_t cmd = pci_get_word(pci->config + PCI_COMMAND);
+
+        pci_default_write_config(pci, PCI_COMMAND, cmd & ~PCI_COMMAND_MASTER,
+                                 2);
     }
     if (adc->dead) {
         adc->dead(ad, dead);

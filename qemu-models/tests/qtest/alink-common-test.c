@@ -430,6 +430,14 @@ static void test_dead(void)
     g_assert_cmphex(aq_rd32(aq, ALINK_REG_CONTROL), ==, 1);
     g_assert_cmphex(qpci_config_readw(aq->dev, PCI_COMMAND), !=, 0);
     g_assert_cmpuint(aq_rd32(aq, ALINK_REG_GENERATION), ==, 0);
+    /* It is back, and does no DMA before somebody allows it again. */
+    g_assert_cmphex(qpci_config_readw(aq->dev, PCI_COMMAND) &
+                    PCI_COMMAND_MASTER, ==, 0);
+    g_assert_cmpuint(test_dma(aq, buf, 64, ALINK_TEST_DMA_FILL), ==,
+                     ALINK_TEST_DMA_ERROR);
+    qpci_config_writew(aq->dev, PCI_COMMAND,
+                       qpci_config_readw(aq->dev, PCI_COMMAND) |
+                       PCI_COMMAND_MASTER);
     g_assert_cmpuint(test_dma(aq, buf, 64, ALINK_TEST_DMA_FILL), ==,
                      ALINK_TEST_DMA_DONE);
     aq_stop(aq);
