@@ -137,6 +137,33 @@ def one_function(driver, bdf):
     func.close()
 
 
+def left_enabled(driver, bdf):
+    """A device with rings that its last user left: the driver resets it before
+    it may do DMA again."""
+    folder = f'/sys/bus/pci/drivers/{driver}'
+    addr = probe('phys')
+    with open(f'{folder}/unbind', 'w', encoding='ascii') as f:
+        f.write(bdf)
+    with open(f'/sys/bus/pci/devices/{bdf}/enable', 'w', encoding='ascii') as f:
+        f.write('1')
+    func = Function(bdf)
+    # CONTROL, ADMIN_SQ_BASE, ADMIN_CQ_BASE, ADMIN_SIZE, ADMIN_CTRL, SQ_TAIL
+    for reg, value in ((0x044, 1), (0x100, addr & 0xffffffff),
+                       (0x104, addr >> 32), (0x108, addr & 0xffffffff),
+                       (0x10c, addr >> 32), (0x110, 2), (0x114, 1), (0x118, 1)):
+        func.put(reg, value)
+    func.close()
+    before = kernel_log().count(f'fault addr {addr:#x} ')
+    with open(f'{folder}/bind', 'w', encoding='ascii') as f:
+        f.write(bdf)
+    time.sleep(0.5)
+    log = kernel_log()
+    result(f'{driver}: a device that was left enabled is reset',
+           'device was left enabled: resetting it' in log)
+    result(f'{driver}: and does no DMA before that',
+           log.count(f'fault addr {addr:#x} ') == before)
+
+
 def group(bdf):
     """Type of the function's IOMMU group."""
     with open(f'/sys/bus/pci/devices/{bdf}/iommu_group/type',
@@ -164,6 +191,8 @@ def main():
             f'/sys/bus/pci/devices/{b}/iommu_group') else 'none' for b in bdfs}
         result(f'{driver}: the group of each has translated DMA',
                kinds == {'DMA'}, str(kinds))
+        if driver == drivers[0]:
+            left_enabled(driver, bdfs[0])
         one_function(driver, bdfs[0])
     done = subprocess.run([engine], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
