@@ -19,6 +19,7 @@
 #include "alink_priv.h"
 
 #define ALINK_ADMIN_BUF_SMALL		4096
+#define ALINK_ADMIN_TLV_SMALL		32
 #define ALINK_ADMIN_POLL_MIN_MS		5
 #define ALINK_ADMIN_POLL_MAX_MS		100
 #define ALINK_ADMIN_LATE_MS		50
@@ -47,22 +48,32 @@ static void alink_admin_free_bufs(struct alink_dev *adev,
 	slot->buf_len = 0;
 }
 
+/* Larger buffers for a slot. Should there be none, it keeps those it has. */
 static int alink_admin_alloc_bufs(struct alink_dev *adev,
 				  struct alink_admin_slot *slot, size_t len)
 {
 	struct device *dev = &adev->pdev->dev;
+	dma_addr_t req_dma, resp_dma;
+	void *req, *resp;
 
 	if (len <= slot->buf_len)
 		return 0;
 
-	alink_admin_free_bufs(adev, slot);
-	slot->buf_len = len;
-	slot->req = dma_alloc_coherent(dev, len, &slot->req_dma, GFP_KERNEL);
-	slot->resp = dma_alloc_coherent(dev, len, &slot->resp_dma, GFP_KERNEL);
-	if (!slot->req || !slot->resp) {
-		alink_admin_free_bufs(adev, slot);
+	req = dma_alloc_coherent(dev, len, &req_dma, GFP_KERNEL);
+	if (!req)
+		return -ENOMEM;
+	resp = dma_alloc_coherent(dev, len, &resp_dma, GFP_KERNEL);
+	if (!resp) {
+		dma_free_coherent(dev, len, req, req_dma);
 		return -ENOMEM;
 	}
+
+	alink_admin_free_bufs(adev, slot);
+	slot->req = req;
+	slot->req_dma = req_dma;
+	slot->resp = resp;
+	slot->resp_dma = resp_dma;
+	slot->buf_len = len;
 	return 0;
 }
 
@@ -489,24 +500,32 @@ EXPORT_SYMBOL_GPL(alink_admin_exec);
  * @len:	bytes of @payload
  * @status:	as for alink_admin_exec()
  *
+ * Up to ALINK_ADMIN_TLV_SMALL bytes this needs no memory: what was made in the
+ * device can be undone even when there is none.
+ *
  * Context: process; sleeps.
  * Return: as alink_admin_exec().
  */
 int alink_admin_tlv(struct alink_dev *adev, u16 opcode, u16 tlv,
 		    const void *payload, size_t len, u16 *status)
 {
+	u8 small[ALINK_TLV_SPAN(ALINK_ADMIN_TLV_SMALL)] __aligned(8) = {};
 	struct alink_tlv_buf buf = { .room = ALINK_TLV_SPAN(len) };
 	int err;
 
-	buf.data = kzalloc(buf.room, GFP_KERNEL);
-	if (!buf.data)
-		return -ENOMEM;
+	buf.data = small;
+	if (len > ALINK_ADMIN_TLV_SMALL) {
+		buf.data = kzalloc(buf.room, GFP_KERNEL);
+		if (!buf.data)
+			return -ENOMEM;
+	}
 
 	err = alink_tlv_put(&buf, tlv | ALINK_TLV_MUST, payload, len);
 	if (!err)
 		err = alink_admin_exec(adev, opcode, buf.data, buf.len,
 				       NULL, 0, NULL, status);
-	kfree(buf.data);
+	if (buf.data != small)
+		kfree(buf.data);
 	return err;
 }
 EXPORT_SYMBOL_GPL(alink_admin_tlv);
