@@ -2,11 +2,12 @@
 # The front door. Everything is built outside the tree, in ~/.cache/alink (or
 # $ALINK_CACHE); the scripts behind the targets say what they do.
 
-.PHONY: help demo bench setup qemu modules debug-kernel lint tools unit qtest guest check
+.PHONY: help demo bench setup qemu modules debug-kernel lint tools unit qtest guest check trust trust-slice
 
 help:
 	@echo 'make demo      boot an 8-xPU node and train on it (ARGS=--help)'
 	@echo 'make check     all tests: lint, unit tests, device models, drivers'
+	@echo 'make trust     sanitizers, faults, leaks, planted bugs (LANES="teeth ...")'
 	@echo 'make bench     speed of the models, as ratios to peers in one boot'
 	@echo 'make setup     install the Debian packages that are missing'
 	@echo 'make modules   build the kernel modules (W=1, KERNEL=release)'
@@ -36,5 +37,9 @@ bench:
 check: setup
 	@tests/run
 
-lint tools unit qtest guest: setup
+lint tools unit qtest guest trust-slice: setup
 	@tests/run $@
+
+# All lanes of tests/trust whole, or LANES="faults teeth".
+trust: setup
+	@tests/trust/run $(LANES)

@@ -65,18 +65,22 @@ HARMLESS = re.compile("|".join((
 _STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]")
 
 
+def is_bad(line, expected=()):
+    """Is this line an offence? EXPECTED: expressions for lines that a test
+    brings about on purpose."""
+    return bool(BAD.search(line) and not HARMLESS.search(line) and
+                not any(re.search(e, line) for e in expected))
+
+
 def findings(log, expected=()):
-    """The offending lines of LOG, in order, but for those that match one of the
-    expressions EXPECTED."""
-    return [line for line in log.splitlines()
-            if BAD.search(line) and not HARMLESS.search(line) and
-            not any(re.search(e, line) for e in expected)]
+    """The offending lines of LOG, in order."""
+    return [line for line in log.splitlines() if is_bad(line, expected)]
 
 
-def excerpt(log, before=3, after=45):
+def excerpt(log, before=3, after=45, expected=()):
     """The text round the first offending line, and the end of a panic."""
     lines = log.splitlines()
     for at, line in enumerate(lines):
-        if BAD.search(line) and not HARMLESS.search(line):
+        if is_bad(line, expected):
             return "\n".join(lines[max(0, at - before):at + after])
     return "\n".join(lines[-after:])

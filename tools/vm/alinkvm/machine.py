@@ -262,7 +262,7 @@ class Machine:
                 f.write(log)
         bad = loggate.findings(log, self.opts.expect)
         if bad:
-            print(loggate.excerpt(log), file=sys.stderr)
+            print(loggate.excerpt(log, expected=self.opts.expect), file=sys.stderr)
             raise Error(f"the kernel log says: {bad[0].strip()}")
         for row in ctl.splitlines():
             if row.startswith("fail "):

@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""In the guest: fault sweeps of the netlink family, of devlink, and of network
+devices. Prints TAP. The operations are those of the spec and of the drivers'
+devlink_ops."""
+import ctypes
+import errno
+import fcntl
+import glob
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+
+import uapi
+from faultlib import Sweeper
+
+ENUM = uapi.enums(uapi.ALINK_H)
+DEVLINK = uapi.enums('/usr/include/linux/devlink.h')
+KEY = 0x0102030405060708
+SIOCSIFFLAGS, SIOCGIFFLAGS, SIOCSIFMTU, SIOCETHTOOL = (0x8914, 0x8913, 0x8922,
+                                                       0x8946)
+ETHTOOL_SRINGPARAM = 0x11
+IFF_UP = 1
+# The partition where "alink fabric up" puts every endpoint.
+FABRIC_UP = 1
+# What the drivers may implement, and what is swept for it.
+DEVLINK_SWEPT = {'info_get'}
+
+
+def failed(got):
+    """Did the operation fail?"""
+    return isinstance(got, OSError)
+
+
+def a32(name, value):
+    """A 32-bit attribute."""
+    return uapi.attr(ENUM[f'ALINK_A_{name}'], value)
+
+
+def attr(name, data):
+    """Any other."""
+    return uapi.attr(ENUM[f'ALINK_A_{name}'], data)
+
+
+class Netlink:
+    """The operations of a spec."""
+
+    def __init__(self, sweeper):
+        self.sweeper = sweeper
+        self.control = uapi.Genl('alink')
+        self.switch = self.index('switch')
+        self.xpu = self.index('xpu')
+
+    def index(self, kind):
+        """Index of the first device of a kind."""
+        for path in sorted(glob.glob('/sys/class/alink/*')):
+            with open(f'{path}/type', encoding='ascii') as f:
+                if f.read().strip() == kind:
+                    with open(f'{path}/index', encoding='ascii') as g:
+                        return int(g.read())
+        raise FileNotFoundError(kind)
+
+    def ask(self, command, body=b''):
+        """A command that must work."""
+        return self.control.call(ENUM[f'ALINK_CMD_{command}'], body)
+
+    def dump(self, command):
+        """A dump, to compare."""
+        return [m[20:] for m in self.control.call(
+            ENUM[f'ALINK_CMD_{command}'], dump=True)]
+
+    def tables(self):
+        """All that the family can change."""
+        groups = [{k: v for k, v in uapi.attrs(m).items()
+                   if k <= ENUM['ALINK_A_GROUP_MEMBERS']}
+                  for m in self.dump('GROUP_GET')]
+        return (self.dump('ROUTE_GET'), str(groups),
+                self.dump('PARTITION_GET'))
+
+    def sweep(self, name, body, back=None, dump=False, what=''):
+        """One operation; BACK() takes it back, if it is there."""
+        command = ENUM['ALINK_CMD_' + name.upper().replace('-', '_')]
+
+        def prepare():
+            sock = uapi.Genl('alink')
+            return sock, sock.message(command, body, dump)
+
+        def undo(arg, got):
+            arg[0].close()
+            if back:
+                back(got)
+
+        self.sweeper.sweep(
+            f'netlink {name}{what}', lambda arg: arg[0].talk(arg[1]), prepare,
+            undo, self.tables if back else None)
+
+    def gone(self, command, body):
+        """BACK() of an addition: what an answer that got lost has left."""
+        def back(_):
+            try:
+                self.ask(command, body)
+            except OSError as err:
+                if err.errno != errno.ENOENT:
+                    raise
+        return back
+
+    def shows(self, name):
+        """do and dump."""
+        kinds = uapi.operations()[name]
+        body = {'dev-get': a32('DEV_INDEX', self.xpu),
+                'link-get': a32('LINK_DEV_INDEX', self.xpu) +
+                a32('LINK_LINK', 0)}
+        if 'do' in kinds:
+            self.sweep(name, body[name])
+        self.sweep(name, b'', dump=True, what=' dump')
+
+    def changes(self, name):
+        """One of the commands that change a table."""
+        route = a32('ROUTE_DEV_INDEX', self.xpu) + a32('ROUTE_DST', 1)
+        add = route + attr('ROUTE_PORTS', struct.pack('=II', 0, 1))
+        group = a32('GROUP_ID', 9)
+        group_add = group + attr('GROUP_KEY', struct.pack('=Q', KEY)) + attr(
+            'GROUP_MEMBERS', struct.pack('=II', 0, 1))
+        part = a32('PARTITION_ENDPOINT', 0)
+        if name == 'route-add':
+            self.gone('ROUTE_DEL', route)(None)
+            self.sweep(name, add, self.gone('ROUTE_DEL', route))
+        elif name == 'route-del':
+            self.ask('ROUTE_ADD', add)
+            self.sweep(name, route, lambda _: self.ask('ROUTE_ADD', add))
+        elif name == 'group-add':
+            self.sweep(name, group_add, self.gone('GROUP_DEL', group))
+        elif name == 'group-del':
+            self.ask('GROUP_ADD', group_add)
+
+            def back(_):
+                self.gone('GROUP_DEL', group)(None)
+                self.ask('GROUP_ADD', group_add)
+
+            self.sweep(name, group, back)
+            self.ask('GROUP_DEL', group)
+        elif name == 'partition-set':
+            self.sweep(name, part + a32('PARTITION_PARTITION', 3),
+                       lambda _: self.ask('PARTITION_SET', part + a32(
+                           'PARTITION_PARTITION', FABRIC_UP)))
+        else:
+            self.sweeper.result(f'netlink {name} swept',
+                                'no sweep is written for it')
+
+    def run(self):
+        """Every operation of the spec."""
+        for name, kinds in uapi.operations().items():
+            if 'admin' in kinds:
+                self.changes(name)
+            else:
+                self.shows(name)
+
+
+def devlink(sweeper):
+    """devlink on each kind of device; new operations must get a sweep."""
+    for path in glob.glob(f'{uapi.ROOT}/drivers/*/*.c'):
+        with open(path, encoding='utf-8') as f:
+            for body in re.findall(r'devlink_ops \w+ = \{(.*?)\};', f.read(),
+                                   re.S):
+                for op in set(re.findall(r'\.(\w+)\s*=', body)):
+                    if op not in DEVLINK_SWEPT:
+                        sweeper.result(f'devlink {op} swept',
+                                       'no sweep is written for it')
+    seen = set()
+    for path in sorted(glob.glob('/sys/bus/pci/drivers/alink_*/0*')):
+        driver = path.split('/')[5]
+        if driver in seen:
+            continue
+        seen.add(driver)
+        handle = (uapi.attr(DEVLINK['DEVLINK_ATTR_BUS_NAME'], 'pci') +
+                  uapi.attr(DEVLINK['DEVLINK_ATTR_DEV_NAME'],
+                            os.path.basename(path)))
+        for what, body, dump in (('INFO_GET', handle, False),
+                                 ('PORT_GET', handle, True),
+                                 ('RESOURCE_DUMP', handle, False),
+                                 ('HEALTH_REPORTER_GET', handle, True)):
+            command = DEVLINK[f'DEVLINK_CMD_{what}']
+            try:
+                uapi.Genl('devlink').call(command, body, dump)
+            except OSError as err:
+                if err.errno == errno.EOPNOTSUPP:
+                    continue
+                raise
+
+            def prepare(command=command, body=body, dump=dump):
+                sock = uapi.Genl('devlink')
+                return sock, sock.message(command, body, dump)
+
+            sweeper.sweep(f'devlink {driver} {what}',
+                          lambda arg: arg[0].talk(arg[1]), prepare,
+                          lambda arg, _: arg[0].close(),
+                          # The dump of a whole instance that has no room
+                          allowed={errno.EMSGSIZE})
+
+
+def ifreq(name, data):
+    """struct ifreq."""
+    return struct.pack('16s24s', name.encode(), data)
+
+
+def netdevs(sweeper):
+    """Up, down, MTU, rings, statistics, module of one netdev of each kind."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    names = [n for _, n in socket.if_nameindex()]
+    chosen = [next(n for n in names if n.startswith(p))
+              for p in ('eth', 'xpu0p', 'sw0p')]
+    for name in chosen:
+        def flags(name=name):
+            raw = fcntl.ioctl(sock, SIOCGIFFLAGS, ifreq(name, b''))
+            return struct.unpack_from('=h', raw, 16)[0]
+
+        def turn(up, name=name):
+            now = flags(name) & ~IFF_UP | (IFF_UP if up else 0)
+            request = ifreq(name, struct.pack('=h', now))
+            return lambda *_: fcntl.ioctl(sock, SIOCSIFFLAGS, request)
+
+        was = flags()
+        turn(False)()
+        sweeper.sweep(f'netdev {name} up', turn(True), None,
+                      lambda arg, got, n=name: turn(False, n)(), flags,
+                      # a driver's answer to "no interrupt to be had"
+                      allowed={errno.ENOSPC})
+        turn(True)()
+        sweeper.sweep(f'netdev {name} down', turn(False), None,
+                      lambda arg, got, n=name: turn(True, n)(), flags)
+        if not was & IFF_UP:
+            turn(False)()
+
+    name = chosen[0]
+
+    def rings(count):
+        room = ctypes.create_string_buffer(struct.pack(
+            '=9I', ETHTOOL_SRINGPARAM, 0, 0, 0, 0, count, 0, 0, count))
+        request = ifreq(name, struct.pack('=Q', ctypes.addressof(room)))
+        return lambda *_: (fcntl.ioctl(sock, SIOCETHTOOL, request), room)
+
+    def mtu(size):
+        request = ifreq(name, struct.pack('=i', size))
+        return lambda *_: fcntl.ioctl(sock, SIOCSIFMTU, request)
+
+    turn(True, name)()
+    for what, change, less, more in (('rings', rings, 128, 256),
+                                     ('mtu', mtu, 1500, 9000)):
+        change(less)()
+        sweeper.sweep(f'netdev {name} {what}', change(more), None,
+                      change(less), lambda: flags(name))
+
+
+def main():
+    """All, or the parts named."""
+    sweeper = Sweeper()
+    subprocess.run(['alink', 'fabric', 'up'], check=True,
+                   stdout=subprocess.DEVNULL)
+    wanted = sys.argv[1:] or ['netlink', 'devlink', 'netdevs']
+    if 'netlink' in wanted:
+        Netlink(sweeper).run()
+    if 'devlink' in wanted:
+        devlink(sweeper)
+    if 'netdevs' in wanted:
+        netdevs(sweeper)
+    sweeper.done()
+
+
+if __name__ == '__main__':
+    main()
