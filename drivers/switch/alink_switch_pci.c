@@ -81,7 +81,9 @@ static int alink_switch_probe(struct pci_dev *pdev,
 	err = alink_switch_devlink_init(sw);
 	if (err)
 		goto err_dev;
+	devl_lock(devlink);
 	err = alink_ports_create(sw->adev, devlink);
+	devl_unlock(devlink);
 	if (err)
 		goto err_devlink;
 	alink_hwmon_register(sw->adev, "alink_switch");
@@ -93,7 +95,9 @@ static int alink_switch_probe(struct pci_dev *pdev,
 
 err_hwmon:
 	alink_hwmon_unregister(sw->adev);
+	devl_lock(devlink);
 	alink_ports_destroy(sw->adev);
+	devl_unlock(devlink);
 err_devlink:
 	alink_switch_devlink_fini(sw);
 err_dev:
@@ -111,7 +115,9 @@ static void alink_switch_remove(struct pci_dev *pdev)
 	devlink_unregister(devlink);
 	alink_dev_unregister(sw->adev);
 	alink_hwmon_unregister(sw->adev);
+	devl_lock(devlink);
 	alink_ports_destroy(sw->adev);
+	devl_unlock(devlink);
 	alink_switch_devlink_fini(sw);
 	alink_dev_remove(sw->adev);
 	devlink_free(devlink);
