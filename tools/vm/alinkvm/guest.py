@@ -14,6 +14,9 @@ from . import Error, paths
 # To reach the host's files: the rest comes from there.
 BOOT_MODULES = ("9pnet_virtio", "9p", "overlay")
 
+# Layers of modules in the cache: what runs at a time, with room to spare.
+LAYERS_KEPT = 8
+
 # What tools/setup/debug-kernel builds.
 DEBUG_KERNELS = ("debug", "kcsan")
 
@@ -173,22 +176,11 @@ def sign_modules(kernel, modules):
                         f"{key}.x509", module], check=True)
 
 
-def module_layer(kernel, sign=False):
-    """Builds our modules for KERNEL and a folder that overlays them on the
-    host's: usr/lib/modules/RELEASE with updates/ and the dependency files of
-    both. Returns the folder and the names of our modules in loading order."""
-    script = os.path.join(paths.ROOT, "tools/setup/modules")
-    done = subprocess.run([script, kernel.base or kernel.release], stdout=subprocess.PIPE,
-                          text=True, check=False)
-    if done.returncode:
-        raise Error("the modules do not build, see above")
-    built = done.stdout.strip()
-    layer = os.path.join(os.path.dirname(built), "layer")
-    modules = sorted(glob.glob(f"{built}/drivers/*/*.ko"))
-    if not modules:
-        raise Error(f"no modules in {built}")
-    base = f"{layer}/usr/lib/modules/{kernel.release}"
-    shutil.rmtree(layer, ignore_errors=True)
+def _build_layer(kernel, modules, layer, sign):
+    """Copies and indexes MODULES; older layers but the last few go."""
+    temp = f"{layer}.{os.getpid()}"
+    base = f"{temp}/usr/lib/modules/{kernel.release}"
+    shutil.rmtree(temp, ignore_errors=True)
     os.makedirs(f"{base}/updates")
     for module in modules:
         shutil.copy(module, f"{base}/updates/")
@@ -203,11 +195,43 @@ def module_layer(kernel, sign=False):
                     "modules.builtin.modinfo") and not os.path.exists(
                         f"{base}/{name}"):
             os.symlink(f"{kernel.modules}/{name}", f"{base}/{name}")
-    subprocess.run(["/sbin/depmod", "-b", f"{layer}/usr", kernel.release],
+    subprocess.run(["/sbin/depmod", "-b", f"{temp}/usr", kernel.release],
                    check=True)
     for name in os.listdir(base):
         if os.path.islink(f"{base}/{name}"):
             os.unlink(f"{base}/{name}")
+    try:
+        os.rename(temp, layer)
+    except OSError:
+        # Another run was faster.
+        shutil.rmtree(temp)
+    old = sorted(glob.glob(os.path.join(os.path.dirname(layer), "layer*")),
+                 key=os.path.getmtime)
+    for path in old[:-LAYERS_KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def module_layer(kernel, sign=False):
+    """Builds our modules for KERNEL and a folder that overlays them on the
+    host's: usr/lib/modules/RELEASE with updates/ and the dependency files of
+    both. Returns the folder and the names of our modules in loading order."""
+    script = os.path.join(paths.ROOT, "tools/setup/modules")
+    done = subprocess.run([script, kernel.base or kernel.release], stdout=subprocess.PIPE,
+                          text=True, check=False)
+    if done.returncode:
+        raise Error("the modules do not build, see above")
+    built = done.stdout.strip()
+    modules = sorted(glob.glob(f"{built}/drivers/*/*.ko"))
+    if not modules:
+        raise Error(f"no modules in {built}")
+    digest = hashlib.sha256(b"signed" if sign else b"")
+    for module in modules:
+        digest.update(_read_module(module))
+    # Named by what it holds: another VM may still run on an older one.
+    layer = os.path.join(os.path.dirname(built),
+                         f"layer-{digest.hexdigest()[:16]}")
+    if not os.path.isdir(layer):
+        _build_layer(kernel, modules, layer, sign)
     names = [os.path.basename(m).removesuffix(".ko") for m in modules]
     # The core first; the others do not know each other.
     names.sort(key=lambda n: (n != "alink", n))

@@ -162,8 +162,9 @@ class Machine:
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-kernel", self.kernel.image,
                 "-initrd", guest.initramfs(self.kernel),
-                # No I/O ports for slots: 64 KiB do not go round.
-                "-append", "console=ttyS0 quiet panic=-1 pci=hpiosize=0 "
+                # No I/O ports for slots: 64 KiB do not go round. Not "quiet":
+                # that hides warnings, WARN() included, from the log gate.
+                "-append", "console=ttyS0 loglevel=5 panic=-1 pci=hpiosize=0 "
                 "oops=panic rdinit=/init " + self.kernel_line(),
                 "-chardev", f"file,id=log,path={self.path('log')}",
                 "-serial", "chardev:log",
