@@ -37,7 +37,8 @@ def main():
     # fails as a whole or works as a whole, and works when tried again.
     sweeper.sweep(f'{driver} probe', lambda _: os.write(bind, name), None,
                   release, bound, {errno.ENODEV, errno.EINVAL, errno.EIO,
-                                   errno.EAGAIN, errno.ENOSPC, errno.EEXIST})
+                                   errno.EAGAIN, errno.ENOSPC, errno.EEXIST,
+                                   errno.EBUSY})
     attach()
     sweeper.result(f'{driver} binds again', '' if bound() else 'not bound')
     sweeper.stride = max(1, stride // 2)
