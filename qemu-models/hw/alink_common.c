@@ -529,6 +529,9 @@ static const VMStateDescription alink_vmstate = {
 };
 
 static const Property alink_properties[] = {
+#ifdef ALINK_FUZZ
+    DEFINE_PROP_BOOL("x-tooth", AlinkDevice, tooth, false),
+#endif
     DEFINE_PROP_UINT64("serial", AlinkDevice, serial, 0),
     DEFINE_PROP_LINK("fabric", AlinkDevice, fabric, TYPE_ALINK_FABRIC,
                      AlinkFabric *),

@@ -276,6 +276,9 @@ struct AlinkDevice {
     struct af_fabric *af;       /* its core; set before realize() is called */
     int32_t sensor[ALINK_NUM_SENSORS];  /* "temp", "power", ...; milli-units */
     AlinkInject inject;
+#ifdef ALINK_FUZZ
+    bool tooth;                 /* "x-tooth": a bug for the fuzzer to find */
+#endif
 
     /* What follows is private to alink_common*.c */
     MemoryRegion bar0;

@@ -96,6 +96,16 @@ bool alink_admin_fits(AlinkAdminCmd *cmd, size_t len1, size_t len2)
            cmd->resp_room;
 }
 
+static bool put_fits(const AlinkAdminCmd *cmd)
+{
+#ifdef ALINK_FUZZ
+    if (cmd->ad && cmd->ad->tooth) {
+        return true;
+    }
+#endif
+    return cmd->resp_needed <= cmd->resp_room;
+}
+
 bool alink_admin_put(AlinkAdminCmd *cmd, uint16_t type, const void *payload,
                      size_t len)
 {
@@ -104,7 +114,7 @@ bool alink_admin_put(AlinkAdminCmd *cmd, uint16_t type, const void *payload,
 
     g_assert(len <= UINT16_MAX);
     cmd->resp_needed += span;
-    if (cmd->resp_needed > cmd->resp_room) {
+    if (!put_fits(cmd)) {
         return false;
     }
     p = cmd->resp + cmd->resp_len;
