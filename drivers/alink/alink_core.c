@@ -138,6 +138,8 @@ static int alink_pci_init(struct alink_dev *adev)
 		pci_err(pdev, "no 64-bit DMA: %pe\n", ERR_PTR(err));
 		goto err_disable;
 	}
+	/* Lengths of segments are 64 bits wide wherever a device takes them. */
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 
 	if (pci_resource_len(pdev, ALINK_BAR_REGS) < ALINK_BAR0_SIZE) {
 		pci_err(pdev, "BAR0 is too small: %pR\n",
