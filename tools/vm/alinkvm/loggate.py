@@ -62,6 +62,16 @@ HARMLESS = re.compile("|".join((
     r"clocksource: .*",
 )))
 
+# The frame round a report of KCSAN, and the head of an access in it
+_KCSAN_END = re.compile(r"\] ={20,}\s*$")
+_KCSAN_ACCESS = re.compile(r"\] \S.* on cpu \d+:\s*$")
+KCSAN_DEPTH = 3
+# Races in the kernel's core that any driver gets into; each with its reason.
+KERNEL_RACES = re.compile("|".join((
+    # NAPI's state is read plainly before the atomic exchange decides.
+    r"napi_complete_done / napi_schedule_prep",
+    r"napi_schedule_prep / napi_complete_done",
+)))
 _STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]")
 
 
@@ -72,14 +82,49 @@ def is_bad(line, expected=()):
                 not any(re.search(e, line) for e in expected))
 
 
+def race_is_ours(report):
+    """Does a report of KCSAN have a frame of our modules within the first few
+    of an access? Those further out only called what races, or were interrupted
+    by it."""
+    depth = None
+    for line in report:
+        if _KCSAN_ACCESS.search(line):
+            depth = 0
+        elif depth is not None:
+            depth += 1
+            if depth <= KCSAN_DEPTH and "[alink" in line:
+                return True
+    return False
+
+
+def without_foreign_races(lines):
+    """KCSAN sees races all over the kernel, most of them benign and none of
+    them ours to mend: their reports are left out. One that the end of the log
+    cuts off stays."""
+    out, report = [], None
+    for line in lines:
+        if "BUG: KCSAN: " in line:
+            report = [line]
+        elif report is None:
+            out.append(line)
+        else:
+            report.append(line)
+            if _KCSAN_END.search(line):
+                if race_is_ours(report) and not KERNEL_RACES.search(report[0]):
+                    out += report
+                report = None
+    return out + (report or [])
+
+
 def findings(log, expected=()):
     """The offending lines of LOG, in order."""
-    return [line for line in log.splitlines() if is_bad(line, expected)]
+    return [line for line in without_foreign_races(log.splitlines())
+            if is_bad(line, expected)]
 
 
 def excerpt(log, before=3, after=45, expected=()):
     """The text round the first offending line, and the end of a panic."""
-    lines = log.splitlines()
+    lines = without_foreign_races(log.splitlines())
     for at, line in enumerate(lines):
         if is_bad(line, expected):
             return "\n".join(lines[max(0, at - before):at + after])

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * race_xpu SECONDS ROLE...: one thread for each ROLE, each doing its part with
+ * the xPUs again and again, whatever else is done to them meanwhile. A call may
+ * fail, as devices are reset and unbound under it; what must not happen is what
+ * KCSAN, KASAN and lockdep report. Prints "figure ops_ROLE N", and fails when
+ * a role got nothing done at all.
+ *
+ *   submit   commands through a queue of its own, each waited for
+ *   churn    open, submit without waiting, close
+ *   memory   objects created, bound, unbound and freed, on the shared file
+ *   queues   queues made, asked for their state, destroyed, on the shared file
+ *   sync     syncobjs and fences, on the shared file
+ *   remote   memory of one xPU exported, imported by the other and revoked
+ *   query    all that can be asked
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "xpu_lib.h"
+
+#define VA		0x10000000UL
+#define VA_Q		0x20000000UL
+#define SLOTS		8
+#define WAIT_MS		2000
+#define PATIENCE_US	20000
+
+static int64_t deadline;
+/* One file for all the roles that share, of whichever xPU is there. */
+static int shared = -1;
+static uint32_t shared_vm;
+static atomic_uint turn;
+
+static bool on(void)
+{
+	return now_ns() < deadline;
+}
+
+static int open_any(void)
+{
+	int fd = xpu_open(atomic_fetch_add(&turn, 1) % 2);
+
+	if (fd < 0)
+		usleep(PATIENCE_US);
+	return fd;
+}
+
+/* Each function below does its part once: the number of calls that worked. */
+
+static unsigned int submit_once(void)
+{
+	uint32_t vm, bo;
+	unsigned int done = 0;
+	struct xq q;
+	int fd = open_any();
+
+	if (fd < 0)
+		return 0;
+	if (!vm_create(fd, &vm) && !xq_open(&q, fd, vm, VA_Q, 64)) {
+		if (!gem_create(fd, HBM, LARGE, &bo) &&
+		    !vm_map(fd, vm, bo, 0, VA, LARGE, RW)) {
+			while (on() && done < 64 &&
+			       !xq_fill(&q, VA, 0x600d600d, 65536))
+				done++;
+		}
+		xq_close(&q);
+	}
+	close(fd);
+	return done;
+}
+
+static unsigned int churn_once(void)
+{
+	struct alink_xpu_desc d = { .opcode = ALINK_XPU_OP_NOP };
+	struct xq q;
+	uint32_t vm;
+	int fd = open_any(), i;
+
+	if (fd < 0)
+		return 0;
+	if (vm_create(fd, &vm) || xq_open(&q, fd, vm, VA_Q, 64)) {
+		close(fd);
+		return 0;
+	}
+	for (i = 0; i < SLOTS; i++)
+		xq_push(&q, d);
+	xq_ring(&q);
+	/* The file first, while interrupts of its commands are on their way. */
+	if (atomic_load(&turn) & 1) {
+		close(fd);
+		q.fd = -1;
+	}
+	xq_close(&q);
+	if (q.fd >= 0)
+		close(fd);
+	return 1;
+}
+
+static unsigned int memory_once(void)
+{
+	uint64_t va = VA + (atomic_fetch_add(&turn, 1) % SLOTS) * LARGE;
+	unsigned int done = 0;
+	uint32_t bo;
+	char *map;
+
+	if (gem_create(shared, done & 1 ? HOST : HBM_CPU, LARGE, &bo)) {
+		usleep(PATIENCE_US);
+		return 0;
+	}
+	done++;
+	map = gem_map(shared, bo, LARGE);
+	if (map != MAP_FAILED) {
+		map[atomic_load(&turn) % LARGE] = 1;
+		done++;
+	}
+	done += !vm_map(shared, shared_vm, bo, 0, va, LARGE, RW);
+	done += !vm_unmap(shared, shared_vm, va, LARGE);
+	gem_close(shared, bo);
+	if (map != MAP_FAILED)
+		munmap(map, LARGE);
+	return done;
+}
+
+static unsigned int queues_once(void)
+{
+	uint64_t va = VA_Q + (atomic_fetch_add(&turn, 1) % SLOTS) * LARGE;
+	struct drm_alink_xpu_queue_error error;
+	struct alink_xpu_desc d = { .opcode = ALINK_XPU_OP_NOP };
+	unsigned int done = 0;
+	uint32_t state, id;
+	struct xq q;
+
+	if (xq_open(&q, shared, shared_vm, va, 16)) {
+		usleep(PATIENCE_US);
+		return 0;
+	}
+	xq_push(&q, d);
+	xq_ring(&q);
+	/* Any queue of the file, of this thread or of another */
+	for (id = 0; id < SLOTS; id++)
+		done += !queue_state(shared, id, &state, &error);
+	done += !xq_wait(&q, WAIT_MS, &error);
+	xq_close(&q);
+	return done;
+}
+
+static unsigned int sync_once(void)
+{
+	unsigned int done = 0;
+	uint32_t handle;
+
+	if (syncobj_create(shared, &handle)) {
+		usleep(PATIENCE_US);
+		return 0;
+	}
+	done += syncobj_wait(shared, handle, 0, 0) != 0;
+	done += !syncobj_signal(shared, handle);
+	done += !syncobj_wait(shared, handle, 0, WAIT_MS);
+	return done;
+}
+
+static unsigned int remote_once(void)
+{
+	struct drm_alink_xpu_segment_handle h;
+	uint32_t vm, bo, far, id;
+	unsigned int done = 0;
+	int owner = xpu_open(0), user = xpu_open(1), i;
+	struct xq q;
+
+	if (owner < 0 || user < 0) {
+		usleep(PATIENCE_US);
+		goto close;
+	}
+	if (gem_create(owner, HBM, LARGE, &bo) ||
+	    seg_export(owner, bo, RW, &h, &id) ||
+	    vm_create(user, &vm) || xq_open(&q, user, vm, VA_Q, 64))
+		goto close;
+	if (!seg_import(user, &h, &far) &&
+	    !vm_map(user, vm, far, 0, VA, LARGE, RW)) {
+		for (i = 0; i < 16 && on(); i++)
+			done += !xq_fill(&q, VA, i, 65536);
+		/* Commands that are under way must fail, nothing else. */
+		for (i = 0; i < SLOTS; i++)
+			xq_push(&q, (struct alink_xpu_desc) {
+				.opcode = ALINK_XPU_OP_FILL, .dst = VA,
+				.len = LARGE });
+		xq_ring(&q);
+		done += !seg_revoke(owner, id);
+		xq_wait(&q, WAIT_MS, NULL);
+	}
+	xq_close(&q);
+close:
+	if (owner >= 0)
+		close(owner);
+	if (user >= 0)
+		close(user);
+	return done;
+}
+
+static unsigned int query_once(void)
+{
+	struct drm_alink_xpu_query_counters c;
+	struct drm_alink_xpu_query_device d;
+	struct drm_alink_xpu_query_memory m;
+	unsigned int done = 0;
+	char path[64], text[4096];
+	int info, fd = open_any();
+
+	if (fd < 0)
+		return 0;
+	done += !xpu_device(fd, &d);
+	done += !xpu_counters(fd, &c);
+	done += !xpu_memory(fd, &m);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	if (info >= 0) {
+		done += read(info, text, sizeof(text)) > 0;
+		close(info);
+	}
+	close(fd);
+	return done;
+}
+
+static const struct role {
+	const char *name;
+	unsigned int (*once)(void);
+	bool shares;
+} roles[] = {
+	{ "submit", submit_once },
+	{ "churn", churn_once },
+	{ "memory", memory_once, true },
+	{ "queues", queues_once, true },
+	{ "sync", sync_once, true },
+	{ "remote", remote_once },
+	{ "query", query_once },
+};
+
+#define NUM_ROLES	(sizeof(roles) / sizeof(roles[0]))
+
+static atomic_ulong ops[NUM_ROLES];
+
+static void *worker(void *arg)
+{
+	const struct role *role = arg;
+
+	while (on())
+		atomic_fetch_add(&ops[role - roles], role->once());
+	return NULL;
+}
+
+static const struct role *find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NUM_ROLES; i++)
+		if (!strcmp(roles[i].name, name))
+			return &roles[i];
+	fprintf(stderr, "race_xpu: no role %s\n", name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	const struct role *role[64];
+	bool wanted[NUM_ROLES] = { };
+	pthread_t thread[64];
+	int i, n = argc - 2, idle = 0;
+	size_t r;
+
+	if (n < 1 || n > 64) {
+		fprintf(stderr, "usage: race_xpu SECONDS ROLE...\n");
+		return 2;
+	}
+	for (i = 0; i < n; i++) {
+		role[i] = find(argv[i + 2]);
+		wanted[role[i] - roles] = true;
+		if (role[i]->shares && shared < 0) {
+			shared = xpu_open(0);
+			if (shared < 0 || vm_create(shared, &shared_vm)) {
+				perror("race_xpu: the shared file");
+				return 1;
+			}
+		}
+	}
+	deadline = now_ns() + atoi(argv[1]) * 1000000000LL;
+	for (i = 0; i < n; i++)
+		if (pthread_create(&thread[i], NULL, worker, (void *)role[i]))
+			return 1;
+	for (i = 0; i < n; i++)
+		pthread_join(thread[i], NULL);
+	for (r = 0; r < NUM_ROLES; r++) {
+		if (!wanted[r])
+			continue;
+		printf("figure ops_%s %lu\n", roles[r].name,
+		       atomic_load(&ops[r]));
+		idle += !atomic_load(&ops[r]);
+	}
+	return idle ? 1 : 0;
+}
