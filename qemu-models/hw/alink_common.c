@@ -468,6 +468,7 @@ static void alink_realize(PCIDevice *pci, Error **errp)
     }
     alink_regs_reset(ad, ALINK_RESET_COLD);
     alink_inject_realize(ad);
+    alink_lie_realize(ad);
 
     qemu_mutex_lock(&devices_lock);
     QTAILQ_INSERT_TAIL(&devices, ad, next);
@@ -499,6 +500,7 @@ static void alink_unrealize(PCIDevice *pci)
     qemu_mutex_lock(&devices_lock);
     QTAILQ_REMOVE(&devices, ad, next);
     qemu_mutex_unlock(&devices_lock);
+    alink_lie_unrealize(ad);
     alink_inject_unrealize(ad);
     if (adc->unrealize) {
         adc->unrealize(ad);
@@ -559,6 +561,7 @@ static void alink_class_init(ObjectClass *oc, void *data)
     dc->vmsd = &alink_vmstate;
     device_class_set_props(dc, alink_properties);
     alink_inject_class_init(oc);
+    alink_lie_class_init(oc);
     qemu_mutex_init(&devices_lock);
 }
 

@@ -257,6 +257,22 @@ typedef struct AlinkInject {
     bool fail_value;
 } AlinkInject;
 
+/* What the lies of a device are; alink_common_lie.c documents the properties. */
+typedef struct AlinkLies {
+    struct {
+        uint64_t offset;
+        uint64_t value;
+        uint64_t count;
+    } reg[8];
+    unsigned num;
+    unsigned reads;
+    unsigned admin;
+    uint64_t seed;
+    uint32_t storm_us;
+    QEMUTimer *storm_timer;
+    uint64_t told;
+} AlinkLies;
+
 struct AlinkDevice {
     PCIDevice parent_obj;
 
@@ -276,6 +292,7 @@ struct AlinkDevice {
     struct af_fabric *af;       /* its core; set before realize() is called */
     int32_t sensor[ALINK_NUM_SENSORS];  /* "temp", "power", ...; milli-units */
     AlinkInject inject;
+    AlinkLies lies;
 #ifdef ALINK_FUZZ
     bool tooth;                 /* "x-tooth": a bug for the fuzzer to find */
 #endif

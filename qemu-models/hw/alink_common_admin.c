@@ -312,9 +312,11 @@ static void finish_command(AlinkDevice *ad)
     uint64_t addr = r->base2 + (r->head2 % r->size) * sizeof(cpl);
     uint16_t phase = !((r->head2 / r->size) & 1);
     uint32_t resp_len = 0, word;
+    bool again;
 
     if (cmd->status == ALINK_ST_OK) {
         resp_len = cmd->resp_len;
+        alink_lie_response(ad, cmd->resp, resp_len);
         if (resp_len && alink_dma_write(ad, cmd->resp_addr, cmd->resp,
                                         resp_len) != ALINK_ST_OK) {
             cmd->status = ALINK_ST_DMA;
@@ -333,6 +335,7 @@ static void finish_command(AlinkDevice *ad)
     cpl.resp_len = cpu_to_le32(resp_len);
     cpl.info = cpu_to_le32(cmd->info);
     word = cmd->status | (uint32_t)phase << 16;
+    again = alink_lie_completion(ad, &cpl);
     ad->admin_cmd = NULL;
     cmd_free(cmd);
     if (alink_dma_write(ad, addr, &cpl, sizeof(cpl)) != ALINK_ST_OK ||
@@ -343,6 +346,15 @@ static void finish_command(AlinkDevice *ad)
         return;
     }
     r->head2++;
+    if (again) {
+        /* The same answer in the next entry, as if of this round. */
+        addr = r->base2 + (r->head2 % r->size) * sizeof(cpl);
+        phase = !((r->head2 / r->size) & 1);
+        cpl.phase = cpu_to_le16(phase);
+        if (alink_dma_write(ad, addr, &cpl, sizeof(cpl)) == ALINK_ST_OK) {
+            r->head2++;
+        }
+    }
     alink_irq(ad, ALINK_VECTOR_ADMIN);
 }
 

@@ -60,6 +60,26 @@ void alink_test_cleanup(AlinkDevice *ad);
 void alink_test_stop(AlinkDevice *ad);
 void alink_test_start(AlinkDevice *ad, uint32_t op);
 
+/* alink_common_lie.c */
+enum {
+    ALINK_LIE_NONE,
+    ALINK_LIE_WRONG_ID,
+    ALINK_LIE_TWICE,
+    ALINK_LIE_SHORT,
+    ALINK_LIE_LONG,
+    ALINK_LIE_TLV,
+};
+
+void alink_lie_class_init(ObjectClass *oc);
+void alink_lie_realize(AlinkDevice *ad);
+void alink_lie_unrealize(AlinkDevice *ad);
+/* What a read of BAR0 gives instead of @value. */
+uint64_t alink_lie_read(AlinkDevice *ad, hwaddr addr, unsigned size,
+                        uint64_t value);
+/* Spoils a response or a completion; true: the completion comes twice. */
+void alink_lie_response(AlinkDevice *ad, uint8_t *resp, uint32_t len);
+bool alink_lie_completion(AlinkDevice *ad, struct alink_admin_cpl *cpl);
+
 /* alink_common_inject.c */
 void alink_inject_class_init(ObjectClass *oc);
 void alink_inject_instance_init(AlinkDevice *ad);

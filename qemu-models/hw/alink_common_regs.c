@@ -478,6 +478,7 @@ static uint64_t alink_bar0_read(void *opaque, hwaddr addr, unsigned size)
             value = (uint32_t)value;
         }
     }
+    value = alink_lie_read(ad, addr, size, value);
     trace_alink_mmio_read(alink_device_name(ad), addr, size, value);
     return value;
 }

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ALink common device: a device that lies. Where alink_common_inject.c makes
+ * the device fail, here it says what is not true, so that no driver trusts it.
+ * QOM properties, settable at any time and on the command line:
+ *
+ *   x-lie=OFFSET:VALUE[:COUNT][+...]  the next COUNT reads (for ever without
+ *                          it) at OFFSET of BAR0 give VALUE; up to 8; none
+ *   x-reads=KIND           all reads of BAR0: honest, zero, or random[:SEED]
+ *   x-irq-storm-us=U32     every vector fires that often without a cause
+ *   x-admin-lie=KIND       answers of the admin queue: none; wrong-id: of a
+ *                          command never sent; twice; short, long: the length
+ *                          told; tlv: a TLV that reaches beyond the answer
+ * Read only
+ *   lies-told              how many lies the guest was told
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "qemu/cutils.h"
+#include "alink_common_internal.h"
+#include "trace.h"
+
+/* --- registers ----------------------------------------------------------- */
+
+static const char *const reads_name[] = { "honest", "zero", "random" };
+
+enum { READS_HONEST, READS_ZERO, READS_RANDOM };
+
+/* xorshift64: the same seed gives the same reads. */
+static uint64_t next_random(AlinkLies *l)
+{
+    l->seed ^= l->seed << 13;
+    l->seed ^= l->seed >> 7;
+    l->seed ^= l->seed << 17;
+    return l->seed;
+}
+
+uint64_t alink_lie_read(AlinkDevice *ad, hwaddr addr, unsigned size,
+                        uint64_t value)
+{
+    AlinkLies *l = &ad->lies;
+    unsigned i;
+
+    for (i = 0; i < l->num; i++) {
+        if (l->reg[i].offset == addr && l->reg[i].count) {
+            if (l->reg[i].count != UINT64_MAX) {
+                l->reg[i].count--;
+            }
+            l->told++;
+            return size == 8 ? l->reg[i].value : (uint32_t)l->reg[i].value;
+        }
+    }
+    if (l->reads == READS_HONEST) {
+        return value;
+    }
+    l->told++;
+    if (l->reads == READS_ZERO) {
+        return 0;
+    }
+    return size == 8 ? next_random(l) : (uint32_t)next_random(l);
+}
+
+static char *get_lie(Object *obj, Error **errp)
+{
+    AlinkLies *l = &ALINK_DEVICE(obj)->lies;
+    GString *s = g_string_new(l->num ? "" : "none");
+    unsigned i;
+
+    for (i = 0; i < l->num; i++) {
+        g_string_append_printf(s, "%s0x%" PRIx64 ":0x%" PRIx64 ":%" PRIu64,
+                               i ? "+" : "", l->reg[i].offset,
+                               l->reg[i].value, l->reg[i].count);
+    }
+    return g_string_free(s, false);
+}
+
+static void set_lie(Object *obj, const char *text, Error **errp)
+{
+    AlinkLies *l = &ALINK_DEVICE(obj)->lies;
+    g_auto(GStrv) list = g_strsplit(text, "+", -1);
+    typeof(l->reg) reg = {};
+    unsigned i, n = g_strv_length(list);
+
+    if (!strcmp(text, "none")) {
+        l->num = 0;
+        return;
+    }
+    if (n > ARRAY_SIZE(reg)) {
+        error_setg(errp, "x-lie takes up to %zu lies", ARRAY_SIZE(reg));
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        g_auto(GStrv) num = g_strsplit(list[i], ":", -1);
+        unsigned fields = g_strv_length(num);
+
+        reg[i].count = UINT64_MAX;
+        if (fields < 2 || fields > 3 ||
+            qemu_strtou64(num[0], NULL, 0, &reg[i].offset) < 0 ||
+            qemu_strtou64(num[1], NULL, 0, &reg[i].value) < 0 ||
+            (fields == 3 &&
+             qemu_strtou64(num[2], NULL, 0, &reg[i].count) < 0)) {
+            error_setg(errp, "x-lie: '%s' is not OFFSET:VALUE[:COUNT]",
+                       list[i]);
+            return;
+        }
+    }
+    memcpy(l->reg, reg, sizeof(reg));
+    l->num = n;
+}
+
+static char *get_reads(Object *obj, Error **errp)
+{
+    return g_strdup(reads_name[ALINK_DEVICE(obj)->lies.reads]);
+}
+
+static void set_reads(Object *obj, const char *text, Error **errp)
+{
+    AlinkLies *l = &ALINK_DEVICE(obj)->lies;
+    uint64_t seed = 1;
+    const char *rest;
+
+    if (!strcmp(text, "honest")) {
+        l->reads = READS_HONEST;
+    } else if (!strcmp(text, "zero")) {
+        l->reads = READS_ZERO;
+    } else if (strstart(text, "random", &rest) &&
+               (!*rest || (*rest == ':' &&
+                           !qemu_strtou64(rest + 1, NULL, 0, &seed)))) {
+        /* A state of 0 would stay 0. */
+        l->seed = seed ? seed : 1;
+        l->reads = READS_RANDOM;
+    } else {
+        error_setg(errp, "x-reads: '%s' is not one of honest, zero, "
+                   "random[:SEED]", text);
+    }
+}
+
+/* --- interrupts ---------------------------------------------------------- */
+
+static void storm(void *opaque)
+{
+    AlinkDevice *ad = opaque;
+    AlinkLies *l = &ad->lies;
+    unsigned i;
+
+    if (!l->storm_us) {
+        return;
+    }
+    for (i = 0; i < ad->num_vectors; i++) {
+        alink_irq(ad, i);
+    }
+    l->told++;
+    timer_mod_ns(l->storm_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+                 l->storm_us * 1000LL);
+}
+
+static void get_storm(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    visit_type_uint32(v, name, &ALINK_DEVICE(obj)->lies.storm_us, errp);
+}
+
+static void set_storm(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    AlinkDevice *ad = ALINK_DEVICE(obj);
+
+    if (visit_type_uint32(v, name, &ad->lies.storm_us, errp) &&
+        ad->lies.storm_timer) {
+        storm(ad);
+    }
+}
+
+/* --- the admin queue ----------------------------------------------------- */
+
+static const char *const admin_name[] = {
+    [ALINK_LIE_NONE] = "none",
+    [ALINK_LIE_WRONG_ID] = "wrong-id",
+    [ALINK_LIE_TWICE] = "twice",
+    [ALINK_LIE_SHORT] = "short",
+    [ALINK_LIE_LONG] = "long",
+    [ALINK_LIE_TLV] = "tlv",
+};
+
+void alink_lie_response(AlinkDevice *ad, uint8_t *resp, uint32_t len)
+{
+    if (ad->lies.admin == ALINK_LIE_TLV && len >= sizeof(struct alink_tlv)) {
+        stw_le_p(resp + offsetof(struct alink_tlv, len), UINT16_MAX);
+        ad->lies.told++;
+    }
+}
+
+bool alink_lie_completion(AlinkDevice *ad, struct alink_admin_cpl *cpl)
+{
+    AlinkLies *l = &ad->lies;
+
+    switch (l->admin) {
+    case ALINK_LIE_WRONG_ID:
+        cpl->cid ^= cpu_to_le32(0x5a5a5a00);
+        break;
+    case ALINK_LIE_SHORT:
+        if (!cpl->resp_len) {
+            return false;
+        }
+        cpl->resp_len = cpu_to_le32(sizeof(struct alink_tlv) / 2);
+        break;
+    case ALINK_LIE_LONG:
+        cpl->resp_len = cpu_to_le32(UINT32_MAX);
+        break;
+    case ALINK_LIE_TWICE:
+        l->told++;
+        return true;
+    default:
+        return false;
+    }
+    l->told++;
+    return false;
+}
+
+static char *get_admin(Object *obj, Error **errp)
+{
+    return g_strdup(admin_name[ALINK_DEVICE(obj)->lies.admin]);
+}
+
+static void set_admin(Object *obj, const char *text, Error **errp)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(admin_name); i++) {
+        if (!strcmp(text, admin_name[i])) {
+            ALINK_DEVICE(obj)->lies.admin = i;
+            return;
+        }
+    }
+    error_setg(errp, "x-admin-lie: there is no '%s'", text);
+}
+
+/* --- life cycle ---------------------------------------------------------- */
+
+static void get_told(Object *obj, Visitor *v, const char *name, void *opaque,
+                     Error **errp)
+{
+    visit_type_uint64(v, name, &ALINK_DEVICE(obj)->lies.told, errp);
+}
+
+void alink_lie_class_init(ObjectClass *oc)
+{
+    object_class_property_add_str(oc, "x-lie", get_lie, set_lie);
+    object_class_property_add_str(oc, "x-reads", get_reads, set_reads);
+    object_class_property_add_str(oc, "x-admin-lie", get_admin, set_admin);
+    object_class_property_add(oc, "x-irq-storm-us", "uint32", get_storm,
+                              set_storm, NULL, NULL);
+    object_class_property_add(oc, "lies-told", "uint64", get_told, NULL, NULL,
+                              NULL);
+}
+
+void alink_lie_realize(AlinkDevice *ad)
+{
+    ad->lies.storm_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, storm, ad);
+    storm(ad);
+}
+
+void alink_lie_unrealize(AlinkDevice *ad)
+{
+    timer_free(ad->lies.storm_timer);
+    ad->lies.storm_timer = NULL;
+}
