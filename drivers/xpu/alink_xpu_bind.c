@@ -394,11 +394,18 @@ static int xpu_sync_get(struct drm_file *file,
 			const struct drm_alink_xpu_sync *arg,
 			struct xpu_sync *sync)
 {
+	int err;
+
 	if (arg->flags & ~DRM_ALINK_XPU_SYNC_SIGNAL)
 		return -EINVAL;
-	if (!arg->flags)
-		return drm_syncobj_find_fence(file, arg->handle, arg->point, 0,
-					      &sync->in);
+	if (!arg->flags) {
+		err = drm_syncobj_find_fence(file, arg->handle, arg->point, 0,
+					     &sync->in);
+		/* It may leave a fence there that is not ours. */
+		if (err)
+			sync->in = NULL;
+		return err;
+	}
 	sync->out = drm_syncobj_find(file, arg->handle);
 	if (!sync->out)
 		return -ENOENT;

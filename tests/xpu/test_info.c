@@ -183,6 +183,34 @@ TEST_F(info, syncobj_follows_the_fence)
 	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
 }
 
+/* The fence stays the syncobj's when a bind is refused that asks for a point. */
+TEST_F(info, refused_wait_leaves_the_fence)
+{
+	struct drm_alink_xpu_sync sync = { .point = 7 };
+	struct drm_alink_xpu_vm_bind_op op = {
+		.op = DRM_ALINK_XPU_VM_BIND_UNMAP,
+		.addr = VA_Q + LARGE,
+		.range = PAGE,
+	};
+	struct drm_alink_xpu_vm_bind bind = {
+		.vm_id = self->vm,
+		.num_binds = 1,
+		.num_syncs = 1,
+		.binds = (uintptr_t)&op,
+		.syncs = (uintptr_t)&sync,
+	};
+	int i;
+
+	ASSERT_EQ(syncobj_create(self->fd, &sync.handle), 0);
+	ASSERT_EQ(fence_to_syncobj(self, 1000, 10000, sync.handle), 0);
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND,
+				    &bind), -EINVAL);
+	EXPECT_EQ(syncobj_wait(self->fd, sync.handle, 0, 0), -ETIME);
+	self->q.fence[0] = 1000;
+	EXPECT_EQ(syncobj_wait(self->fd, sync.handle, 0, 10000), 0);
+}
+
 TEST_F(info, syncobj_ends_in_bounded_time)
 {
 	uint32_t s;
