@@ -7,8 +7,10 @@ fails when it cannot do its work: no result of a lane is a silent skip. With
 leaves there NAME.json with what it counted, which `make trust` reports.
 """
 import argparse
+import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -23,12 +25,14 @@ VM_FAILED = 125
 class Lane:
     """One run of a lane."""
 
-    def __init__(self, about):
+    def __init__(self, about, options=()):
         self.name = os.path.basename(sys.argv[0]).removeprefix('lane_')
         parser = argparse.ArgumentParser(
             description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument('--slice', action='store_true',
                             help='the short run of make check')
+        for names, how in options:
+            parser.add_argument(*names, **how)
         parser.add_argument('only', nargs='*', help='parts to run; all if none')
         self.opts = parser.parse_args()
         self.start = time.monotonic()
@@ -122,6 +126,24 @@ class Lane:
                 json.dump(report, f, indent=2)
                 f.write('\n')
         return 1 if self.failed or not self.number else 0
+
+
+def build_module(name, source, kernel, *args):
+    """Builds the module NAME of the folder SOURCE, with more arguments for
+    make; its path."""
+    folder = kernel_folder(kernel)
+    where = os.path.join(cache(), 'trust-modules', os.path.basename(folder),
+                         name)
+    shutil.rmtree(where, ignore_errors=True)
+    shutil.copytree(source, where)
+    headers = glob.glob(os.path.join(folder, 'lib', 'modules', '*', 'build'))
+    done = subprocess.run(['make', '-C', headers[0], f'M={where}', *args,
+                           'modules'], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        sys.exit(f'Bail out! {name} does not build\n{done.stdout}')
+    return os.path.join(where, f'{name}.ko')
 
 
 def kernel_folder(kind):
