@@ -257,7 +257,7 @@ typedef struct AlinkInject {
     bool fail_value;
 } AlinkInject;
 
-/* What the lies of a device are; alink_common_lie.c documents the properties. */
+/* Lies of a device; alink_common_lie.c documents the properties. */
 typedef struct AlinkLies {
     struct {
         uint64_t offset;
