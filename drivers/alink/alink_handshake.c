@@ -123,7 +123,11 @@ int alink_handshake(struct alink_dev *adev)
 	return alink_dev_lost(adev) ? -ENODEV : 0;
 }
 
-/* After a reset: the same device, and ready? */
+/*
+ * After a reset: the same device, and ready? A device that nobody has reset
+ * still holds what its driver is about to make anew, and is reset here: after a
+ * suspend that another device refused, or that left this one its power.
+ */
 int alink_handshake_again(struct alink_dev *adev)
 {
 	u64 serial;
@@ -133,6 +137,9 @@ int alink_handshake_again(struct alink_dev *adev)
 	if (err)
 		return err;
 	err = alink_wait_ready(adev);
+	if (!err &&
+	    alink_rd32(adev, ALINK_REG_GENERATION) == adev->generation)
+		err = alink_soft_reset(adev);
 	if (err)
 		return err;
 
