@@ -1,0 +1,409 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""In the guest: guest_lifecycle.py LIFE_XPU RACE_XPU PART COUNT. Does to the
+devices whatever can happen to them, COUNT times over, while work runs on them.
+Prints TAP."""
+import contextlib
+import errno
+import glob
+import itertools
+import os
+import random
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+
+# pylint: disable=wrong-import-position
+from guestlib import knob, qmp, read, sh, wait_for, write  # noqa: E402
+
+DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
+# Work on a device that is reset or gone ends in one of these.
+ENDED = (errno.ECANCELED, errno.ENODEV)
+# Guards against hangs.
+PATIENCE = 90
+PM = '/sys/power'
+# How QEMU's devices of topology node2 are made; HBM and rates by default.
+PLUGGED = {
+    'xpu0': {'driver': 'alink-xpu', 'bus': 'dn-xpu0', 'fabric': 'fab0',
+             'endpoint': 0},
+    'xpu1': {'driver': 'alink-xpu', 'bus': 'dn-xpu1', 'fabric': 'fab0',
+             'endpoint': 1},
+    'sw1': {'driver': 'alink-switch', 'bus': 'rp-sw1', 'fabric': 'fab0',
+            'plane': 1},
+    'nic0': {'driver': 'alink-nic', 'bus': 'dn-nic0', 'netdev': 'net0'},
+}
+
+
+def devices():
+    """{name: PCI address} of all devices that have their driver."""
+    return {os.path.basename(p): os.path.basename(os.path.realpath(
+        f'{p}/device')) for p in glob.glob('/sys/class/alink/*')}
+
+
+def pci(bdf, name):
+    """A file of a PCI function."""
+    return f'/sys/bus/pci/devices/{bdf}/{name}'
+
+
+class Life:
+    """The parts, and what they share."""
+
+    def __init__(self, life, race, count):
+        self.life, self.race, self.count = life, race, count
+        self.number = self.failed = 0
+        self.all = devices()
+        self.drivers = {n: os.path.basename(os.path.realpath(
+            pci(b, 'driver'))) for n, b in self.all.items()}
+
+    # --- results -----------------------------------------------------------
+
+    def result(self, what, bad=''):
+        """One result."""
+        self.number += 1
+        self.failed += bool(bad)
+        print(f'{"not ok" if bad else "ok"} {self.number} - {what}'
+              + (f' # {bad}' if bad else ''), flush=True)
+
+    # --- work ----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def load(self, xpus=True):
+        """Submissions, files that come and go, traffic between the xPUs,
+        queries, and readers of all that is shown, all the while. It takes what
+        processor time there is, and is in nobody's way."""
+        sh('alink', 'fabric', 'up', check=False)
+        roles = ['submit', 'churn', 'remote'] if xpus else []
+        work = [subprocess.Popen(
+            ['nice', self.race, '3600', 'query', *roles],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL), subprocess.Popen(
+                ['nice', 'sh', '-c',
+                 'while :; do alink list; alink link show; '
+                 'devlink dev info; ip -s link; '
+                 'cat /sys/class/hwmon/*/*_input; sleep 0.2; done'],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)]
+        try:
+            yield
+        finally:
+            for child in work:
+                child.kill()
+                child.wait(PATIENCE)
+
+    def hold(self, number, how='hold'):
+        """Somebody sleeps on a command of xPU NUMBER that never ends."""
+        child = subprocess.Popen([self.life, how, str(number)],
+                                 stdin=subprocess.DEVNULL, text=True,
+                                 stdout=subprocess.PIPE)
+        line = child.stdout.readline()
+        assert line == 'held\n', f'life_xpu hold: {line!r}'
+        time.sleep(0.1)
+        return child
+
+    @staticmethod
+    def ended(child):
+        """What is wrong with how it ended; '' if nothing."""
+        try:
+            out, _ = child.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return 'the sleeper never woke'
+        if child.returncode:
+            return f'the sleeper ended with {child.returncode}: {out}'
+        code = int(out.split()[1])
+        return '' if code in ENDED else f'it ended with {code}'
+
+    def usable(self):
+        """Every device is ready, and data goes through each xPU; '' or what is
+        wrong."""
+        def states():
+            return {n: read(f'/sys/class/alink/{n}/state') for n in devices()}
+        try:
+            wait_for('all devices', lambda: len(devices()) == len(self.all),
+                     PATIENCE)
+            wait_for('ready', lambda: set(states().values()) == {'ready'},
+                     PATIENCE)
+        except (AssertionError, OSError):
+            with contextlib.suppress(OSError):
+                return f'{len(devices())} of {len(self.all)}: {states()}'
+            return 'devices come and go'
+        xpus = sum(n.startswith('xpu') for n in self.all)
+        done = subprocess.run([self.life, 'check', str(xpus)], text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=PATIENCE, check=False)
+        if done.returncode:
+            return f'life_xpu check: {done.returncode} {done.stderr.strip()}'
+        errors = {n: read(f'/sys/class/alink/{n}/guest_errors')
+                  for n in devices()}
+        wrong = {n: e for n, e in errors.items() if e != '0'}
+        return f'guest errors: {wrong}' if wrong else ''
+
+    def cycle(self, what, op, holds=(), how='hold'):
+        """OP while the xPUs of HOLDS are held: their sleepers wake with an
+        error, and afterwards all is as before. What was wrong, or ''."""
+        sleepers = [self.hold(n, how) for n in holds]
+        try:
+            op()
+            bad = ''
+        except (AssertionError, OSError) as err:
+            bad = f'{what}: {err}'
+        woken = [self.ended(child) for child in sleepers]
+        return next(filter(None, woken), '') or bad or self.usable()
+
+    def cycles(self, what, op, names, holds=True, how='hold'):
+        """A result over COUNT cycles of OP(name), on NAMES in turn."""
+        done, bad = 0, ''
+        for i in range(self.count):
+            name = names[i % len(names)]
+            held = (int(name[3:]),) if holds and name.startswith('xpu') else ()
+            bad = self.cycle(what, lambda n=name: op(n), held, how)
+            if bad:
+                bad = f'{name}, cycle {i}: {bad}'
+                break
+            done += 1
+        print(f'figure cycles_{what.replace(" ", "_")} {done}', flush=True)
+        self.result(f'{what} under load', bad)
+
+    # --- what is done --------------------------------------------------------
+
+    def reset_by(self, method):
+        """A function that resets a device by a method of the PCI core."""
+        def op(name):
+            bdf = devices()[name]
+            write(pci(bdf, 'reset_method'), method)
+            write(pci(bdf, 'reset'), '1')
+            write(pci(bdf, 'reset_method'), 'default')
+        return op
+
+    def rebind(self, name):
+        """unbind, bind"""
+        bdf, base = self.all[name], f'/sys/bus/pci/drivers/{self.drivers[name]}'
+        write(f'{base}/unbind', bdf)
+        write(f'{base}/bind', bdf)
+
+    def rescan(self, name):
+        """remove, rescan"""
+        write(pci(self.all[name], 'remove'), '1')
+        write('/sys/bus/pci/rescan', '1')
+
+    def dead(self, name):
+        """Gone without a word, and back: a new device for a new driver"""
+        bdf, base = self.all[name], f'/sys/bus/pci/drivers/{self.drivers[name]}'
+        knob(name, 'x-dead', True)
+        wait_for(f'{name}: lost', lambda: read(
+            f'/sys/class/alink/{name}/state') == 'lost', PATIENCE)
+        write(f'{base}/unbind', bdf)
+        knob(name, 'x-dead', False)
+        write(f'{base}/bind', bdf)
+
+    def aer(self, kind):
+        """A function that lets a device report a bus error."""
+        short = {'correctable': 'cor'}.get(kind, kind)
+
+        def op(name):
+            # The device itself cannot be asked after a fatal error.
+            port = os.path.realpath(pci(self.all[name], '')).split('/')[4]
+
+            def total():
+                return int(read(pci(port, f'aer_rootport_total_err_{short}')))
+            before = total()
+            knob(name, 'x-aer-inject', kind)
+            wait_for(f'{name}: {kind} counted', lambda: total() > before,
+                     PATIENCE)
+        return op
+
+    def replug(self, name):
+        """device_del, device_add"""
+        bdf = self.all[name]
+        qmp('device_del', id=name)
+        wait_for(f'{name}: unplugged', lambda: not os.path.exists(
+            f'/sys/bus/pci/devices/{bdf}'), PATIENCE)
+
+        # The guest let go; QEMU follows.
+        def add():
+            try:
+                qmp('device_add', id=name, **PLUGGED[name])
+                return True
+            except AssertionError as err:
+                if 'uplicate' in str(err) or 'in use' in str(err):
+                    return False
+                raise
+        wait_for(f'{name}: plugged', add, PATIENCE)
+        wait_for(f'{name}: has its driver', lambda: name in devices(),
+                 PATIENCE)
+
+    # --- the parts -------------------------------------------------------------
+
+    def resets(self):
+        """Function-level, by power state, by the bus above; AER."""
+        kinds = sorted({n.rstrip('0123456789') + '0' for n in self.all})
+        methods = read(pci(self.all['xpu0'], 'reset_method')).split()
+        self.result('resets: flr and bus are there',
+                    '' if {'flr', 'bus'} <= set(methods) else methods)
+        with self.load():
+            for method in methods:
+                self.cycles(f'reset {method}', self.reset_by(method), kinds)
+            for kind in ('nonfatal', 'fatal'):
+                self.cycles(f'aer {kind}', self.aer(kind), kinds)
+            # Nothing has to end.
+            self.cycles('aer correctable', self.aer('correctable'), kinds,
+                        holds=False)
+
+    def comings(self):
+        """Unbind and bind, remove and rescan, surprise, SIGKILL."""
+        names = sorted(self.all)
+        with self.load():
+            self.cycles('unbind', self.rebind, names)
+            self.cycles('remove and rescan', self.rescan, names)
+            self.cycles('surprise removal', self.dead, names)
+            worst = 0
+            bad = ''
+            for i in range(self.count):
+                done = subprocess.run([self.life, 'kill', str(i % 2)],
+                                      capture_output=True, text=True,
+                                      timeout=PATIENCE, check=False)
+                if done.returncode:
+                    bad = f'{done.returncode}: {done.stderr.strip()}'
+                    break
+                worst = max(worst, int(done.stdout.split()[1]))
+            print(f'figure kill_ms_max {worst}')
+            # A second is promised; loaded hosts are given more.
+            self.result('SIGKILL ends sleepers under load', bad or (
+                f'{worst} ms' if worst > 10000 else ''))
+
+    def orders(self):
+        """Modules in every order"""
+        done, bad = 0, ''
+        todo = list(itertools.permutations(DRIVERS))
+        random.seed(2)
+        random.shuffle(todo)
+        for order in todo[:self.count]:
+            sh('modprobe', '-r', *DRIVERS)
+            sh('modprobe', '-r', 'alink')
+            for name in order:
+                sh('modprobe', name)
+            bad = self.usable()
+            if bad:
+                bad = f'{" ".join(order)}: {bad}'
+                break
+            done += 1
+        print(f'figure cycles_load_order {done}')
+        self.result('modules in any order', bad)
+
+    def acpi(self):
+        """Hot-unplug and hot-plug"""
+        with self.load():
+            self.cycles('hot-unplug acpi', self.replug, sorted(PLUGGED))
+
+    def pciehp(self):
+        """The same by the kernel's native hot-plug. Its unplug has a lock
+        inversion of its own, in kernels up to now: the report must be that
+        one."""
+        with self.load():
+            self.cycles('hot-unplug pciehp', self.replug, ['xpu0', 'nic0'])
+        log = sh('dmesg')
+        report = log.partition('possible circular locking dependency')[2]
+        self.result('the only report of lockdep is of pciehp itself',
+                    '' if 'pciehp_unconfigure_device' in report and
+                    'reset_lock' in report else
+                    'another one' if report else
+                    'none: what the lane expects is out of date')
+
+    def power(self):
+        """Suspend as far as it goes, processors off and on"""
+        write('/sys/module/suspend/parameters/pm_test_delay', '0')
+        state = 'mem' if 'mem' in read(f'{PM}/state').split() else 'freeze'
+
+        def suspend(depth):
+            def op(_):
+                write(f'{PM}/pm_test', depth)
+                write(f'{PM}/state', state)
+                write(f'{PM}/pm_test', 'none')
+            return op
+
+        def cpu(_):
+            for value in '0', '1':
+                write('/sys/devices/system/cpu/cpu1/online', value)
+
+        # xPU 1 goes to sleep first; xPU 0 will not, as somebody's data is in
+        # its HBM: all that slept is woken as it was. To the end a suspend cannot
+        # go here, as the 9p that the guest's files come by does not survive it.
+        def refused(_):
+            stays, wakes = self.hold(0), self.hold(1, 'rest')
+            try:
+                suspend('devices')('')
+                raise AssertionError('suspended, with data in HBM')
+            except OSError as err:
+                assert err.errno == errno.EBUSY, err
+            finally:
+                write(f'{PM}/pm_test', 'none')
+                awake = stays.poll()
+                stays.kill()
+                stays.communicate(timeout=PATIENCE)
+            assert awake is None, 'the sleeper of the xPU that refused woke'
+            bad = self.ended(wakes)
+            assert not bad, bad
+
+        with self.load():
+            self.cycles('suspend freezer', suspend('freezer'), ['all'])
+            self.cycles('processor off', cpu, ['all'])
+        with self.load(xpus=False):
+            self.cycles('suspend refused', refused, ['all'])
+
+    def memory(self):
+        """One allocation in a hundred fails, whoever asks"""
+        knobs = '/sys/kernel/debug/failslab'
+        for name, value in (('verbose', '0'), ('interval', '1'),
+                            ('times', '-1'), ('ignore-gfp-wait', 'N')):
+            write(f'{knobs}/{name}', value)
+        done, bad = 0, ''
+        with self.load():
+            for i in range(self.count):
+                name = sorted(self.all)[i % len(self.all)]
+                write(f'{knobs}/probability', '1')
+                with contextlib.suppress(OSError):
+                    self.reset_by('flr')(name)
+                with contextlib.suppress(OSError):
+                    self.rebind(name)
+                time.sleep(1)
+                write(f'{knobs}/probability', '0')
+                base = f'/sys/bus/pci/drivers/{self.drivers[name]}'
+                with contextlib.suppress(OSError):
+                    write(f'{base}/unbind', self.all[name])
+                with contextlib.suppress(OSError):
+                    write(f'{base}/bind', self.all[name])
+                bad = self.usable()
+                if bad:
+                    bad = f'{name}, cycle {i}: {bad}'
+                    break
+                done += 1
+        print(f'figure cycles_memory_pressure {done}')
+        self.result('reset and rebind without memory, under load', bad)
+
+    def shutdown(self):
+        """Power off with work in flight: the launcher sees how it ends."""
+        with self.load():
+            sleeper = self.hold(0)
+            time.sleep(1)
+            self.result('work is in flight at power off', '' if
+                        sleeper.poll() is None else 'it ended before')
+            print(f'1..{self.number}', flush=True)
+            time.sleep(1)
+            subprocess.run(['reboot', '-f'], check=False)
+            time.sleep(PATIENCE)
+
+
+def main():
+    """One part."""
+    life = Life(sys.argv[1], sys.argv[2], int(sys.argv[4]))
+    print('TAP version 13')
+    getattr(life, sys.argv[3])()
+    print(f'1..{life.number}', flush=True)
+    return 1 if life.failed or not life.number else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the life-cycle lane asks of each xPU while something is done to it.
+ *
+ *   life_xpu check N     a copy through N xPUs, its data checked: exit status 0
+ *   life_xpu hold N      holds xPU N: a command that never ends, a sleeper in
+ *                        WAIT_FENCE, mappings of host memory, HBM and doorbell.
+ *                        Prints "held". When the sleeper has been woken, all
+ *                        mappings are used again, and "ended ERRNO" is printed.
+ *   life_xpu rest N      the same without HBM, which would forbid a suspend
+ *   life_xpu kill N      sleepers of each kind on xPU N get SIGKILL; prints
+ *                        "figure kill_ms_max MS" of the slowest to go
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xpu_lib.h"
+
+#define VA		0x10000000UL
+#define VA_HOST		0x18000000UL
+#define VA_Q		0x20000000UL
+#define SEED		0x5eed
+/* Guards against a hang; what is promised is measured. */
+#define PATIENCE_MS	60000
+#define SETTLE_US	200000
+
+struct held {
+	int fd;
+	uint32_t vm;
+	struct xq q;
+	char *hbm;
+	char *host;
+};
+
+static int fail(const char *what, int err)
+{
+	fprintf(stderr, "life_xpu: %s: %s\n", what, strerror(-err));
+	return 1;
+}
+
+static int take(struct held *h, unsigned int n, bool with_hbm)
+{
+	uint32_t kind = with_hbm ? HBM_CPU : HOST;
+	uint32_t hbm, host;
+	int err;
+
+	h->fd = xpu_open(n);
+	if (h->fd < 0)
+		return h->fd;
+	err = vm_create(h->fd, &h->vm);
+	if (!err)
+		err = xq_open(&h->q, h->fd, h->vm, VA_Q, 64);
+	if (!err)
+		err = gem_create(h->fd, kind, LARGE, &hbm);
+	if (!err)
+		err = gem_create(h->fd, HOST, LARGE, &host);
+	if (!err)
+		err = vm_map(h->fd, h->vm, hbm, 0, VA, LARGE, RW);
+	if (!err)
+		err = vm_map(h->fd, h->vm, host, 0, VA_HOST, LARGE, RW);
+	if (err)
+		return err;
+	h->hbm = gem_map(h->fd, hbm, LARGE);
+	h->host = gem_map(h->fd, host, LARGE);
+	if (h->hbm == MAP_FAILED || h->host == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+static int check_one(unsigned int n)
+{
+	struct held h;
+	int err = take(&h, n, true);
+
+	if (err)
+		return fail("cannot take it", err);
+	pattern_fill(h.host, LARGE, SEED + n);
+	err = xq_copy(&h.q, VA, VA_HOST, LARGE);
+	if (err)
+		return fail("copy to HBM", err);
+	if (pattern_check(h.hbm, LARGE, SEED + n) != LARGE)
+		return fail("HBM holds something else", -EILSEQ);
+	memset(h.host, 0, LARGE);
+	err = xq_copy(&h.q, VA_HOST, VA, LARGE);
+	if (err)
+		return fail("copy from HBM", err);
+	if (pattern_check(h.host, LARGE, SEED + n) != LARGE)
+		return fail("memory holds something else", -EILSEQ);
+	munmap(h.hbm, LARGE);
+	munmap(h.host, LARGE);
+	xq_close(&h.q);
+	close(h.fd);
+	return 0;
+}
+
+static void push_endless(struct xq *q)
+{
+	xq_push(q, (struct alink_xpu_desc) {
+		.opcode = ALINK_XPU_OP_WAIT, .subop = ALINK_WAIT_EQ,
+		.src = 0x123456789, .dst = q->va + q->fence_offset + 8,
+	});
+	xq_ring(q);
+}
+
+static int hold(unsigned int n, bool with_hbm)
+{
+	struct held h;
+	int err = take(&h, n, with_hbm);
+	size_t i;
+
+	if (err)
+		return fail("cannot take it", err);
+	memset(h.host, 1, LARGE);
+	push_endless(&h.q);
+	puts("held");
+	fflush(stdout);
+	err = xq_wait(&h.q, PATIENCE_MS, NULL);
+	/* Whatever is left of the device: no SIGBUS, and no fault in the kernel */
+	for (i = 0; i < LARGE; i += PAGE) {
+		h.hbm[i]++;
+		h.host[i]++;
+	}
+	*h.q.doorbell = h.q.tail;
+	xq_close(&h.q);
+	close(h.fd);
+	printf("ended %d\n", -err);
+	return 0;
+}
+
+/* A child that sleeps in one kind of wait */
+static pid_t sleeper(unsigned int n, int kind)
+{
+	struct drm_alink_xpu_fence_syncobj fence = {
+		.timeout_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS,
+	};
+	pid_t pid = fork();
+	struct held h;
+
+	if (pid)
+		return pid;
+	if (take(&h, n, true))
+		_exit(1);
+	push_endless(&h.q);
+	if (!kind)
+		_exit(xq_wait(&h.q, PATIENCE_MS, NULL) ? 2 : 3);
+	fence.handle = h.q.bo;
+	fence.addr = h.q.fence_offset;
+	fence.queue_id = h.q.id;
+	fence.value = h.q.seq;
+	if (syncobj_create(h.fd, &fence.syncobj) ||
+	    xpu_ioctl(h.fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &fence))
+		_exit(4);
+	_exit(syncobj_wait(h.fd, fence.syncobj, 0, PATIENCE_MS) ? 5 : 6);
+}
+
+static int kill_all(unsigned int n)
+{
+	int64_t start, worst = 0;
+	int kind, status;
+	pid_t pid;
+
+	for (kind = 0; kind < 2; kind++) {
+		pid = sleeper(n, kind);
+		usleep(5 * SETTLE_US);
+		if (waitpid(pid, &status, WNOHANG)) {
+			fprintf(stderr, "life_xpu: sleeper %d ended early: %#x\n",
+				kind, status);
+			return 1;
+		}
+		start = now_ns();
+		kill(pid, SIGKILL);
+		if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
+			return fail("sleeper was not killed", -EINVAL);
+		if (now_ns() - start > worst)
+			worst = now_ns() - start;
+	}
+	printf("kill_ms %lld\n", (long long)(worst / 1000000));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int n, i;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: life_xpu check|hold|rest|kill N\n");
+		return 2;
+	}
+	n = atoi(argv[2]);
+	if (!strcmp(argv[1], "hold") || !strcmp(argv[1], "rest"))
+		return hold(n, argv[1][0] == 'h');
+	if (!strcmp(argv[1], "kill"))
+		return kill_all(n);
+	for (i = 0; i < n; i++)
+		if (check_one(i))
+			return 1;
+	return 0;
+}
