@@ -13,10 +13,12 @@
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
+#include "qemu/rcu.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pci_ids.h"
 #include "hw/pci/pcie.h"
 #include "hw/pci/pcie_aer.h"
+#include "hw/pci/pcie_host.h"
 #include "hw/qdev-properties.h"
 #include "hw/resettable.h"
 #include "migration/vmstate.h"
@@ -127,17 +129,50 @@ bool alink_dma_allowed(AlinkDevice *ad)
            (pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
 }
 
+/*
+ * Whether some of a range is memory-mapped configuration space. No root complex
+ * lets a function get there, and here it could reset or unplug itself, or the
+ * port above it, in the middle of its own bottom half: the guard against
+ * re-entry knows the regions of this device only.
+ */
+static bool reaches_config(AlinkDevice *ad, uint64_t addr, uint64_t len,
+                           bool write)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(ad));
+    hwaddr xlat, run;
+    MemoryRegion *mr;
+
+    RCU_READ_LOCK_GUARD();
+    for (; len; addr += run, len -= run) {
+        run = len;
+        mr = address_space_translate(as, addr, &xlat, &run, write,
+                                     MEMTXATTRS_UNSPECIFIED);
+        if (memory_access_is_direct(mr, write, MEMTXATTRS_UNSPECIFIED)) {
+            continue;
+        }
+        if (object_dynamic_cast(memory_region_owner(mr),
+                                TYPE_PCIE_HOST_BRIDGE)) {
+            return true;
+        }
+        /* Of what is no RAM, the length says nothing. */
+        run = MIN(len, 4096 - addr % 4096);
+    }
+    return false;
+}
+
+static bool dma_refused(AlinkDevice *ad, uint64_t addr, size_t len, bool write)
+{
+    return !alink_dma_allowed(ad) || (len && addr + (len - 1) < addr) ||
+           reaches_config(ad, addr, len, write);
+}
+
 static enum alink_status dma_rw(AlinkDevice *ad, uint64_t addr, void *buf,
                                 size_t len, DMADirection dir)
 {
     bool cut = alink_dma_cut(ad, len);
     MemTxResult res;
 
-    if (!alink_dma_allowed(ad)) {
-        trace_alink_dma_error(alink_device_name(ad), addr, len);
-        return ALINK_ST_DMA;
-    }
-    if (len && addr + (len - 1) < addr) {
+    if (dma_refused(ad, addr, len, dir == DMA_DIRECTION_FROM_DEVICE)) {
         trace_alink_dma_error(alink_device_name(ad), addr, len);
         return ALINK_ST_DMA;
     }
@@ -174,7 +209,7 @@ enum alink_status alink_dma_write(AlinkDevice *ad, uint64_t addr,
 enum alink_status alink_dma_write32(AlinkDevice *ad, uint64_t addr,
                                     uint32_t value)
 {
-    if (!alink_dma_allowed(ad) ||
+    if (dma_refused(ad, addr, sizeof(value), true) ||
         stl_le_pci_dma(PCI_DEVICE(ad), addr, value, MEMTXATTRS_UNSPECIFIED) !=
         MEMTX_OK) {
         trace_alink_dma_error(alink_device_name(ad), addr, sizeof(value));
@@ -186,7 +221,7 @@ enum alink_status alink_dma_write32(AlinkDevice *ad, uint64_t addr,
 enum alink_status alink_dma_write64(AlinkDevice *ad, uint64_t addr,
                                     uint64_t value)
 {
-    if (!alink_dma_allowed(ad) ||
+    if (dma_refused(ad, addr, sizeof(value), true) ||
         stq_le_pci_dma(PCI_DEVICE(ad), addr, value, MEMTXATTRS_UNSPECIFIED) !=
         MEMTX_OK) {
         trace_alink_dma_error(alink_device_name(ad), addr, sizeof(value));
