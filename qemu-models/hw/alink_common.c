@@ -119,13 +119,20 @@ static void fabric_event(void *opaque, uint32_t dev_type, uint32_t dev_id,
 
 /* --- DMA ----------------------------------------------------------------- */
 
+bool alink_in_d0(AlinkDevice *ad)
+{
+    PCIDevice *pci = PCI_DEVICE(ad);
+
+    return !(pci_get_word(pci->config + pci->pm_cap + PCI_PM_CTRL) &
+             PCI_PM_CTRL_STATE_MASK);
+}
+
 bool alink_dma_allowed(AlinkDevice *ad)
 {
     PCIDevice *pci = PCI_DEVICE(ad);
-    uint16_t pm = pci_get_word(pci->config + pci->pm_cap + PCI_PM_CTRL);
 
     return !ad->inject.dead && ad->state != ALINK_STATE_RESET &&
-           !(pm & PCI_PM_CTRL_STATE_MASK) &&
+           alink_in_d0(ad) &&
            (pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
 }
 

@@ -189,7 +189,8 @@ void alink_event_cleanup(AlinkDevice *ad)
 void alink_irq(AlinkDevice *ad, unsigned vector)
 {
     g_assert(vector < ad->num_vectors);
-    if (ad->inject.dead) {
+    /* Without bus mastering the PCI core drops it; in D3hot that is for us. */
+    if (ad->inject.dead || !alink_in_d0(ad)) {
         return;
     }
     if (ad->inject.lose_irqs) {
