@@ -237,6 +237,12 @@ static bool hbm_init(AlinkXpu *xpu, Error **errp)
     return true;
 }
 
+/* A region in another one holds their owner: it would never be freed. */
+static void hbm_cleanup(AlinkXpu *xpu)
+{
+    memory_region_del_subregion(&xpu->hbm_bar, &xpu->hbm_window);
+}
+
 static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
 {
     AlinkDevice *ad = ALINK_DEVICE(xpu);
@@ -290,6 +296,7 @@ static bool xpu_realize(AlinkDevice *ad, Error **errp)
     if (ret) {
         error_setg_errno(errp, -ret, "endpoint %u cannot be added to the "
                          "fabric", xpu->endpoint);
+        hbm_cleanup(xpu);
         return false;
     }
     xpu_sched_init(xpu);
@@ -319,6 +326,7 @@ static void xpu_unrealize(AlinkDevice *ad)
     xpu_sched_cleanup(xpu);
     /* Returns when no peer uses our HBM. */
     af_endpoint_remove(ad->af, xpu->endpoint);
+    hbm_cleanup(xpu);
 }
 
 static void xpu_base_drain(AlinkDevice *ad)
