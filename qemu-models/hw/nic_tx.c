@@ -9,6 +9,7 @@
 #include "trace.h"
 
 #define NIC_TX_BUDGET   32      /* packets of one queue in one bottom half */
+#define NIC_TX_BURST    2048    /* frames after which it ends with the packet */
 #define NIC_TX_FETCH    64      /* descriptors read at once */
 
 /* A packet in tx_buf, and what its first descriptor asks for */
@@ -361,6 +362,7 @@ void nic_tx_bh(void *opaque)
     AlinkDevice *ad = nic_ad(s);
     struct alink_nic_tx_desc desc[NIC_TX_FETCH];
     unsigned budget = NIC_TX_BUDGET, at = 0, have = 0;
+    uint64_t sent = s->stat[NIC_TX_FRAMES];
     bool unreported = false;
 
     while (q->live && !q->stopped && !s->tx_unsent && budget) {
@@ -426,6 +428,9 @@ void nic_tx_bh(void *opaque)
         }
         at += n;
         budget--;
+        if (s->stat[NIC_TX_FRAMES] - sent >= NIC_TX_BURST) {
+            budget = 0;
+        }
     }
     if (unreported && q->live && !q->stopped) {
         nic_tx_complete(q, ALINK_ST_OK);
