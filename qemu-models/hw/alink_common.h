@@ -257,6 +257,18 @@ typedef struct AlinkInject {
     bool fail_value;
 } AlinkInject;
 
+typedef enum AlinkRecordLie {
+    ALINK_LIE_EVENT_TYPE,
+    ALINK_LIE_EVENT_ID,
+    ALINK_LIE_EVENT_JUMP,
+    ALINK_LIE_RX_INDEX,
+    ALINK_LIE_RX_LENGTH,
+    ALINK_LIE_RX_STATUS,
+    ALINK_LIE_TX_HEAD,
+    ALINK_LIE_TX_STATUS,
+    ALINK_NUM_RECORD_LIES,
+} AlinkRecordLie;
+
 /* Lies of a device; alink_common_lie.c documents the properties. */
 typedef struct AlinkLies {
     struct {
@@ -267,6 +279,8 @@ typedef struct AlinkLies {
     unsigned num;
     unsigned reads;
     unsigned admin;
+    AlinkRecordLie record;
+    unsigned records;
     uint64_t seed;
     uint32_t storm_us;
     QEMUTimer *storm_timer;
@@ -381,6 +395,8 @@ bool alink_dma_allowed(AlinkDevice *ad);
 
 /* Raises MSI-X @vector, unless x-lose-irqs takes it. */
 void alink_irq(AlinkDevice *ad, unsigned vector);
+/* Whether the record that is about to be written has to lie in that way. */
+bool alink_lie_record(AlinkDevice *ad, AlinkRecordLie kind);
 
 /*
  * Queues an event (host order) for the event ring; any thread. Masked types

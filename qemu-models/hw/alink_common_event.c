@@ -83,8 +83,10 @@ uint32_t alink_event_take_lost(AlinkDevice *ad)
 static bool event_write(AlinkDevice *ad, const AlinkPendingEvent *ev)
 {
     AlinkRing *r = &ad->event;
-    uint64_t addr = r->base + (r->head % r->size) * sizeof(struct alink_event);
-    uint16_t phase = !((r->head / r->size) & 1);
+    uint32_t head = r->head + alink_lie_record(ad, ALINK_LIE_EVENT_JUMP);
+    uint64_t addr = r->base + (head % r->size) * sizeof(struct alink_event);
+    uint16_t phase = !((head / r->size) & 1);
+    uint16_t type = ev->type;
     struct alink_event raw = {
         .type = cpu_to_le16(ev->type),
         .phase = cpu_to_le16(!phase),
@@ -95,14 +97,21 @@ static bool event_write(AlinkDevice *ad, const AlinkPendingEvent *ev)
         .time_ns = cpu_to_le64(ev->time_ns),
     };
 
+    if (alink_lie_record(ad, ALINK_LIE_EVENT_TYPE)) {
+        type = 0xbad;
+        raw.type = cpu_to_le16(type);
+    }
+    if (alink_lie_record(ad, ALINK_LIE_EVENT_ID)) {
+        raw.id = cpu_to_le32(0xbadbad);
+    }
     if (alink_dma_write(ad, addr, &raw, sizeof(raw)) != ALINK_ST_OK ||
-        alink_dma_write32(ad, addr, ev->type | (uint32_t)phase << 16) !=
+        alink_dma_write32(ad, addr, type | (uint32_t)phase << 16) !=
         ALINK_ST_OK) {
         alink_event_stop(ad);
         alink_ring_broken(ad, ALINK_RING_EVENT, addr);
         return false;
     }
-    r->head++;
+    r->head = head + 1;
     return true;
 }
 

@@ -11,6 +11,17 @@
  *   x-admin-lie=KIND       answers of the admin queue: none; wrong-id: of a
  *                          command never sent; twice; short, long: the length
  *                          told; tlv: a TLV that reaches beyond the answer
+ *   x-record-lie=KIND[:COUNT]  what the next COUNT records (1 without it) say
+ *                          that nobody asked for; none
+ *                            event-type    an event that does not exist
+ *                            event-id      one of a port, queue or channel that
+ *                                          does not exist
+ *                            event-jump    the producer skips an entry
+ *                            rx-index      NIC: a buffer never offered
+ *                            rx-length     NIC: more bytes than it has
+ *                            rx-status     NIC: a status that does not exist
+ *                            tx-head       NIC: descriptors never sent are done
+ *                            tx-status     NIC: a status that does not exist
  * Read only
  *   lies-told              how many lies the guest was told
  */
@@ -236,6 +247,63 @@ static void set_admin(Object *obj, const char *text, Error **errp)
     error_setg(errp, "x-admin-lie: there is no '%s'", text);
 }
 
+/* --- events and completions of queues -------------------------------------- */
+
+static const char *const record_name[ALINK_NUM_RECORD_LIES] = {
+    [ALINK_LIE_EVENT_TYPE] = "event-type",
+    [ALINK_LIE_EVENT_ID] = "event-id",
+    [ALINK_LIE_EVENT_JUMP] = "event-jump",
+    [ALINK_LIE_RX_INDEX] = "rx-index",
+    [ALINK_LIE_RX_LENGTH] = "rx-length",
+    [ALINK_LIE_RX_STATUS] = "rx-status",
+    [ALINK_LIE_TX_HEAD] = "tx-head",
+    [ALINK_LIE_TX_STATUS] = "tx-status",
+};
+
+bool alink_lie_record(AlinkDevice *ad, AlinkRecordLie kind)
+{
+    AlinkLies *l = &ad->lies;
+
+    if (!l->records || l->record != kind) {
+        return false;
+    }
+    l->records--;
+    l->told++;
+    return true;
+}
+
+static char *get_record(Object *obj, Error **errp)
+{
+    AlinkLies *l = &ALINK_DEVICE(obj)->lies;
+
+    return l->records ? g_strdup_printf("%s:%u", record_name[l->record],
+                                        l->records) : g_strdup("none");
+}
+
+static void set_record(Object *obj, const char *text, Error **errp)
+{
+    AlinkLies *l = &ALINK_DEVICE(obj)->lies;
+    g_auto(GStrv) part = g_strsplit(text, ":", 2);
+    unsigned count = 1, i;
+
+    if (!strcmp(text, "none")) {
+        l->records = 0;
+        return;
+    }
+    if (part[0] && part[1] && qemu_strtoui(part[1], NULL, 0, &count) < 0) {
+        error_setg(errp, "x-record-lie: '%s' is no count", part[1]);
+        return;
+    }
+    for (i = 0; part[0] && i < ALINK_NUM_RECORD_LIES; i++) {
+        if (!strcmp(part[0], record_name[i])) {
+            l->record = i;
+            l->records = count;
+            return;
+        }
+    }
+    error_setg(errp, "x-record-lie: there is no '%s'", text);
+}
+
 /* --- life cycle ---------------------------------------------------------- */
 
 static void get_told(Object *obj, Visitor *v, const char *name, void *opaque,
@@ -249,6 +317,7 @@ void alink_lie_class_init(ObjectClass *oc)
     object_class_property_add_str(oc, "x-lie", get_lie, set_lie);
     object_class_property_add_str(oc, "x-reads", get_reads, set_reads);
     object_class_property_add_str(oc, "x-admin-lie", get_admin, set_admin);
+    object_class_property_add_str(oc, "x-record-lie", get_record, set_record);
     object_class_property_add(oc, "x-irq-storm-us", "uint32", get_storm,
                               set_storm, NULL, NULL);
     object_class_property_add(oc, "lies-told", "uint64", get_told, NULL, NULL,

@@ -324,6 +324,15 @@ static NicRxVerdict nic_rx_deliver(NicQueue *q, const NicRxInfo *info,
         cpl.hash = cpu_to_le32(info->hash);
         cpl.len = cpu_to_le16(piece);
         cpl.flags = cpu_to_le16(flags);
+        if (alink_lie_record(ad, ALINK_LIE_RX_INDEX)) {
+            cpl.index = cpu_to_le32(q->rx_head + 0x8001);
+        }
+        if (alink_lie_record(ad, ALINK_LIE_RX_LENGTH)) {
+            cpl.len = cpu_to_le16(UINT16_MAX);
+        }
+        if (alink_lie_record(ad, ALINK_LIE_RX_STATUS)) {
+            st = 0xdead;
+        }
         q->rx_head++;
         done += piece;
         if (!nic_rx_complete(q, &cpl, st)) {

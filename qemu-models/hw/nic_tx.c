@@ -312,10 +312,17 @@ static bool nic_tx_complete(NicQueue *q, enum alink_status status)
     uint32_t slot = q->tx_cpl_idx & (q->tx_size - 1);
     uint64_t addr = q->tx_cpl + slot * sizeof(struct alink_nic_tx_cpl);
     uint64_t phase = !(q->tx_cpl_idx & q->tx_size);
+    uint32_t head = q->tx_head;
     enum alink_status st;
 
+    if (alink_lie_record(ad, ALINK_LIE_TX_HEAD)) {
+        head += q->tx_size + 1;
+    }
+    if (alink_lie_record(ad, ALINK_LIE_TX_STATUS)) {
+        status = 0xdead;
+    }
     /* One store for all 8 bytes: head and phase become visible together. */
-    st = alink_dma_write64(ad, addr, q->tx_head | (uint64_t)status << 32 |
+    st = alink_dma_write64(ad, addr, head | (uint64_t)status << 32 |
                            phase << 48);
     if (st != ALINK_ST_OK) {
         nic_queue_stop(q, false, st, addr);

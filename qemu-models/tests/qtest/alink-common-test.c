@@ -473,71 +473,6 @@ static void test_identity_knobs(void)
     aq_stop(aq);
 }
 
-static void test_lies_of_registers(void)
-{
-    AlinkQtest *aq = aq_start(SWITCH);
-    uint32_t first;
-
-    aq_set_str(aq, "x-lie", "0:0x55:2+4:0xffff0000");
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, 0x55);
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, 0x55);
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, ALINK_MAGIC);
-    g_assert_cmphex(aq_rd32(aq, 4), ==, 0xffff0000);
-    aq_set_str_bad(aq, "x-lie", "0");
-    aq_set_str_bad(aq, "x-lie", "0:x");
-    aq_set_str(aq, "x-lie", "none");
-    g_assert_cmphex(aq_rd32(aq, 4), !=, 0xffff0000);
-
-    aq_set_str(aq, "x-reads", "zero");
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, 0);
-    aq_set_str(aq, "x-reads", "random:7");
-    first = aq_rd32(aq, ALINK_REG_MAGIC);
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), !=, first);
-    aq_set_str(aq, "x-reads", "random:7");
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, first);
-    aq_set_str_bad(aq, "x-reads", "randomly");
-    aq_set_str(aq, "x-reads", "honest");
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, ALINK_MAGIC);
-
-    aq_msix_enable(aq);
-    aq_irqs(aq);
-    aq_set_int(aq, "x-irq-storm-us", 10);
-    aq_clock_us(aq, 100);
-    g_assert_cmphex(aq_irqs(aq), !=, 0);
-    aq_set_int(aq, "x-irq-storm-us", 0);
-    aq_clock_us(aq, 100);
-    aq_irqs(aq);
-    aq_clock_us(aq, 100);
-    g_assert_cmphex(aq_irqs(aq), ==, 0);
-    aq_stop(aq);
-}
-
-static struct alink_admin_cpl identify(AlinkQtest *aq, const char *lie)
-{
-    aq_set_str(aq, "x-admin-lie", lie);
-    return aq_admin(aq, ALINK_ADMIN_IDENTIFY, NULL, 0, 512);
-}
-
-static void test_lies_of_admin(void)
-{
-    AlinkQtest *aq = aq_start(SWITCH);
-    struct alink_admin_cpl good, cpl;
-    uint8_t tlv[4];
-
-    aq_admin_enable(aq, 8);
-    good = identify(aq, "none");
-    g_assert_cmpuint(identify(aq, "short").resp_len, <, good.resp_len);
-    g_assert_cmphex(identify(aq, "long").resp_len, ==, UINT32_MAX);
-    identify(aq, "tlv");
-    qtest_memread(aq->qts, aq->resp, tlv, sizeof(tlv));
-    g_assert_cmphex(lduw_le_p(tlv + 2), ==, UINT16_MAX);
-    good = identify(aq, "twice");
-    g_assert(aq_admin_poll(aq, &cpl));
-    g_assert_cmphex(cpl.cid, ==, good.cid);
-    aq_set_str_bad(aq, "x-admin-lie", "kind");
-    aq_stop(aq);
-}
-
 static void test_selftest_knobs(void)
 {
     AlinkQtest *aq = aq_start(SWITCH);
@@ -784,8 +719,6 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/common/dead", test_dead);
     qtest_add_func("/alink/common/dead-from-start", test_dead_from_start);
     qtest_add_func("/alink/common/knobs/identity", test_identity_knobs);
-    qtest_add_func("/alink/common/lies/registers", test_lies_of_registers);
-    qtest_add_func("/alink/common/lies/admin", test_lies_of_admin);
     qtest_add_func("/alink/common/knobs/selftest", test_selftest_knobs);
     qtest_add_func("/alink/common/knobs/lose-irqs", test_lose_irqs);
     qtest_add_func("/alink/common/sensors", test_sensors);
