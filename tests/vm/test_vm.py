@@ -58,6 +58,14 @@ def test_timeout():
     assert code == 125 and 'stopped' in out, (code, out)
 
 
+def test_map_of_memory():
+    """A device reads right while another one's memory comes and goes."""
+    code, out = run('--topology', 'node2', '--no-load', '--timeout', '90',
+                    '--', os.path.join(ROOT, 'tests', 'vm', 'map_race.py'),
+                    '15')
+    assert code == 0 and ' 0 wrong' in out, (code, out)
+
+
 def test_bad_arguments():
     """One clear line for what cannot be."""
     with tempfile.NamedTemporaryFile('w', suffix='.json') as f:
