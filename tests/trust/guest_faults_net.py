@@ -23,7 +23,7 @@ KEY = 0x0102030405060708
 SIOCSIFFLAGS, SIOCGIFFLAGS, SIOCSIFMTU, SIOCETHTOOL = (0x8914, 0x8913, 0x8922,
                                                        0x8946)
 ETHTOOL_SRINGPARAM = 0x11
-IFF_UP = 1
+IFF_UP, IFF_RUNNING = 1, 0x40
 # The partition where "alink fabric up" puts every endpoint.
 FABRIC_UP = 1
 # What the drivers may implement, and what is swept for it.
@@ -215,7 +215,8 @@ def netdevs(sweeper):
     for name in chosen:
         def flags(name=name):
             raw = fcntl.ioctl(sock, SIOCGIFFLAGS, ifreq(name, b''))
-            return struct.unpack_from('=h', raw, 16)[0]
+            # The carrier comes when it comes.
+            return struct.unpack_from('=h', raw, 16)[0] & ~IFF_RUNNING
 
         def turn(up, name=name):
             now = flags(name) & ~IFF_UP | (IFF_UP if up else 0)
