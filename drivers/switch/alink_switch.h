@@ -8,12 +8,17 @@
 #ifndef ALINK_SWITCH_H
 #define ALINK_SWITCH_H
 
+#include <linux/kfifo.h>
 #include <linux/pci.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <net/devlink.h>
 
 #include <hw/alink/switch.h>
 #include <linux/alink/alink.h>
+
+/* Faults that wait for devlink; a power of 2 */
+#define ALINK_SWITCH_FAULTS		16
 
 /**
  * struct alink_switch - one switch ASIC
@@ -25,6 +30,9 @@
  * @max_routes:	entries of the route table
  * @max_groups:	entries of the group table
  * @reporter:	devlink health reporter of the ASIC, or NULL
+ * @faults:	fault events that devlink is to be told of: the event worker
+ *		puts, @fault_work gets
+ * @fault_work:	tells devlink; enabled while that is registered
  */
 struct alink_switch {
 	struct alink_dev *adev;
@@ -35,6 +43,8 @@ struct alink_switch {
 	u32 max_routes;
 	u32 max_groups;
 	struct devlink_health_reporter *reporter;
+	DECLARE_KFIFO(faults, struct alink_event, ALINK_SWITCH_FAULTS);
+	struct work_struct fault_work;
 };
 
 /* alink_switch_devlink.c */
@@ -43,5 +53,7 @@ int alink_switch_devlink_init(struct alink_switch *sw);
 void alink_switch_devlink_fini(struct alink_switch *sw);
 void alink_switch_report_fault(struct alink_switch *sw,
 			       const struct alink_event *event);
+void alink_switch_faults_start(struct alink_switch *sw);
+void alink_switch_faults_stop(struct alink_switch *sw);
 
 #endif /* ALINK_SWITCH_H */

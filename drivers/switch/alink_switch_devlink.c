@@ -93,17 +93,48 @@ static const struct devlink_health_reporter_ops alink_switch_reporter_ops = {
 	.dump = alink_switch_dump,
 };
 
-/* From the event worker: process context, no lock of devlink held. */
+/*
+ * A report takes the devlink instance lock, which is outside of the event
+ * lock: the event worker leaves faults here. Disabled as long as devlink is
+ * not registered, which must not hear of a fault then.
+ */
+static void alink_switch_fault_work(struct work_struct *work)
+{
+	struct alink_switch *sw = container_of(work, struct alink_switch,
+					       fault_work);
+	struct alink_event event;
+	char text[48];
+
+	while (kfifo_get(&sw->faults, &event)) {
+		snprintf(text, sizeof(text), "fault %u",
+			 le32_to_cpu(event.code));
+		devlink_health_report(sw->reporter, text, &event);
+	}
+}
+
+/* From the event worker, the only one that puts. */
 void alink_switch_report_fault(struct alink_switch *sw,
 			       const struct alink_event *event)
 {
-	char text[48];
+	dev_err_ratelimited(&sw->pdev->dev,
+			    "fault %u, recovery class %u, id %u\n",
+			    le32_to_cpu(event->code), le32_to_cpu(event->info),
+			    le32_to_cpu(event->id));
+	/* The first of a burst say the most: what does not fit is dropped. */
+	if (kfifo_put(&sw->faults, *event))
+		queue_work(system_long_wq, &sw->fault_work);
+}
 
-	pci_err(sw->pdev, "fault %u, recovery class %u, id %u\n",
-		le32_to_cpu(event->code), le32_to_cpu(event->info),
-		le32_to_cpu(event->id));
-	snprintf(text, sizeof(text), "fault %u", le32_to_cpu(event->code));
-	devlink_health_report(sw->reporter, text, (void *)event);
+/* After devlink_register(). */
+void alink_switch_faults_start(struct alink_switch *sw)
+{
+	enable_and_queue_work(system_long_wq, &sw->fault_work);
+}
+
+/* Before devlink_unregister(). */
+void alink_switch_faults_stop(struct alink_switch *sw)
+{
+	disable_work_sync(&sw->fault_work);
 }
 
 /* Before devlink_register(). */
@@ -111,6 +142,10 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 {
 	struct devlink *devlink = priv_to_devlink(sw);
 	int err;
+
+	INIT_KFIFO(sw->faults);
+	INIT_WORK(&sw->fault_work, alink_switch_fault_work);
+	disable_work(&sw->fault_work);
 
 	devl_lock(devlink);
 	err = alink_switch_add_resource(sw, "routes", sw->max_routes,

@@ -91,6 +91,7 @@ static int alink_switch_probe(struct pci_dev *pdev,
 	if (err)
 		goto err_hwmon;
 	devlink_register(devlink);
+	alink_switch_faults_start(sw);
 	return 0;
 
 err_hwmon:
@@ -112,6 +113,7 @@ static void alink_switch_remove(struct pci_dev *pdev)
 	struct alink_switch *sw = pci_get_drvdata(pdev);
 	struct devlink *devlink = priv_to_devlink(sw);
 
+	alink_switch_faults_stop(sw);
 	devlink_unregister(devlink);
 	alink_dev_unregister(sw->adev);
 	alink_hwmon_unregister(sw->adev);

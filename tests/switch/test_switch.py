@@ -7,13 +7,16 @@ import glob
 import json
 import os
 import re
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 DRIVER = '/sys/bus/pci/drivers/alink_switch'
 
 
@@ -100,6 +103,37 @@ def test_devlink():
     assert 'group' in sh('devlink', 'resource', 'show', dev)
     health = json.loads(sh('devlink', '-j', 'health'))['health']
     assert health[dev][0]['state'] == 'healthy', health
+
+
+def faults():
+    """Faults that devlink was told of since the driver was bound."""
+    dev = f'pci/{function("sw0")}'
+    return json.loads(sh('devlink', '-j', 'health'))['health'][dev][0]['error']
+
+
+def test_fault():
+    """A fault gets to devlink, and one in the middle of unbind harms nothing."""
+    before = faults()
+    knob('sw0', 'x-fault', '2176:1:0:3')
+    wait_for('a report', lambda: faults() == before + 1)
+    dump = sh('devlink', '-j', 'health', 'dump', 'show',
+              f'pci/{function("sw0")}', 'reporter', 'asic')
+    assert json.loads(dump)['fault_code'] == 2176, dump
+    pci = function('sw0')
+    for delay in range(5):
+        storm = subprocess.Popen(
+            [sys.executable, '-c', 'import sys; sys.path[:0] = ["tests/lib"]\n'
+             'from guestlib import knob\n'
+             'while True: knob("sw0", "x-fault", "2176:1:0:3")'],
+            cwd=ROOT, stdin=subprocess.DEVNULL)
+        try:
+            time.sleep(0.2 * delay)
+            write(f'{DRIVER}/unbind', pci)
+            write(f'{DRIVER}/bind', pci)
+        finally:
+            storm.kill()
+            storm.wait()
+    works('sw0')
 
 
 def test_hwmon():
@@ -203,6 +237,6 @@ def test_module_cycles():
 
 if __name__ == '__main__':
     main(test_populated_ports, test_ethtool, test_frames, test_devlink,
-         test_hwmon, test_link_fault, test_link_errors, test_reset,
+         test_fault, test_hwmon, test_link_fault, test_link_errors, test_reset,
          test_unbind_with_open_ports, test_surprise_removal,
          test_failed_self_test, test_module_cycles)
