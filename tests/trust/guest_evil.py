@@ -1,0 +1,433 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""In the guest: guest_evil.py RACE_XPU STRIDE PART. The models lie, before probe
+and while their devices are in use. A driver may refuse such a device, saying
+why, or go on; what it must not do is in the kernel log. Honest again, each
+device must be usable. A case in which no lie was told fails. Prints TAP."""
+import contextlib
+import glob
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+sys.path.insert(0, os.path.join(HERE, '..', 'nic'))
+
+# pylint: disable=wrong-import-position
+import niclib  # noqa: E402
+from guestlib import knob, model, read, sh, wait_for, write  # noqa: E402
+
+CLASS = '/sys/class/alink'
+ALWAYS = 0xffffffff
+HONEST = {'x-lie': 'none', 'x-reads': 'honest', 'x-irq-storm-us': 0,
+          'x-admin-lie': 'none', 'x-record-lie': 'none', 'x-lose-irqs': 0,
+          'x-latency-us': 0}
+# Lines of the log for one device and case. A driver that tells of each lie
+# writes thousands.
+LINES = 60
+PATIENCE = 90
+
+# name: (knobs, what probe must do: True succeed, False refuse, None either)
+CASES = {
+    'zero': ({'x-reads': 'zero'}, False),
+    'random': ({'x-reads': 'random:1'}, False),
+    'random2': ({'x-reads': 'random:2'}, False),
+    'storm': ({'x-irq-storm-us': 200}, None),
+    'silent': ({'x-lose-irqs': ALWAYS}, False),
+    'wrong_id': ({'x-admin-lie': 'wrong-id'}, None),
+    'twice': ({'x-admin-lie': 'twice'}, True),
+    'short': ({'x-admin-lie': 'short'}, None),
+    'long': ({'x-admin-lie': 'long'}, None),
+    'tlv': ({'x-admin-lie': 'tlv'}, None),
+}
+RECORDS = ('event-type', 'event-id', 'event-jump')
+NIC_RECORDS = ('rx-index', 'rx-length', 'rx-status', 'tx-head', 'tx-status')
+# Header of the registers that a driver has beyond the common ones.
+HEADERS = {'xpu0': 'xpu.h', 'sw0': 'switch.h', 'nic0': 'nic.h',
+           'opt0': 'optics.h'}
+VALUES = (0, 1, 0x7fffffff, 0xfffffffe)
+# Properties of a module that a driver must survive, and what they are else.
+MODULE = {'bad-checksum': (True, False), 'unreadable': (True, False),
+          'identifier': (0x11, 0x19), 'temperature': (127996, 45000),
+          'module-fault': (3, 0), 'laser-fault': (255, 0), 'rx-los': (255, 0),
+          'i2c-nak': (ALWAYS, 0), 'i2c-nak-data': (ALWAYS, 0),
+          'i2c-arb-lost': (ALWAYS, 0), 'i2c-stretch': (5, 0),
+          'i2c-stuck': (3, 0), 'present': (False, True)}
+
+
+def registers(header):
+    """{name: offset} of the registers of a header that drivers read only."""
+    path = os.path.join(ROOT, 'include', 'hw', 'alink', header)
+    with open(path, encoding='utf-8') as f:
+        found = re.findall(r'^#define (ALINK_\w*REG_\w+)\s+(0x[0-9a-f]+)\s+'
+                           r'/\* RO ', f.read(), re.M)
+    assert found, header
+    return {name: int(offset, 16) for name, offset in found}
+
+
+class Victim:
+    """A device of ours."""
+
+    def __init__(self, name):
+        self.name = name
+        self.pci = os.path.basename(os.path.realpath(f'{CLASS}/{name}/device'))
+        self.driver = os.path.realpath(
+            f'/sys/bus/pci/devices/{self.pci}/driver')
+
+    def bind(self):
+        """What bind says: empty when it worked."""
+        try:
+            write(f'{self.driver}/bind', self.pci)
+        except OSError as e:
+            return e.strerror
+        return ''
+
+    def unbind(self):
+        """Takes its driver away, if it has one."""
+        if os.path.exists(f'{self.driver}/{self.pci}'):
+            write(f'{self.driver}/unbind', self.pci)
+
+    def tell(self, knobs):
+        """The model lies from now on."""
+        for key, value in knobs.items():
+            knob(self.name, key, value)
+
+    def told(self):
+        """Lies so far; an interrupt that was kept back is one."""
+        left = model(self.name, 'x-lose-irqs')
+        return model(self.name, 'lies-told') + (ALWAYS - left if left else 0)
+
+    def ready(self):
+        """Is it in working order?"""
+        with contextlib.suppress(OSError):
+            return read(f'{CLASS}/{self.name}/state') == 'ready'
+        return False
+
+
+class Evil:
+    """The parts."""
+
+    def __init__(self, race, stride):
+        self.race, self.stride = race, stride
+        self.number = self.failed = 0
+        self.victims = [Victim(n) for n in sorted(os.listdir(CLASS))
+                        if n in HEADERS]
+
+    def result(self, what, bad=''):
+        """One result."""
+        self.number += 1
+        self.failed += bool(bad)
+        print(f'{"not ok" if bad else "ok"} {self.number} - {what}'
+              + (f' # {bad}' if bad else ''), flush=True)
+
+    # --- load ----------------------------------------------------------------
+
+    def look(self, victim):
+        """All that a device shows, once, and admin commands behind it."""
+        for top in (f'/sys/bus/pci/devices/{victim.pci}/hwmon',
+                    f'{CLASS}/{victim.name}/'):
+            for folder, _, names in os.walk(top):
+                for name in names:
+                    with contextlib.suppress(OSError, UnicodeError):
+                        read(os.path.join(folder, name))
+        sh('devlink', 'dev', 'info', f'pci/{victim.pci}', check=False,
+           timeout=PATIENCE)
+        for port in glob.glob(f'/sys/bus/pci/devices/{victim.pci}/net/*')[:2]:
+            name = os.path.basename(port)
+            sh('ethtool', '-S', name, check=False, timeout=PATIENCE)
+            sh('ip', 'link', 'set', name, 'down', check=False)
+            sh('ip', 'link', 'set', name, 'up', check=False, timeout=PATIENCE)
+        sh('alink', 'route', 'show', check=False, timeout=PATIENCE)
+
+    @contextlib.contextmanager
+    def use(self, victim):
+        """The device is looked at, and an xPU given work."""
+        stop = threading.Event()
+
+        def again():
+            while not stop.is_set():
+                self.look(victim)
+        thread = threading.Thread(target=again)
+        work = None
+        if victim.name.startswith('xpu'):
+            # Each open of a file, each queue is an admin command.
+            work = subprocess.Popen(
+                [self.race, '60', 'churn', 'submit', 'remote'],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            if work:
+                work.kill()
+                work.wait(PATIENCE)
+            thread.join(2 * PATIENCE)
+            assert not thread.is_alive(), 'the load hangs'
+
+    # --- one case ------------------------------------------------------------
+
+    def recovered(self, victim, before, refused=''):
+        """Honest again: what must be true then; what was not."""
+        told = victim.told() - before
+        victim.tell(HONEST)
+        print(f'figure lies_told {max(told, 0)}')
+        print('figure cases 1')
+        log = sh('dmesg').splitlines()
+        bad = []
+        if told <= 0:
+            bad.append('no lie was told')
+        if len(log) > LINES:
+            bad.append(f'{len(log)} lines of log: {log[-1]}')
+        if refused and not any(victim.pci in n for n in log):
+            bad.append(f'refused ({refused}) without a word')
+        others = [v.name for v in self.victims
+                  if v is not victim and not v.ready()]
+        if others:
+            bad.append(f'others: {others}')
+        victim.unbind()
+        error = victim.bind()
+        if error:
+            bad.append(f'bind afterwards: {error}')
+        with contextlib.suppress(AssertionError):
+            wait_for('ready', victim.ready, 30)
+        if not victim.ready():
+            bad.append('is not ready afterwards')
+        return '; '.join(bad)
+
+    def probe(self, victim, knobs, works=None):
+        """Bound while it lies; what was wrong."""
+        victim.unbind()
+        sh('dmesg', '-C')
+        before = victim.told()
+        victim.tell(knobs)
+        refused = victim.bind()
+        bad = self.recovered(victim, before, refused)
+        if works is not None and works == bool(refused):
+            bad = f'bind: {refused or "accepted"}; {bad}'
+        return bad
+
+    def running(self, victim, knobs, seconds=2):
+        """Begins to lie while it is in use; what was wrong."""
+        sh('dmesg', '-C')
+        before = victim.told()
+        try:
+            with self.use(victim):
+                victim.tell(knobs)
+                time.sleep(seconds)
+            bad = ''
+        except AssertionError as err:
+            bad = f'{err}; '
+        return bad + self.recovered(victim, before)
+
+    # --- the parts -----------------------------------------------------------
+
+    def lies(self):
+        """Reads, interrupts and answers"""
+        self.result('a device of each driver is there',
+                    '' if len({v.driver for v in self.victims}) == 4 else
+                    [v.name for v in self.victims])
+        for case, (knobs, works) in list(CASES.items())[::self.stride]:
+            for victim in self.victims:
+                self.result(f'{case}: {victim.name}: probe',
+                            self.probe(victim, knobs, works))
+                self.result(f'{case}: {victim.name}: in use',
+                            self.running(victim, knobs))
+
+    def registers(self):
+        """Each register that only the device writes says what cannot be."""
+        for victim in self.victims:
+            wrong, tried = [], 0
+            todo = [(r, o, v) for r, o in {
+                **registers('common.h'),
+                **registers(HEADERS[victim.name])}.items() for v in VALUES]
+            for name, offset, value in todo[::self.stride]:
+                victim.unbind()
+                sh('dmesg', '-C')
+                victim.tell({'x-lie': f'{offset}:{value}'})
+                refused = victim.bind()
+                # Some are asked for only in use.
+                if not refused:
+                    self.look(victim)
+                victim.tell(HONEST)
+                victim.unbind()
+                log = sh('dmesg').splitlines()
+                error = victim.bind()
+                tried += 1
+                if error or len(log) > LINES or (refused and not any(
+                        victim.pci in n for n in log)):
+                    wrong.append(f'{name}={value:#x}: {refused}, '
+                                 f'{len(log)} lines, then {error or "bound"}')
+            print(f'figure registers_{victim.name} {tried}')
+            told = victim.told()
+            print(f'figure lies_told {told}')
+            self.result(f'{tried} values of registers: {victim.name}',
+                        '; '.join(wrong) or
+                        ('' if told else 'no lie was told'))
+
+    def events(self):
+        """Events that cannot be, raised by faults and links."""
+        for victim in self.victims:
+            for kind in RECORDS:
+                sh('dmesg', '-C')
+                before = victim.told()
+                with self.use(victim):
+                    victim.tell({'x-record-lie': f'{kind}:20'})
+                    for _ in range(30):
+                        # A link event where there are links, else a fault.
+                        knob(victim.name, 'x-fault', '2176:1:0:3')
+                        time.sleep(0.02)
+                self.result(f'{kind}: {victim.name}',
+                            self.recovered(victim, before))
+
+    def late(self):
+        """Answers after the time-out; interrupts while the driver goes; links
+        that flap as fast as they can."""
+        for victim in self.victims[::self.stride]:
+            sh('dmesg', '-C')
+            sleep_us = 12000000
+            victim.tell({'x-latency-us': sleep_us})
+            self.look(victim)
+            victim.tell(HONEST)
+            victim.unbind()
+            error = victim.bind()
+            wait_for('ready', victim.ready, PATIENCE)
+            self.result(f'answers after the time-out: {victim.name}', error)
+        for victim in self.victims:
+            bad = ''
+            sh('dmesg', '-C')
+            before = victim.told()
+            victim.tell({'x-irq-storm-us': 100})
+            for _ in range(5):
+                victim.unbind()
+                bad = bad or victim.bind()
+            self.result(f'storm while unbinding: {victim.name}',
+                        bad or self.recovered(victim, before))
+        for name in 'sw0', 'xpu0':
+            before = sh('dmesg').count('\n')
+            for i in range(500):
+                knob(name, 'x-link-fault', f'0:{9 if i % 2 else 0}')
+            knob(name, 'x-link-fault', '0:0')
+            time.sleep(1)
+            lines = sh('dmesg').count('\n') - before
+            self.result(f'links flap: {name}', '' if lines < 600 and all(
+                v.ready() for v in self.victims) else f'{lines} lines')
+            print('figure link_flaps 500')
+
+    def nic(self):
+        """Completions of the NIC under traffic; a transmit queue that is
+        stuck."""
+        victim = next(v for v in self.victims if v.name == 'nic0')
+        for kind in NIC_RECORDS:
+            sh('dmesg', '-C')
+            before = victim.told()
+            with niclib.pair() as (a, b):
+                with niclib.load(a, b, seconds=60, streams=2):
+                    for _ in range(4):
+                        knob('nic0', 'x-record-lie', f'{kind}:3')
+                        time.sleep(0.5)
+                knob('nic0', 'x-record-lie', 'none')
+                told = victim.told() - before
+                log = sh('dmesg').splitlines()
+                # By itself, or by the means that an administrator has
+                a.sh('ip', 'link', 'set', a.dev, 'down')
+                a.configure()
+                try:
+                    a.ping_works(b, 60)
+                    bad = ''
+                except AssertionError as err:
+                    bad = str(err)
+            print(f'figure lies_told {max(told, 0)}')
+            print('figure cases 1')
+            self.result(f'{kind}: nic0 under traffic', bad or (
+                'no lie was told' if told <= 0 else '') or (
+                    f'{len(log)} lines of log' if len(log) > LINES else ''))
+        with niclib.pair() as (a, b):
+            def timeouts():
+                return a.stats()['tx_timeouts']
+            before = timeouts()
+            knob('nic0', 'x-late-doorbell-us', 30000000)
+            flood = subprocess.Popen(
+                ['ip', 'netns', 'exec', a.ns, 'ping', '-f', '-q', '-w', '60',
+                 b.addr], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                wait_for('a time-out', lambda: timeouts() > before, PATIENCE)
+                bad = ''
+            except AssertionError as err:
+                bad = str(err)
+            knob('nic0', 'x-late-doorbell-us', 0)
+            flood.kill()
+            flood.wait(PATIENCE)
+            with contextlib.suppress(AssertionError):
+                a.ping_works(b, 60)
+            if ' 1 received' not in a.sh('ping', '-q', '-c', '1', '-W', '5',
+                                         b.addr, check=False):
+                bad = bad or 'no traffic after the time-out'
+            self.result('a stuck transmit queue: nic0', bad)
+            # Small packets, as many as go, in both directions
+            storm = [subprocess.Popen(
+                ['ip', 'netns', 'exec', x.ns, 'ping', '-f', '-q', '-s', '0',
+                 '-w', '5', y.addr], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                for x, y in ((a, b), (b, a)) for _ in range(3)]
+            for child in storm:
+                child.wait(PATIENCE)
+            a.ping_works(b)
+            self.result('a storm of small packets: nic0')
+
+    def optics(self):
+        """Modules that say what no module says"""
+        victim = next(v for v in self.victims if v.name == 'opt0')
+
+        def ask():
+            for port in 'sw0p0', 'sw0p1':
+                sh('ethtool', '-m', port, check=False, timeout=PATIENCE)
+            for path in glob.glob('/sys/bus/i2c/devices/*/hwmon/*/*_input'):
+                with contextlib.suppress(OSError):
+                    read(path)
+
+        for name, (lie, truth) in MODULE.items():
+            sh('dmesg', '-C')
+            bad = ''
+            knob('opt0-mod0', name, lie)
+            ask()
+            victim.unbind()
+            bad = victim.bind()
+            ask()
+            knob('opt0-mod0', name, truth)
+            if name == 'module-fault':
+                # Stays until the module is reset.
+                knob('opt0-mod0', 'present', False)
+                knob('opt0-mod0', 'present', True)
+            log = sh('dmesg').splitlines()
+            victim.unbind()
+            bad = bad or victim.bind()
+            try:
+                wait_for('the module answers', lambda: 'AL-OSFP-DR8-LPO' in sh(
+                    'ethtool', '-m', 'sw0p0', check=False), PATIENCE)
+            except AssertionError as err:
+                bad = bad or str(err)
+            if len(log) > LINES:
+                bad = bad or f'{len(log)} lines of log: {log[-1]}'
+            print('figure cases 1')
+            self.result(f'module: {name}', bad)
+
+
+def main():
+    """One part."""
+    evil = Evil(sys.argv[1], int(sys.argv[2]))
+    print('TAP version 13')
+    getattr(evil, sys.argv[3])()
+    print(f'1..{evil.number}', flush=True)
+    return 1 if evil.failed or not evil.number else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
