@@ -4,8 +4,8 @@
  *
  * All mappings are filled by faults, so that they can be zapped: when a queue
  * is destroyed (its doorbell page will be somebody else's), around a reset
- * (the bus must not be touched), and when the device goes. A fault after that
- * gives a page of memory, never a SIGBUS.
+ * (the bus must not be touched), and when the device goes. A fault after that,
+ * or while the device is cut off, gives a page of memory, never a SIGBUS.
  */
 #include <linux/mm.h>
 
@@ -58,7 +58,7 @@ static vm_fault_t xpu_fault_dummy(struct vm_fault *vmf, struct page **dummy)
 				   vm_get_page_prot(vmf->vma->vm_flags));
 }
 
-/* In reset: wait a while with nothing held, then let the access fault again. */
+/* In reset: wait a while, then let the access fault again. */
 static vm_fault_t xpu_fault_later(struct xpu_device *xdev)
 {
 	wait_event_killable_timeout(xdev->state_wait,
@@ -89,7 +89,7 @@ static vm_fault_t xpu_fault_bar(struct xpu_device *xdev, struct vm_fault *vmf,
 	up_read(&xdev->reset_lock);
 	drm_dev_exit(idx);
 
-	if (state == XPU_RESETTING || state == XPU_FAILED)
+	if (state == XPU_RESETTING)
 		return xpu_fault_later(xdev);
 	if (state != XPU_ACTIVE)
 		return xpu_fault_dummy(vmf, dummy);

@@ -332,6 +332,30 @@ TEST_F(life, surprise_removal)
 	EXPECT_EQ(drv_write("bind", self->sysfs), 0);
 }
 
+/* Who looks at the memory of a failed device goes on, and sees nothing. */
+TEST_F(life, memory_of_a_failed_device)
+{
+	uint32_t handle;
+	int status;
+	pid_t pid;
+
+	self->mem[0] = 0x5eec2e7;
+	ASSERT_EQ(model_set("xpu0", "x-admin-stuck", true), 0);
+	pci_write(self->sysfs, "reset", "1");
+	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -EIO);
+	pid = fork();
+	if (!pid) {
+		alarm(20);
+		_exit(!!self->mem[0]);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+
+	ASSERT_EQ(model_set("xpu0", "x-admin-stuck", false), 0);
+	EXPECT_EQ(pci_write(self->sysfs, "reset", "1"), 0);
+	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), 0);
+}
+
 TEST_F(life, module_stays_while_in_use)
 {
 	EXPECT_NE(system("rmmod alink_xpu 2>/dev/null"), 0);
