@@ -15,6 +15,9 @@
 
 #include "alink_xpu_drv.h"
 
+/* Kernel fences of one device that have not been signalled */
+#define XPU_MAX_BRIDGES		4096
+
 /**
  * struct xpu_bridge - one kernel fence
  * @base:	the fence; must be first, see xpu_bridge_release()
@@ -128,6 +131,7 @@ static void xpu_bridges_work(struct work_struct *work)
 			continue;
 		bridge->result = ret;
 		list_move_tail(&bridge->node, &over);
+		bridges->num--;
 	}
 	if (!list_empty(&bridges->list))
 		queue_delayed_work(bridges->wq, &bridges->work,
@@ -186,6 +190,27 @@ void alink_xpu_bridges_fini(struct xpu_device *xdev)
 	destroy_workqueue(xdev->bridges.wq);
 }
 
+/* One scan of all bridges must not take long: their number has an end. */
+static int xpu_bridge_reserve(struct xpu_bridges *bridges)
+{
+	int err = 0;
+
+	spin_lock(&bridges->lock);
+	if (bridges->num < XPU_MAX_BRIDGES)
+		bridges->num++;
+	else
+		err = -ENOSPC;
+	spin_unlock(&bridges->lock);
+	return err;
+}
+
+static void xpu_bridge_unreserve(struct xpu_bridges *bridges)
+{
+	spin_lock(&bridges->lock);
+	bridges->num--;
+	spin_unlock(&bridges->lock);
+}
+
 static int xpu_bridge_install(struct xpu_bridge *bridge,
 			      struct drm_syncobj *syncobj, u64 point)
 {
@@ -210,9 +235,14 @@ static int xpu_bridge_start(struct xpu_device *xdev, struct xpu_loc *loc,
 	struct xpu_bridge *bridge;
 	int err;
 
+	err = xpu_bridge_reserve(bridges);
+	if (err)
+		return err;
 	bridge = kzalloc(sizeof(*bridge), GFP_KERNEL_ACCOUNT);
-	if (!bridge)
+	if (!bridge) {
+		xpu_bridge_unreserve(bridges);
 		return -ENOMEM;
+	}
 	spin_lock_init(&bridge->lock);
 	__module_get(THIS_MODULE);
 	/* Memory fences have no order among them: a context for each. */
@@ -224,6 +254,7 @@ static int xpu_bridge_start(struct xpu_device *xdev, struct xpu_loc *loc,
 	err = xpu_bridge_install(bridge, syncobj, args->point);
 	if (err) {
 		dma_fence_put(&bridge->base);
+		xpu_bridge_unreserve(bridges);
 		return err;
 	}
 

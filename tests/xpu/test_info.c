@@ -223,4 +223,22 @@ TEST_F(info, syncobj_ends_in_bounded_time)
 	EXPECT_EQ(fence_to_syncobj(self, 1, 100, s + 50), -ENOENT);
 }
 
+/* One file cannot make the kernel look at fences without end. */
+TEST_F(info, syncobjs_have_a_limit)
+{
+	uint32_t s, n;
+	int err = 0;
+
+	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
+	for (n = 0; n <= 4096 && !err; n++)
+		err = fence_to_syncobj(self, 1000000, 10000, s);
+	EXPECT_EQ(err, -ENOSPC);
+	EXPECT_EQ(n, 4097);
+	/* Reached, all of them: there is room again. */
+	self->q.fence[0] = 1000000;
+	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
+	EXPECT_EQ(fence_to_syncobj(self, 1000000, 10000, s), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
+}
+
 TEST_HARNESS_MAIN

@@ -531,7 +531,8 @@ struct drm_alink_xpu_wait_fence {
  * (%EIO, %ECANCELED, %ETIMEDOUT), which sync_file info shows.
  *
  * Errors: as &DRM_IOCTL_ALINK_XPU_WAIT_FENCE for the fence; %EINVAL also for
- * @timeout_ms; %ENOENT also for the syncobj.
+ * @timeout_ms; %ENOENT also for the syncobj; %ENOSPC (4096 of the device are not
+ * signalled yet).
  */
 struct drm_alink_xpu_fence_syncobj {
 	/** @flags: DRM_ALINK_XPU_FENCE_VA or 0 */
