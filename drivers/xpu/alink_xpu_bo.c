@@ -8,6 +8,7 @@
 #include <linux/highmem.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/wait_bit.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
@@ -17,14 +18,38 @@
 
 /* --- host objects ------------------------------------------------------- */
 
+static void xpu_bo_unmap(struct xpu_bo *bo)
+{
+	struct drm_gem_shmem_object *shmem = &bo->shmem;
+	struct drm_gem_object *obj = &shmem->base;
+	struct sg_table *sgt;
+
+	dma_resv_lock(obj->resv, NULL);
+	sgt = shmem->sgt;
+	shmem->sgt = NULL;
+	if (sgt && !obj->import_attach) {
+		dma_unmap_sgtable(obj->dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
+		sg_free_table(sgt);
+		kfree(sgt);
+		drm_gem_shmem_put_pages(shmem);
+	}
+	dma_resv_unlock(obj->resv);
+	if (sgt && obj->import_attach)
+		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt,
+						  DMA_BIDIRECTIONAL);
+}
+
+/* Remove waits for an object that it finds in the list without a reference. */
 static void xpu_host_free(struct drm_gem_object *obj)
 {
 	struct xpu_device *xdev = to_xpu(obj->dev);
 	struct xpu_bo *bo = to_xpu_bo(obj);
 
+	xpu_bo_unmap(bo);
 	spin_lock(&xdev->bos_lock);
 	list_del(&bo->node);
 	spin_unlock(&xdev->bos_lock);
+	wake_up_var(&xdev->bos);
 	drm_gem_shmem_object_free(obj);
 }
 
@@ -93,6 +118,20 @@ alink_xpu_gem_prime_import(struct drm_device *drm,
 	return obj;
 }
 
+/* drm_driver.gem_prime_import: remove ends no mapping that comes after it. */
+struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
+					      struct dma_buf *dma_buf)
+{
+	struct drm_gem_object *obj;
+	int idx;
+
+	if (!drm_dev_enter(drm, &idx))
+		return ERR_PTR(-ENODEV);
+	obj = drm_gem_prime_import(drm, dma_buf);
+	drm_dev_exit(idx);
+	return obj;
+}
+
 /**
  * alink_xpu_bo_sgt - DMA addresses of a host object
  * @bo:		object
@@ -107,25 +146,14 @@ struct sg_table *alink_xpu_bo_sgt(struct xpu_bo *bo)
 	return drm_gem_shmem_get_pages_sgt(&bo->shmem);
 }
 
-static void xpu_bo_unmap(struct xpu_bo *bo)
+static bool xpu_bos_empty(struct xpu_device *xdev)
 {
-	struct drm_gem_shmem_object *shmem = &bo->shmem;
-	struct drm_gem_object *obj = &shmem->base;
-	struct sg_table *sgt;
+	bool empty;
 
-	dma_resv_lock(obj->resv, NULL);
-	sgt = shmem->sgt;
-	shmem->sgt = NULL;
-	if (sgt && !obj->import_attach) {
-		dma_unmap_sgtable(obj->dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
-		sg_free_table(sgt);
-		kfree(sgt);
-		drm_gem_shmem_put_pages(shmem);
-	}
-	dma_resv_unlock(obj->resv);
-	if (sgt && obj->import_attach)
-		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt,
-						  DMA_BIDIRECTIONAL);
+	spin_lock(&xdev->bos_lock);
+	empty = list_empty(&xdev->bos);
+	spin_unlock(&xdev->bos_lock);
+	return empty;
 }
 
 /**
@@ -159,6 +187,7 @@ void alink_xpu_bos_unmap(struct xpu_device *xdev)
 		xpu_bo_unmap(bo);
 		drm_gem_object_put(xpu_gem(bo));
 	}
+	wait_var_event(&xdev->bos, xpu_bos_empty(xdev));
 }
 
 /* --- windows: where the kernel itself looks into HBM --------------------- */

@@ -190,18 +190,20 @@ struct xpu_vector {
 
 /**
  * struct xpu_bridges - kernel fences that follow fences in memory
- * @lock:	protects @list and @over
+ * @lock:	protects @list, @over and @num
  * @list:	struct xpu_bridge, not yet signalled
  * @over:	struct xpu_bridge, signalled, to be put
+ * @num:	not yet signalled, or about to be put into @list
  * @wq:		runs @work
  * @work:	looks at all of @list
  * @put_work:	puts all of @over
  */
 struct xpu_bridges {
-	/* protects list and over */
+	/* protects list, over and num */
 	spinlock_t lock;
 	struct list_head list;
 	struct list_head over;
+	unsigned int num;
 	struct workqueue_struct *wq;
 	struct delayed_work work;
 	struct work_struct put_work;
@@ -372,6 +374,7 @@ static inline struct drm_gem_object *xpu_gem(struct xpu_bo *bo)
  * @ref:	users: the id, queues, calls in progress
  * @ctx:	context of the device
  * @node:	in xpu_device.vms
+ * @dying:	the context is not to be made again; under xpu_device.ctx_lock
  * @lock:	protects bindings, @pt, @num_queues and @closed
  * @pt:		page tables
  * @num_queues:	queues of this VM
@@ -383,6 +386,7 @@ struct xpu_vm {
 	struct kref ref;
 	u32 ctx;
 	struct list_head node;
+	bool dying;
 	/* protects bindings, pt, num_queues and closed */
 	struct mutex lock;
 	struct xpu_pt_tree pt;
@@ -483,6 +487,8 @@ void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event);
 /* alink_xpu_bo.c */
 struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
 						   size_t size);
+struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
+					      struct dma_buf *dma_buf);
 struct drm_gem_object *
 alink_xpu_gem_prime_import(struct drm_device *drm,
 			   struct dma_buf_attachment *attach,

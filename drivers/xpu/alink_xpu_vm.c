@@ -42,6 +42,8 @@ int alink_xpu_vms_restore(struct xpu_device *xdev)
 
 	mutex_lock(&xdev->ctx_lock);
 	list_for_each_entry(vm, &xdev->vms, node) {
+		if (vm->dying)
+			continue;
 		err = xpu_ctx_create(vm, true);
 		if (err) {
 			drm_err(&xdev->drm, "context %u: %pe\n", vm->ctx,
@@ -51,6 +53,13 @@ int alink_xpu_vms_restore(struct xpu_device *xdev)
 	}
 	mutex_unlock(&xdev->ctx_lock);
 	return err;
+}
+
+static void xpu_vm_drop_tables(struct xpu_vm *vm)
+{
+	mutex_lock(&vm->lock);
+	alink_xpu_pt_fini(&vm->pt);
+	mutex_unlock(&vm->lock);
 }
 
 /**
@@ -64,11 +73,8 @@ void alink_xpu_vms_drop_tables(struct xpu_device *xdev)
 	struct xpu_vm *vm;
 
 	mutex_lock(&xdev->ctx_lock);
-	list_for_each_entry(vm, &xdev->vms, node) {
-		mutex_lock(&vm->lock);
-		alink_xpu_pt_fini(&vm->pt);
-		mutex_unlock(&vm->lock);
-	}
+	list_for_each_entry(vm, &xdev->vms, node)
+		xpu_vm_drop_tables(vm);
 	mutex_unlock(&xdev->ctx_lock);
 }
 
@@ -134,9 +140,7 @@ err_free:
 
 static void xpu_vm_free(struct xpu_vm *vm)
 {
-	mutex_lock(&vm->lock);
-	alink_xpu_pt_fini(&vm->pt);
-	mutex_unlock(&vm->lock);
+	xpu_vm_drop_tables(vm);
 	alink_xpu_vm_unbind_all(vm);
 	drm_gpuvm_put(&vm->gpuvm);
 }
@@ -148,11 +152,17 @@ static void xpu_vm_release(struct kref *ref)
 
 	/* First, so that no reset makes the context again behind our back. */
 	mutex_lock(&xdev->ctx_lock);
-	list_del(&vm->node);
+	vm->dying = true;
 	mutex_unlock(&xdev->ctx_lock);
 
 	alink_xpu_admin_undo(xdev, 0, ALINK_XPU_ADMIN_CTX_DESTROY, vm->ctx);
 	xa_erase(&xdev->ctx_ids, vm->ctx);
+
+	/* Remove must find the tables, or find them gone. */
+	mutex_lock(&xdev->ctx_lock);
+	xpu_vm_drop_tables(vm);
+	list_del(&vm->node);
+	mutex_unlock(&xdev->ctx_lock);
 	xpu_vm_free(vm);
 }
 
@@ -235,17 +245,11 @@ bool alink_xpu_vm_bound(struct xpu_vm *vm, u64 va, u64 len, u32 rights)
 	return true;
 }
 
-int alink_xpu_vm_create_ioctl(struct drm_device *drm, void *data,
-			      struct drm_file *file)
+static int xpu_vm_create(struct xpu_device *xdev, struct xpu_file *xfile,
+			 struct drm_alink_xpu_vm_create *args)
 {
-	struct drm_alink_xpu_vm_create *args = data;
-	struct xpu_file *xfile = file->driver_priv;
-	struct xpu_device *xdev = to_xpu(drm);
 	struct xpu_vm *vm;
 	int err;
-
-	if (args->flags || args->vm_id)
-		return -EINVAL;
 
 	vm = xpu_vm_alloc(xdev);
 	if (IS_ERR(vm))
@@ -277,6 +281,22 @@ err_id:
 	xa_erase(&xdev->ctx_ids, vm->ctx);
 err_free:
 	xpu_vm_free(vm);
+	return err;
+}
+
+int alink_xpu_vm_create_ioctl(struct drm_device *drm, void *data,
+			      struct drm_file *file)
+{
+	struct drm_alink_xpu_vm_create *args = data;
+	int err, idx;
+
+	if (args->flags || args->vm_id)
+		return -EINVAL;
+	/* Remove looks for DMA memory where the VM will be found. */
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	err = xpu_vm_create(to_xpu(drm), file->driver_priv, args);
+	drm_dev_exit(idx);
 	return err;
 }
 
