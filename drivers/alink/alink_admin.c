@@ -325,11 +325,13 @@ static int alink_admin_submit(struct alink_dev *adev,
 {
 	struct alink_admin *admin = &adev->admin;
 	struct alink_admin_cmd *cmd;
+	int err;
 
 	spin_lock_irq(&admin->lock);
-	if (admin->error) {
+	err = admin->error;
+	if (err) {
 		spin_unlock_irq(&admin->lock);
-		return admin->error;
+		return err;
 	}
 
 	slot->cid = ++admin->seq * ALINK_ADMIN_SLOTS + (slot - admin->slots);
@@ -366,15 +368,17 @@ static void alink_admin_missed_irq(struct alink_dev *adev, u16 opcode)
 			 opcode);
 }
 
+/* @orphan: out: the slot is the device's and not the caller's any more */
 static int alink_admin_wait(struct alink_dev *adev,
-			    struct alink_admin_slot *slot, u16 opcode)
+			    struct alink_admin_slot *slot, u16 opcode,
+			    bool *orphan)
 {
 	unsigned long start = jiffies, slice = ALINK_ADMIN_POLL_MIN_MS;
 	unsigned long late = start + msecs_to_jiffies(ALINK_ADMIN_LATE_MS);
 	unsigned long end = start + msecs_to_jiffies(ALINK_ADMIN_TIMEOUT_MS);
 	struct alink_admin *admin = &adev->admin;
-	bool timed_out;
 
+	*orphan = false;
 	for (;;) {
 		if (wait_for_completion_timeout(&slot->done,
 						msecs_to_jiffies(slice)))
@@ -394,11 +398,11 @@ static int alink_admin_wait(struct alink_dev *adev,
 	}
 
 	spin_lock_irq(&admin->lock);
-	timed_out = slot->state == ALINK_SLOT_INFLIGHT;
-	if (timed_out)
+	*orphan = slot->state == ALINK_SLOT_INFLIGHT;
+	if (*orphan)
 		slot->state = ALINK_SLOT_ORPHAN;
 	spin_unlock_irq(&admin->lock);
-	if (!timed_out)
+	if (!*orphan)
 		return slot->error;
 
 	pci_err(adev->pdev, "command %#x not answered in %u s\n", opcode,
@@ -434,6 +438,7 @@ int alink_admin_exec(struct alink_dev *adev, u16 opcode,
 	struct alink_admin_slot *slot;
 	u16 st = ALINK_ST_ABORTED;
 	size_t used = 0;
+	bool orphan;
 	int err;
 
 	might_sleep();
@@ -463,8 +468,8 @@ int alink_admin_exec(struct alink_dev *adev, u16 opcode,
 	err = alink_admin_submit(adev, slot, opcode, req_len, resp_len);
 	if (err)
 		goto out_put_slot;
-	err = alink_admin_wait(adev, slot, opcode);
-	if (err == -ETIMEDOUT)
+	err = alink_admin_wait(adev, slot, opcode, &orphan);
+	if (orphan)
 		return err;
 	if (err)
 		goto out_put_slot;
@@ -513,6 +518,8 @@ int alink_admin_tlv(struct alink_dev *adev, u16 opcode, u16 tlv,
 	struct alink_tlv_buf buf = { .room = ALINK_TLV_SPAN(len) };
 	int err;
 
+	if (status)
+		*status = ALINK_ST_ABORTED;
 	buf.data = small;
 	if (len > ALINK_ADMIN_TLV_SMALL) {
 		buf.data = kzalloc(buf.room, GFP_KERNEL);
