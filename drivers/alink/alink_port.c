@@ -234,6 +234,18 @@ err_free:
 	return ERR_PTR(err);
 }
 
+/* Who looks at the ports holds one of the two locks. */
+static void alink_ports_publish(struct alink_dev *adev,
+				struct alink_port **ports)
+{
+	rtnl_lock();
+	mutex_lock(&adev->event_lock);
+	adev->ports = ports;
+	alink_ports_resync(adev);
+	mutex_unlock(&adev->event_lock);
+	rtnl_unlock();
+}
+
 /**
  * alink_ports_create - show the links of a device
  * @adev:	device, not yet registered
@@ -274,12 +286,7 @@ int alink_ports_create(struct alink_dev *adev, struct devlink *devlink)
 	}
 
 	/* From here on events and frames find them. */
-	mutex_lock(&adev->event_lock);
-	adev->ports = ports;
-	for (i = 0; i < adev->num_links; i++)
-		if (ports[i]->netdev)
-			alink_port_update_carrier(ports[i]);
-	mutex_unlock(&adev->event_lock);
+	alink_ports_publish(adev, ports);
 
 	mutex_lock(&adev->state_lock);
 	err = alink_frames_start(adev);
@@ -318,9 +325,7 @@ void alink_ports_destroy(struct alink_dev *adev)
 	mutex_lock(&adev->state_lock);
 	alink_frames_stop(adev);
 	mutex_unlock(&adev->state_lock);
-	mutex_lock(&adev->event_lock);
-	adev->ports = NULL;
-	mutex_unlock(&adev->event_lock);
+	alink_ports_publish(adev, NULL);
 
 	alink_ports_free(ports, adev->num_links);
 	alink_frames_destroy(adev);
