@@ -113,18 +113,11 @@ static void alink_event_work(struct work_struct *work)
  */
 void alink_dev_flush_events(struct alink_dev *adev)
 {
-	bool more;
-
 	if (!(adev->caps & ALINK_CAP_ADMIN))
 		return;
-	do {
-		queue_work(adev->wq, &adev->event_work);
-		flush_work(&adev->event_work);
-		mutex_lock(&adev->event_lock);
-		more = adev->events_on &&
-		       alink_event_ready(adev, adev->event_head);
-		mutex_unlock(&adev->event_lock);
-	} while (more);
+	/* One run takes as many as the ring holds: all that were in it. */
+	queue_work(adev->wq, &adev->event_work);
+	flush_work(&adev->event_work);
 }
 EXPORT_SYMBOL_GPL(alink_dev_flush_events);
 
