@@ -311,6 +311,11 @@ int alink_dev_register(struct alink_dev *adev)
 	reinit_completion(&adev->users_gone);
 	refcount_set(&adev->users, 1);
 	set_bit(ALINK_DEV_REGISTERED, &adev->flags);
+	/* A loss from here on is told to the driver, one before is not. */
+	if (alink_dev_lost(adev)) {
+		err = -ENODEV;
+		goto err_clear;
+	}
 	err = xa_err(xa_store(&alink_devices, adev->index, adev, GFP_KERNEL));
 	if (err)
 		goto err_clear;
@@ -329,6 +334,7 @@ err_erase:
 	wait_for_completion(&adev->users_gone);
 err_clear:
 	clear_bit(ALINK_DEV_REGISTERED, &adev->flags);
+	flush_work(&adev->lost_work);
 	return err;
 }
 EXPORT_SYMBOL_GPL(alink_dev_register);

@@ -90,8 +90,8 @@ EXPORT_SYMBOL_GPL(alink_dev_reset_prepare);
  * @adev:	device
  *
  * After alink_dev_reset_prepare() and the reset. Checks that it is the same
- * device, and brings rings and events up. The driver then restores what it
- * had in the device.
+ * device, lets it master the bus, and brings rings and events up. The driver
+ * then restores what it had in the device.
  *
  * Context: process; sleeps.
  * Return: 0, or -errno: then the device stays stopped, and further resets may
@@ -111,8 +111,11 @@ int alink_dev_reset_done(struct alink_dev *adev)
 
 	alink_mmio_open(adev);
 	err = alink_handshake_again(adev);
-	if (!err)
+	if (!err) {
+		/* Not before: it may have kept what it was told before. */
+		pci_set_master(adev->pdev);
 		err = alink_dev_start(adev);
+	}
 	if (err) {
 		alink_mmio_close(adev);
 		set_bit(ALINK_DEV_FAILED, &adev->flags);
@@ -175,7 +178,6 @@ pci_ers_result_t alink_dev_slot_reset(struct alink_dev *adev)
 			ERR_PTR(err));
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
-	pci_set_master(pdev);
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	return PCI_ERS_RESULT_RECOVERED;
@@ -205,8 +207,10 @@ void alink_dev_lost_work(struct work_struct *work)
 
 	pci_err(adev->pdev, "%s is gone: registers read all ones\n",
 		adev->name);
+	/* First: who learns that it is gone frees what it had. */
+	pci_clear_master(adev->pdev);
 	alink_admin_stop(adev, -ENODEV);
-	alink_ports_detach(adev);
 	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->lost)
 		adev->ops->lost(adev);
+	alink_ports_detach(adev);
 }
