@@ -162,7 +162,7 @@ struct alink_nic_tx_buf {
  * @tx_cpl_dma:	DMA address of @tx_cpl
  * @tx_size:	descriptors, power of two
  * @tx_tail:	free-running producer index, under the transmit lock
- * @tx_rung:	tail that the device knows, under the transmit lock
+ * @tx_rung:	tail that the device knows, written under the transmit lock
  * @tx_clean:	free-running index of the next descriptor to free; NAPI
  * @tx_cpl_head: completions consumed; NAPI
  * @rx:		receive ring
@@ -179,6 +179,7 @@ struct alink_nic_tx_buf {
  * @rx_skip:	drop until the end of this frame
  * @rx_starved:	pages are missing: the service task shall try again
  * @xdp_tx:	XDP_TX put something in the transmit ring; NAPI
+ * @xdp_redirect: XDP_REDIRECT took frames that are not flushed yet; NAPI
  * @pool:	pages of the receive ring
  * @xdp_rxq:	for XDP programs
  * @armed_at:	jiffies when the interrupt was last asked for
@@ -216,6 +217,7 @@ struct alink_nic_qp {
 	bool rx_skip;
 	bool rx_starved;
 	bool xdp_tx;
+	bool xdp_redirect;
 	struct page_pool *pool;
 	struct xdp_rxq_info xdp_rxq;
 	unsigned long armed_at;

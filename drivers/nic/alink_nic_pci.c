@@ -90,6 +90,7 @@ static int alink_nic_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 err_hwmon:
 	alink_hwmon_unregister(nic->adev);
 	unregister_netdev(dev);
+	cancel_work_sync(&nic->rx_mode_work);
 	cancel_work_sync(&nic->reset_work);
 err_devlink:
 	alink_nic_devlink_fini(nic);
@@ -109,7 +110,8 @@ static void alink_nic_remove(struct pci_dev *pdev)
 	alink_dev_unregister(nic->adev);
 	alink_hwmon_unregister(nic->adev);
 	unregister_netdev(nic->dev);
-	/* Nobody schedules it any more: no events, no NAPI, no watchdog. */
+	/* Nobody schedules them any more: no events, no NAPI, no watchdog. */
+	cancel_work_sync(&nic->rx_mode_work);
 	cancel_work_sync(&nic->reset_work);
 	alink_nic_devlink_fini(nic);
 	alink_dev_remove(nic->adev);
@@ -189,8 +191,7 @@ static void alink_nic_reset_done(struct pci_dev *pdev)
 	struct alink_nic *nic = pci_get_drvdata(pdev);
 
 	/* A reset is what gives a device the bus back that was taken away. */
-	if (test_and_clear_bit(ALINK_NIC_WEDGED, &nic->flags))
-		pci_set_master(pdev);
+	clear_bit(ALINK_NIC_WEDGED, &nic->flags);
 	if (!alink_dev_reset_done(nic->adev))
 		alink_nic_up(nic);
 }
@@ -248,8 +249,6 @@ static int alink_nic_resume(struct device *dev)
 	struct alink_nic *nic = dev_get_drvdata(dev);
 	int err;
 
-	/* The bus is what the core's handshake needs first. */
-	pci_set_master(nic->pdev);
 	clear_bit(ALINK_NIC_WEDGED, &nic->flags);
 	err = alink_dev_reset_done(nic->adev);
 	if (err)

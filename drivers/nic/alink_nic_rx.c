@@ -222,7 +222,7 @@ static void alink_nic_rx_piece(struct alink_nic_qp *q, struct page *page,
 	if (first)
 		q->rx_skip = false;
 	/* A frame begins where none is open, and goes on where one is. */
-	if (!q->rx_skip && first == !!q->rx_skb)
+	if (!q->rx_skip && (first == !!q->rx_skb || (first && len < ETH_HLEN)))
 		status = ALINK_ST_BAD_FIELD;
 	if (status != ALINK_ST_OK && !q->rx_skip) {
 		done->errors++;
@@ -304,10 +304,12 @@ int alink_nic_rx_poll(struct alink_nic_qp *q, int budget)
 	const struct alink_nic_rx_cpl *entry;
 	struct alink_nic_rx_cpl cpl;
 	u32 mask = q->rx_size - 1, slot;
+	u32 left = q->rx_size;
 	struct page *page;
 	int work = 0;
 
-	while (work < budget && !q->broken) {
+	/* Buffers have an end also when frames have none. */
+	while (work < budget && left && !q->broken) {
 		entry = alink_nic_rx_next_cpl(q, q->rx_head);
 		if (!entry)
 			break;
@@ -324,6 +326,7 @@ int alink_nic_rx_poll(struct alink_nic_qp *q, int budget)
 		}
 		q->rx_page[slot] = NULL;
 		WRITE_ONCE(q->rx_head, q->rx_head + 1);
+		left--;
 		alink_nic_rx_piece(q, page, &cpl, &done);
 		if (le16_to_cpu(cpl.flags) & ALINK_NIC_RX_LAST)
 			work++;
@@ -336,5 +339,5 @@ int alink_nic_rx_poll(struct alink_nic_qp *q, int budget)
 	alink_nic_xdp_flush(q);
 	if (!q->broken && q->rx_tail - q->rx_head < q->rx_size)
 		alink_nic_rx_fill(q);
-	return work;
+	return left ? work : budget;
 }

@@ -41,7 +41,8 @@ void alink_nic_tx_ring(struct alink_nic_qp *q)
 {
 	if (q->tx_rung == q->tx_tail)
 		return;
-	q->tx_rung = q->tx_tail;
+	/* pairs with the read in alink_nic_tx_poll() */
+	WRITE_ONCE(q->tx_rung, q->tx_tail);
 	alink_wr32(q->nic->adev, ALINK_NIC_QUEUE(q->id, ALINK_NIC_Q_TX_TAIL),
 		   q->tx_tail);
 }
@@ -347,8 +348,9 @@ bool alink_nic_tx_poll(struct alink_nic_qp *q, int budget)
 		dma_rmb();
 		head = le32_to_cpu(cpl->head);
 		status = le16_to_cpu(cpl->status);
+		/* What the device was not told of may still be in our hands. */
 		if (head == clean ||
-		    head - clean > READ_ONCE(q->tx_tail) - clean) {
+		    head - clean > READ_ONCE(q->tx_rung) - clean) {
 			alink_nic_queue_error(q, "bad transmit completion");
 			break;
 		}

@@ -102,6 +102,7 @@ bool alink_nic_xdp_run(struct alink_nic_qp *q, struct bpf_prog *prog,
 	case XDP_REDIRECT:
 		if (xdp_do_redirect(dev, xdp, prog))
 			goto err_recycle;
+		q->xdp_redirect = true;
 		count = &stats->xdp_redirect;
 		break;
 	case XDP_DROP:
@@ -134,16 +135,17 @@ void alink_nic_xdp_flush(struct alink_nic_qp *q)
 {
 	struct netdev_queue *txq = alink_nic_txq(q);
 
-	if (!READ_ONCE(q->nic->xdp_prog) && !q->xdp_tx)
-		return;
-
 	if (q->xdp_tx) {
 		q->xdp_tx = false;
 		__netif_tx_lock(txq, smp_processor_id());
 		alink_nic_tx_ring(q);
 		__netif_tx_unlock(txq);
 	}
-	xdp_do_flush();
+	/* Also when the program has gone since */
+	if (q->xdp_redirect) {
+		q->xdp_redirect = false;
+		xdp_do_flush();
+	}
 }
 
 /**
