@@ -179,11 +179,13 @@ int alink_xpu_bridges_init(struct xpu_device *xdev)
 	return bridges->wq ? 0 : -ENOMEM;
 }
 
-/* With the DRM device: each bridge held an object of it, all are over. */
+/* With the DRM device. It is gone for good: one look ends what is left. */
 void alink_xpu_bridges_fini(struct xpu_device *xdev)
 {
 	if (!xdev->bridges.wq)
 		return;
+	mod_delayed_work(xdev->bridges.wq, &xdev->bridges.work, 0);
+	flush_delayed_work(&xdev->bridges.work);
 	cancel_delayed_work_sync(&xdev->bridges.work);
 	flush_work(&xdev->bridges.put_work);
 	drm_WARN_ON(&xdev->drm, !list_empty(&xdev->bridges.list));

@@ -24,7 +24,6 @@ static void xpu_queue_free(struct kref *ref)
 	if (q->dummy)
 		__free_page(q->dummy);
 	mutex_destroy(&q->map_lock);
-	drm_dev_put(&q->xdev->drm);
 	kfree(q);
 }
 
@@ -69,6 +68,15 @@ static void xpu_queue_stop(struct xpu_queue *q,
 	spin_unlock(&q->lock);
 	if (changed)
 		xpu_queue_wake(q);
+}
+
+/* The device has forgotten the queue, whether it ran or had halted. */
+static void xpu_queue_cancel(struct xpu_queue *q)
+{
+	spin_lock(&q->lock);
+	WRITE_ONCE(q->state, DRM_ALINK_XPU_QUEUE_CANCELED);
+	spin_unlock(&q->lock);
+	xpu_queue_wake(q);
 }
 
 /* Takes the queue, which had got as far as that, out of VM and device tables */
@@ -201,7 +209,7 @@ void alink_xpu_queues_cancel(struct xpu_device *xdev)
 	xa_lock(&xdev->queues);
 	xa_for_each(&xdev->queues, id, q)
 		if (q->generation && q->generation != xdev->generation)
-			xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_CANCELED, NULL);
+			xpu_queue_cancel(q);
 	xa_unlock(&xdev->queues);
 }
 
@@ -312,7 +320,7 @@ static struct xpu_queue *xpu_queue_alloc(struct xpu_device *xdev)
 
 	if (!q)
 		return NULL;
-	drm_dev_get(&xdev->drm);
+	/* Who holds it holds the file, or is a bridge: none outlives xdev. */
 	q->xdev = xdev;
 	q->vec = &xdev->vectors[0];
 	kref_init(&q->ref);
