@@ -62,6 +62,41 @@ static int xpu_host_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 	return drm_gem_shmem_object_mmap(obj, vma);
 }
 
+/*
+ * As the helper's, but for mappings that have been split also: it takes the
+ * place in the mapping for the place in the object.
+ */
+static vm_fault_t xpu_host_fault(struct vm_fault *vmf)
+{
+	struct xpu_bo *bo = to_xpu_bo(vmf->vma->vm_private_data);
+	struct drm_gem_object *obj = xpu_gem(bo);
+	pgoff_t index = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	dma_resv_lock(obj->resv, NULL);
+	if (index < obj->size >> PAGE_SHIFT && bo->shmem.pages)
+		ret = vmf_insert_pfn(vmf->vma, vmf->address,
+				     page_to_pfn(bo->shmem.pages[index]));
+	dma_resv_unlock(obj->resv);
+	return ret;
+}
+
+static void xpu_host_vm_open(struct vm_area_struct *vma)
+{
+	drm_gem_shmem_vm_ops.open(vma);
+}
+
+static void xpu_host_vm_close(struct vm_area_struct *vma)
+{
+	drm_gem_shmem_vm_ops.close(vma);
+}
+
+static const struct vm_operations_struct xpu_host_vm_ops = {
+	.fault = xpu_host_fault,
+	.open = xpu_host_vm_open,
+	.close = xpu_host_vm_close,
+};
+
 static const struct drm_gem_object_funcs xpu_host_funcs = {
 	.free = xpu_host_free,
 	.print_info = drm_gem_shmem_object_print_info,
@@ -71,7 +106,7 @@ static const struct drm_gem_object_funcs xpu_host_funcs = {
 	.vmap = drm_gem_shmem_object_vmap,
 	.vunmap = drm_gem_shmem_object_vunmap,
 	.mmap = xpu_host_mmap,
-	.vm_ops = &drm_gem_shmem_vm_ops,
+	.vm_ops = &xpu_host_vm_ops,
 };
 
 /* drm_driver.gem_create_object: what the shmem helpers make, PRIME included */
@@ -111,8 +146,9 @@ alink_xpu_gem_prime_import(struct drm_device *drm,
 
 	obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
 	if (!IS_ERR(obj)) {
-		/* remove may look at once; the caller sets it again */
+		/* remove may look at once; the caller sets them again */
 		obj->import_attach = attach;
+		obj->resv = attach->dmabuf->resv;
 		xpu_bo_track(to_xpu_bo(obj));
 	}
 	return obj;
@@ -426,12 +462,13 @@ int alink_xpu_loc_read(const struct xpu_loc *loc, u64 add, u64 *value)
  * @loc:	held memory
  * @len:	bytes, in the same page
  *
- * Return: 0 or -ENODEV.
+ * Context: process; sleeps.
+ * Return: 0, or for HBM an error by state.
  */
 int alink_xpu_loc_clear(const struct xpu_loc *loc, size_t len)
 {
 	struct xpu_device *xdev = to_xpu(xpu_gem(loc->bo)->dev);
-	int idx;
+	int err, idx;
 
 	if (loc->bo->kind == XPU_BO_HOST) {
 		memzero_page(loc->bo->shmem.pages[loc->offset >> PAGE_SHIFT],
@@ -440,9 +477,13 @@ int alink_xpu_loc_clear(const struct xpu_loc *loc, size_t len)
 	}
 	if (!drm_dev_enter(&xdev->drm, &idx))
 		return -ENODEV;
-	memset_io(xpu_loc_io(loc, loc->offset), 0, len);
+	down_read(&xdev->reset_lock);
+	err = alink_xpu_state_errno(xdev);
+	if (!err)
+		memset_io(xpu_loc_io(loc, loc->offset), 0, len);
+	up_read(&xdev->reset_lock);
 	drm_dev_exit(idx);
-	return 0;
+	return err;
 }
 
 /* --- ioctls ------------------------------------------------------------- */

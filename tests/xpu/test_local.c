@@ -191,6 +191,35 @@ TEST_F(local, reduce)
 	gem_close(self->fd, bo);
 }
 
+/* What is left of a mapping shows the same part of the object as before. */
+static void split(struct __test_metadata *_metadata, int fd, uint32_t flags)
+{
+	uint32_t bo, i, *p, *q;
+
+	ASSERT_EQ(gem_create(fd, flags, 4 * PAGE, &bo), 0);
+	p = gem_map(fd, bo, 4 * PAGE);
+	ASSERT_NE(p, MAP_FAILED);
+	for (i = 0; i < 4; i++)
+		p[i * PAGE / 4] = i + 1;
+	ASSERT_EQ(munmap(p, 4 * PAGE), 0);
+
+	p = gem_map(fd, bo, 4 * PAGE);
+	ASSERT_NE(p, MAP_FAILED);
+	ASSERT_EQ(munmap(p, PAGE), 0);
+	for (i = 1; i < 4; i++)
+		EXPECT_EQ(p[i * PAGE / 4], i + 1);
+	q = mremap(p + PAGE / 4, 2 * PAGE, PAGE, 0);
+	EXPECT_EQ(q, p + PAGE / 4);
+	EXPECT_EQ(*q, 2);
+	munmap(p, 4 * PAGE);
+}
+
+TEST_F(local, split_mapping)
+{
+	split(_metadata, self->fd, HOST);
+	split(_metadata, self->fd, HBM_CPU);
+}
+
 TEST_F(local, wait_is_released_by_the_cpu)
 {
 	struct alink_xpu_desc d = {
