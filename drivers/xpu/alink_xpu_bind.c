@@ -5,6 +5,7 @@
  * first change of either.
  */
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -505,6 +506,9 @@ static int xpu_bind_locked(struct xpu_vm *vm, struct xpu_bo **bos,
 				   &ops[args->num_done], removed);
 		if (!err)
 			args->num_done++;
+		cond_resched();
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 	}
 	alink_xpu_vm_flush(vm);
 	return err;
