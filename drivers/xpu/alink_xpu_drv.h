@@ -255,7 +255,7 @@ struct xpu_device {
 	enum xpu_state state;
 	u64 generation;
 	wait_queue_head_t state_wait;
-	struct work_struct reset_work;
+	struct delayed_work reset_work;
 
 	resource_size_t hbm_base;
 	resource_size_t db_base;
@@ -476,7 +476,7 @@ void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 			  u32 id);
 u64 alink_xpu_generation(struct xpu_device *xdev);
 int alink_xpu_state_errno(struct xpu_device *xdev);
-void alink_xpu_wedge(struct xpu_device *xdev, const char *why);
+void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why);
 void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state);
 int alink_xpu_irq_init(struct xpu_device *xdev);
 void alink_xpu_irq_fini(struct xpu_device *xdev);

@@ -359,11 +359,13 @@ static int xpu_scrub_chunk(struct xpu_device *xdev, u64 start, u64 len)
 int alink_xpu_scrub(struct xpu_device *xdev, const struct xpu_bo *bo)
 {
 	struct xpu_scrub *scrub = &xdev->scrub;
-	u64 start, end, len;
+	u64 start, end, len, generation;
+	bool broken = false;
 	unsigned int i;
 	int err = 0;
 
 	mutex_lock(&scrub->lock);
+	generation = alink_xpu_generation(xdev);
 	for (i = 0; i < bo->num_pieces && !err; i++) {
 		start = bo->pieces[i].start;
 		end = start + bo->pieces[i].size;
@@ -375,13 +377,14 @@ int alink_xpu_scrub(struct xpu_device *xdev, const struct xpu_bo *bo)
 				err = alink_xpu_state_errno(xdev) ?: -EIO;
 			else
 				err = xpu_scrub_chunk(xdev, start, len);
+			broken = err == -EIO && scrub->ready;
 		}
 	}
-	if (err == -EIO)
+	if (broken)
 		scrub->ready = false;
 	mutex_unlock(&scrub->lock);
 
-	if (err == -EIO)
-		alink_xpu_wedge(xdev, "HBM cannot be cleared");
+	if (broken)
+		alink_xpu_wedge(xdev, generation, "HBM cannot be cleared");
 	return err;
 }

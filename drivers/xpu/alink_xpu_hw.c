@@ -10,6 +10,9 @@
 
 #include "alink_xpu_drv.h"
 
+/* Longer than any reset that ends */
+#define XPU_RESET_TIMEOUT		(60 * HZ)
+
 /* --- constants --------------------------------------------------------- */
 
 /* Text from the device: cut to size, and nothing that a terminal acts upon. */
@@ -185,21 +188,26 @@ void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state)
 /**
  * alink_xpu_wedge - the device did not do what memory safety depends upon
  * @xdev:	device
+ * @generation:	of the device that did not: a later one is innocent
  * @why:	for the log
  *
  * Takes the bus from the device, ends all queues, and has it reset. A worker
- * does that: the caller may hold locks that a reset takes.
+ * does that: the caller may hold locks that a reset takes. While the driver is
+ * being unbound only the bus is taken; in a reset nothing happens.
  */
-void alink_xpu_wedge(struct xpu_device *xdev, const char *why)
+void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
 {
 	bool first;
 
 	down_write(&xdev->reset_lock);
-	first = xdev->state == XPU_ACTIVE;
-	if (first) {
+	first = xdev->state == XPU_ACTIVE && xdev->generation == generation;
+	if (first || xdev->state == XPU_STOPPING)
 		pci_clear_master(xdev->pdev);
+	if (first) {
 		xdev->generation++;
 		WRITE_ONCE(xdev->state, XPU_FAILED);
+		/* In here: once the driver stops, nobody queues it any more. */
+		queue_delayed_work(system_unbound_wq, &xdev->reset_work, 0);
 	}
 	up_write(&xdev->reset_lock);
 	if (!first)
@@ -208,7 +216,6 @@ void alink_xpu_wedge(struct xpu_device *xdev, const char *why)
 	drm_err(&xdev->drm, "%s: cut off from the bus, resetting\n", why);
 	wake_up_all(&xdev->state_wait);
 	alink_xpu_queues_cancel(xdev);
-	queue_work(system_unbound_wq, &xdev->reset_work);
 }
 
 /* --- commands ---------------------------------------------------------- */
@@ -235,22 +242,60 @@ int alink_xpu_admin_tlv(struct xpu_device *xdev, u16 opcode, u16 tlv,
 			const void *payload, size_t len, u64 *generation)
 {
 	u16 status = ALINK_ST_OK;
+	u64 asked;
 	int err;
 
 	down_read(&xdev->reset_lock);
+	asked = xdev->generation;
 	err = xpu_state_to_errno(xdev->state);
 	if (!err)
 		err = alink_admin_tlv(xdev->adev, opcode, tlv, payload, len,
 				      &status);
 	if (!err && generation)
-		*generation = xdev->generation;
+		*generation = asked;
 	up_read(&xdev->reset_lock);
 
 	if (xpu_admin_silent(err, status)) {
-		alink_xpu_wedge(xdev, "a command timed out");
+		alink_xpu_wedge(xdev, asked, "a command timed out");
 		err = -EIO;
 	}
 	return err;
+}
+
+/*
+ * The PCI core began to recover the device and never said how that ended: it
+ * gave up on others of its bus. Nobody may wait for that for ever.
+ */
+static void xpu_abandon_reset(struct xpu_device *xdev)
+{
+	bool first;
+
+	down_write(&xdev->reset_lock);
+	first = xdev->state == XPU_RESETTING;
+	if (first) {
+		pci_clear_master(xdev->pdev);
+		WRITE_ONCE(xdev->state, XPU_FAILED);
+	}
+	up_write(&xdev->reset_lock);
+	if (!first)
+		return;
+	drm_err(&xdev->drm, "the reset does not end: cut off from the bus\n");
+	wake_up_all(&xdev->state_wait);
+}
+
+/* Takes reset_lock for read while no reset is going on; returns the state. */
+static enum xpu_state xpu_read_lock_settled(struct xpu_device *xdev)
+{
+	for (;;) {
+		down_read(&xdev->reset_lock);
+		if (xdev->state != XPU_RESETTING)
+			return xdev->state;
+		up_read(&xdev->reset_lock);
+		if (!wait_event_timeout(xdev->state_wait,
+					READ_ONCE(xdev->state) != XPU_RESETTING,
+					XPU_RESET_TIMEOUT))
+			xpu_abandon_reset(xdev);
+	}
 }
 
 /**
@@ -269,40 +314,40 @@ void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 {
 	enum xpu_state state;
 	u16 status;
+	u64 asked;
 	int err;
 
 	lockdep_assert_not_held(&xdev->ctx_lock);
 	lockdep_assert_not_held(&xdev->scrub.lock);
 
-	for (;;) {
-		down_read(&xdev->reset_lock);
-		state = xdev->state;
-		if (state != XPU_RESETTING)
-			break;
+	do {
+		state = xpu_read_lock_settled(xdev);
+		if (state == XPU_GONE || state == XPU_FAILED ||
+		    (generation && generation != xdev->generation)) {
+			up_read(&xdev->reset_lock);
+			return;
+		}
+		asked = xdev->generation;
+		err = alink_admin_id(xdev->adev, opcode, id, &status);
 		up_read(&xdev->reset_lock);
-		wait_event(xdev->state_wait,
-			   READ_ONCE(xdev->state) != XPU_RESETTING);
-	}
 
-	if (state == XPU_GONE || state == XPU_FAILED ||
-	    (generation && generation != xdev->generation)) {
-		up_read(&xdev->reset_lock);
-		return;
-	}
-	err = alink_admin_id(xdev->adev, opcode, id, &status);
-	up_read(&xdev->reset_lock);
-
-	/*
-	 * Remove undoes everything too, and may have come first. So may have a
-	 * reset, for what is restored after one and was about to go.
-	 */
-	if (!err || err == -ENODEV ||
-	    (status == ALINK_ST_NOT_FOUND &&
-	     (state == XPU_STOPPING || !generation)))
-		return;
-	drm_err(&xdev->drm, "command %#x for %u: %pe\n", opcode, id,
-		ERR_PTR(err));
-	alink_xpu_wedge(xdev, "something cannot be undone");
+		/*
+		 * Remove undoes everything too, and may have come first. So may
+		 * have a reset, for what is restored after one and was about to
+		 * go.
+		 */
+		if (!err || err == -ENODEV ||
+		    (status == ALINK_ST_NOT_FOUND &&
+		     (state == XPU_STOPPING || !generation)))
+			return;
+		drm_err(&xdev->drm, "command %#x for %u: %pe\n", opcode, id,
+			ERR_PTR(err));
+		alink_xpu_wedge(xdev, asked, "something cannot be undone");
+		/*
+		 * A reset may have come before the wedge and is only about to
+		 * begin: the device still has the bus. See how it ends.
+		 */
+	} while (state != XPU_STOPPING);
 }
 
 /* --- interrupts and events --------------------------------------------- */

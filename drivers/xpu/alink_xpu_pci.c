@@ -73,17 +73,19 @@ static const struct alink_dev_ops xpu_alink_ops = {
 };
 
 /*
- * Resets a device that was cut off. Should the PCI core hold the device lock,
- * there is a remove or another reset going on, which does as well.
+ * Resets a device that was cut off. Should somebody hold the device lock, that
+ * may be a remove or another reset, which does as well, or something else.
  */
 static void xpu_reset_work(struct work_struct *work)
 {
-	struct xpu_device *xdev = container_of(work, struct xpu_device,
-					       reset_work);
+	struct xpu_device *xdev = container_of(to_delayed_work(work),
+					       struct xpu_device, reset_work);
 	int err;
 
 	err = pci_try_reset_function(xdev->pdev);
-	if (err)
+	if (err == -EAGAIN && alink_xpu_state_errno(xdev) == -EIO)
+		queue_delayed_work(system_unbound_wq, &xdev->reset_work, HZ);
+	else if (err)
 		drm_err(&xdev->drm, "reset: %pe\n", ERR_PTR(err));
 }
 
@@ -168,7 +170,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	xdev->state = XPU_RESETTING;
 	xdev->generation = 1;
 	init_waitqueue_head(&xdev->state_wait);
-	INIT_WORK(&xdev->reset_work, xpu_reset_work);
+	INIT_DELAYED_WORK(&xdev->reset_work, xpu_reset_work);
 	mutex_init(&xdev->ctx_lock);
 	INIT_LIST_HEAD(&xdev->vms);
 	xa_init_flags(&xdev->ctx_ids, XA_FLAGS_ALLOC);
@@ -321,7 +323,7 @@ err_unregister:
 	alink_dev_unregister(xdev->adev);
 err_hwmon:
 	alink_xpu_set_state(xdev, XPU_STOPPING);
-	cancel_work_sync(&xdev->reset_work);
+	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_hwmon_unregister(xdev->adev);
 err_ports:
 	xpu_ports_fini(xdev);
@@ -349,7 +351,7 @@ static void xpu_remove(struct pci_dev *pdev)
 	drm_dev_unplug(&xdev->drm);
 	alink_xpu_wake_all(xdev);
 	alink_dev_unregister(xdev->adev);
-	cancel_work_sync(&xdev->reset_work);
+	cancel_delayed_work_sync(&xdev->reset_work);
 
 	alink_hwmon_unregister(xdev->adev);
 	xpu_ports_fini(xdev);
@@ -380,8 +382,6 @@ static void xpu_reset_done(struct pci_dev *pdev)
 {
 	struct xpu_device *xdev = pci_get_drvdata(pdev);
 
-	/* A device that was cut off came here without it. */
-	pci_set_master(pdev);
 	xpu_restart(xdev, alink_dev_reset_done(xdev->adev));
 }
 
@@ -398,8 +398,12 @@ static pci_ers_result_t xpu_error_detected(struct pci_dev *pdev,
 static pci_ers_result_t xpu_slot_reset(struct pci_dev *pdev)
 {
 	struct xpu_device *xdev = pci_get_drvdata(pdev);
+	pci_ers_result_t ret = alink_dev_slot_reset(xdev->adev);
 
-	return alink_dev_slot_reset(xdev->adev);
+	/* Then nobody calls again. The function is disabled: no DMA. */
+	if (ret != PCI_ERS_RESULT_RECOVERED)
+		alink_xpu_set_state(xdev, XPU_FAILED);
+	return ret;
 }
 
 static void xpu_resume_io(struct pci_dev *pdev)
@@ -442,7 +446,6 @@ static int xpu_resume(struct device *dev)
 {
 	struct xpu_device *xdev = dev_get_drvdata(dev);
 
-	pci_set_master(xdev->pdev);
 	xpu_restart(xdev, alink_dev_reset_done(xdev->adev));
 	return alink_xpu_state_errno(xdev);
 }

@@ -55,7 +55,7 @@ static int drv_write(const char *file, const char *sysfs)
 }
 
 /* A property of the model, through the port that alink-vm offers. */
-static int model_set(const char *device, const char *prop, bool value)
+static int model_put(const char *device, const char *prop, const char *value)
 {
 	char line[512];
 	FILE *f;
@@ -66,11 +66,26 @@ static int model_set(const char *device, const char *prop, bool value)
 		return -errno;
 	setvbuf(f, NULL, _IONBF, 0);
 	fprintf(f, "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/%s\", \"property\": \"%s\", \"value\": %s}}\n",
-		device, prop, value ? "true" : "false");
+		device, prop, value);
 	err = fgets(line, sizeof(line), f) && strstr(line, "\"return\"") ?
 	      0 : -EIO;
 	fclose(f);
 	return err;
+}
+
+static int model_set(const char *device, const char *prop, bool value)
+{
+	return model_put(device, prop, value ? "true" : "false");
+}
+
+/* What sysfs says the first xPU is, with the line feed */
+static void read_state(char *state, size_t len)
+{
+	int fd = open("/sys/class/alink/xpu0/state", O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, state, len - 1);
+
+	state[n > 0 ? n : 0] = '\0';
+	close(fd);
 }
 
 FIXTURE(life)
@@ -310,9 +325,9 @@ TEST_F(life, stalled_copy_does_not_hold_up_unbind)
 TEST_F(life, surprise_removal)
 {
 	uint32_t handle;
-	char state[16] = "";
+	char state[16];
 	pid_t pid;
-	int fd, err;
+	int err;
 
 	push_endless(&self->q);
 	pid = waiter(&self->q);
@@ -321,15 +336,30 @@ TEST_F(life, surprise_removal)
 	ASSERT_EQ(err, 0);
 	EXPECT_EQ(status_of(pid), ENODEV);
 	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -ENODEV);
-	fd = open("/sys/class/alink/xpu0/state", O_RDONLY | O_CLOEXEC);
-	ASSERT_GE(fd, 0);
-	EXPECT_GT(read(fd, state, sizeof(state) - 1), 0);
+	read_state(state, sizeof(state));
 	EXPECT_STREQ(state, "lost\n");
-	close(fd);
 
 	EXPECT_EQ(drv_write("unbind", self->sysfs), 0);
 	ASSERT_EQ(model_set("xpu0", "x-dead", false), 0);
 	EXPECT_EQ(drv_write("bind", self->sysfs), 0);
+}
+
+/* A queue that had halted is gone after a reset, as all others are. */
+TEST_F(life, reset_ends_a_halted_queue)
+{
+	struct drm_alink_xpu_queue_error error;
+	struct alink_xpu_desc d = { .opcode = 0xff };
+	uint32_t state;
+
+	EXPECT_EQ(xq_run(&self->q, d, NULL), -EIO);
+	ASSERT_EQ(queue_state(self->fd, self->q.id, &state, &error), 0);
+	EXPECT_EQ(state, DRM_ALINK_XPU_QUEUE_HALTED);
+	ASSERT_EQ(pci_write(self->sysfs, "reset", "1"), 0);
+	ASSERT_EQ(queue_state(self->fd, self->q.id, &state, &error), 0);
+	EXPECT_EQ(state, DRM_ALINK_XPU_QUEUE_CANCELED);
+	/* Its doorbell is nobody's: the device does not complain. */
+	*self->q.doorbell = 1;
+	EXPECT_EQ(xq_wait(&self->q, 1000, NULL), -ECANCELED);
 }
 
 /* Who looks at the memory of a failed device goes on, and sees nothing. */
@@ -354,6 +384,55 @@ TEST_F(life, memory_of_a_failed_device)
 	ASSERT_EQ(model_set("xpu0", "x-admin-stuck", false), 0);
 	EXPECT_EQ(pci_write(self->sysfs, "reset", "1"), 0);
 	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), 0);
+}
+
+struct unmapper {
+	int fd;
+	uint32_t vm;
+	char state[16];
+};
+
+static void *unmap(void *arg)
+{
+	struct unmapper *u = arg;
+
+	vm_unmap(u->fd, u->vm, VA, LARGE);
+	read_state(u->state, sizeof(u->state));
+	return NULL;
+}
+
+static void *reset(void *arg)
+{
+	pci_write(arg, "reset", "1");
+	return NULL;
+}
+
+/*
+ * A device that does not answer may still write to what is being unmapped. A
+ * reset that waits for the command to time out has not begun then: memory must
+ * not be let go before it is over.
+ */
+TEST_F(life, unmap_waits_for_the_reset)
+{
+	struct unmapper u = { self->fd, self->vm, "" };
+	pthread_t unmapper, resetter;
+	char state[16];
+
+	ASSERT_EQ(xq_fill(&self->q, VA, 1, PAGE), 0);
+	ASSERT_EQ(model_put("xpu0", "x-reset-us", "5000000"), 0);
+	ASSERT_EQ(model_set("xpu0", "x-admin-stuck", true), 0);
+	ASSERT_EQ(pthread_create(&unmapper, NULL, unmap, &u), 0);
+	sleep(1);
+	ASSERT_EQ(pthread_create(&resetter, NULL, reset, self->sysfs), 0);
+	do {
+		usleep(10000);
+		read_state(state, sizeof(state));
+	} while (!strcmp(state, "ready\n"));
+	EXPECT_EQ(model_set("xpu0", "x-admin-stuck", false), 0);
+	pthread_join(unmapper, NULL);
+	pthread_join(resetter, NULL);
+	EXPECT_STREQ(u.state, "ready\n");
+	EXPECT_EQ(model_put("xpu0", "x-reset-us", "0"), 0);
 }
 
 TEST_F(life, module_stays_while_in_use)
