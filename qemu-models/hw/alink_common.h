@@ -266,6 +266,7 @@ typedef enum AlinkRecordLie {
     ALINK_LIE_RX_STATUS,
     ALINK_LIE_TX_HEAD,
     ALINK_LIE_TX_STATUS,
+    ALINK_LIE_TX_NONE,
     ALINK_NUM_RECORD_LIES,
 } AlinkRecordLie;
 

@@ -22,6 +22,7 @@
  *                            rx-status     NIC: a status that does not exist
  *                            tx-head       NIC: descriptors never sent are done
  *                            tx-status     NIC: a status that does not exist
+ *                            tx-none       NIC: nothing, as if it was not sent
  * Read only
  *   lies-told              how many lies the guest was told
  */
@@ -258,6 +259,7 @@ static const char *const record_name[ALINK_NUM_RECORD_LIES] = {
     [ALINK_LIE_RX_STATUS] = "rx-status",
     [ALINK_LIE_TX_HEAD] = "tx-head",
     [ALINK_LIE_TX_STATUS] = "tx-status",
+    [ALINK_LIE_TX_NONE] = "tx-none",
 };
 
 bool alink_lie_record(AlinkDevice *ad, AlinkRecordLie kind)

@@ -315,6 +315,9 @@ static bool nic_tx_complete(NicQueue *q, enum alink_status status)
     uint32_t head = q->tx_head;
     enum alink_status st;
 
+    if (alink_lie_record(ad, ALINK_LIE_TX_NONE)) {
+        return true;
+    }
     if (alink_lie_record(ad, ALINK_LIE_TX_HEAD)) {
         head += q->tx_size + 1;
     }

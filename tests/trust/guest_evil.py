@@ -352,7 +352,7 @@ class Evil:
             def timeouts():
                 return a.stats()['tx_timeouts']
             before = timeouts()
-            knob('nic0', 'x-late-doorbell-us', 30000000)
+            knob('nic0', 'x-record-lie', 'tx-none:4000000000')
             flood = subprocess.Popen(
                 ['ip', 'netns', 'exec', a.ns, 'ping', '-f', '-q', '-w', '60',
                  b.addr], stdin=subprocess.DEVNULL,
@@ -362,7 +362,7 @@ class Evil:
                 bad = ''
             except AssertionError as err:
                 bad = str(err)
-            knob('nic0', 'x-late-doorbell-us', 0)
+            knob('nic0', 'x-record-lie', 'none')
             flood.kill()
             flood.wait(PATIENCE)
             with contextlib.suppress(AssertionError):
