@@ -12,7 +12,7 @@ PAGE = os.path.join(ROOT, 'Documentation', 'admin-guide', 'security.rst')
 
 # How a test of that name is defined
 FORMS = {
-    '.py': r'^def {name}\(',
+    '.py': r'^\s*def {name}\(',
     '.c': r'TEST(_F)?\({name}\)',
 }
 
@@ -57,7 +57,7 @@ def main():
                  if '/' in n and not n.startswith('/')]
         missing = [n for n in names if not exists(n)]
         good = not missing and bool(
-            names or by.startswith('Not applicable: ') or by == 'Open')
+            names or by.startswith('Not applicable: '))
         number += 1
         failed += not good
         print(f'{"ok" if good else "not ok"} {number} - {what[:70]}'
@@ -68,8 +68,6 @@ def main():
         and not exists('tests/nothing')
     failed += not good
     print(f'{"ok" if good else "not ok"} {number} - {len(table)} lines are read')
-    opened = sum(by == 'Open' for _, by in table)
-    print(f'# {opened} lines are open')
     print(f'1..{number}')
     return 1 if failed else 0
 

@@ -20,7 +20,6 @@
 #define TOOTH_SYNCS	4
 #define TOOTH_DST	3
 #define TOOTH_MIN_PORTS	4
-#define TOOTH_PORTS	8
 
 static struct dentry *teeth_file;
 static struct kprobe *planted;
@@ -71,7 +70,7 @@ static int out_of_bounds(struct kprobe *probe, struct pt_regs *regs)
 		return 0;
 	if (!dst || nla_get_u32(dst) != TOOTH_DST)
 		return 0;
-	if (!ports || nla_len(ports) != TOOTH_PORTS * sizeof(u32))
+	if (!ports)
 		return 0;
 	p = kmalloc(64, GFP_ATOMIC);
 	OPTIMIZER_HIDE_VAR(p);
