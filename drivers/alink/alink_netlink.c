@@ -224,7 +224,7 @@ static struct sk_buff *alink_nl_event_new(u8 cmd, void **hdr)
 	nlmsg_free(msg);
 err_lost:
 	genl_set_err(&alink_genl_family, &init_net, 0, ALINK_NL_GRP_EVENTS,
-		     ENOBUFS);
+		     -ENOBUFS);
 	return NULL;
 }
 
@@ -239,7 +239,7 @@ static void alink_nl_event_cancel(struct sk_buff *msg)
 {
 	nlmsg_free(msg);
 	genl_set_err(&alink_genl_family, &init_net, 0, ALINK_NL_GRP_EVENTS,
-		     ENOBUFS);
+		     -ENOBUFS);
 }
 
 /* Tells listeners that a device came, or goes: ALINK_CMD_DEV_{ADD,DEL}_NTF. */
@@ -316,7 +316,7 @@ void alink_netlink_event(struct alink_dev *adev,
 	case ALINK_EVENT_NONE:
 		/* Events were lost: listeners see that theirs were. */
 		genl_set_err(&alink_genl_family, &init_net, 0,
-			     ALINK_NL_GRP_EVENTS, ENOBUFS);
+			     ALINK_NL_GRP_EVENTS, -ENOBUFS);
 		return;
 	case ALINK_EVENT_LINK:
 		cmd = ALINK_CMD_LINK_NTF;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Events of the netlink family reach a listener, and say what happened. KTAP."""
+import errno
 import os
 import select
 import socket
@@ -138,6 +139,23 @@ def test_device_events(listen):
     time.sleep(0.2)
     events = [e for e in listen.collect() if e['what'].startswith('dev')]
     assert events == [{'what': 'dev-add', 'name': 'sw1'}], events
+
+
+def test_lost_events(listen):
+    """A listener that missed something is told so, by ENOBUFS: after a reset
+    nobody knows what there was."""
+    listen.collect()
+    write('/sys/class/alink/sw1/device/reset', '1')
+    told = 0
+    while select.select([listen.sock], [], [], 1)[0]:
+        try:
+            message = listen.sock.recv(65536)
+        except OSError as error:
+            assert error.errno == errno.ENOBUFS, error
+            told += 1
+            continue
+        assert struct.unpack_from('=I', message)[0] == len(message), message
+    assert told
 
 
 def main():
