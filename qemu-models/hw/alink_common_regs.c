@@ -553,11 +553,16 @@ static void late_arm(AlinkDevice *ad)
 static void late_timer(void *opaque)
 {
     AlinkDevice *ad = opaque;
+    MemReentrancyGuard *guard = &DEVICE(ad)->mem_reentrancy_guard;
     AlinkLateWrite *late = QTAILQ_FIRST(&ad->late);
 
     if (late) {
         QTAILQ_REMOVE(&ad->late, late, next);
+        /* As in the access that it was: what it starts may do DMA. */
+        g_assert(!guard->engaged_in_io);
+        guard->engaged_in_io = true;
         do_write(ad, late->addr, late->size, late->value);
+        guard->engaged_in_io = false;
         g_free(late);
         late_arm(ad);
     }

@@ -549,6 +549,16 @@ static void test_knobs(void)
     g_assert(xq_fenced(q));
     aq_set_int(aq, "x-complete-late-us", 0);
 
+    /* A doorbell that comes late finds the engine idle, and starts it. */
+    aq_set_int(aq, "x-late-doorbell-us", 100);
+    xq_put(q, nop);
+    xq_ring(q);
+    aq_clock_us(aq, 99);
+    g_assert(!xq_fenced(q));
+    aq_clock_us(aq, 2);
+    xq_wait(q);
+    aq_set_int(aq, "x-late-doorbell-us", 0);
+
     /* A fill that does nothing, and says that all is well */
     aq_set_int(aq, "x-skip-fills", 1);
     xq_run(q, xq_desc(ALINK_XPU_OP_FILL, XQ_HBM, 0x77777777, 4096));
