@@ -273,9 +273,9 @@ enum alink_nic_flag {
  * @rx_mode_lock: no older snapshot of the filters overtakes a newer one
  * @rx_mode_work: tells the device what ndo_set_rx_mode() cannot
  * @link_lock:	keeps reading the link and telling the stack together
- * @hw_lock:	protects @hw_last
+ * @hw_lock:	protects @hw_last and @hw_base
  * @hw_last:	statistics of the device as last read
- * @hw_base:	the same at probe: what was before us does not count
+ * @hw_base:	what to take off: at probe, what was before us
  * @service:	once a second: lost interrupts, missing pages, the link
  * @reset_work:	restarts queues under rtnl
  */
@@ -309,7 +309,7 @@ struct alink_nic {
 	/* keeps reading the link and telling the stack together */
 	spinlock_t link_lock;
 
-	/* protects hw_last */
+	/* protects hw_last and hw_base */
 	spinlock_t hw_lock;
 	u64 *hw_last;
 	u64 *hw_base;

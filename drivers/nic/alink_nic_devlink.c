@@ -126,6 +126,13 @@ void alink_nic_health_report(struct alink_nic *nic)
 		rtnl_unlock();
 		return;
 	}
+	/*
+	 * Queues that run are over what there was before, by a reset or by hand:
+	 * devlink recovers from nothing else while it remembers that.
+	 */
+	if (READ_ONCE(nic->started))
+		devlink_health_reporter_state_update(nic->reporter,
+						     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
 	devlink_health_report(nic->reporter, "queues stuck or broken", nic);
 }
 

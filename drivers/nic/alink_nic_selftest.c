@@ -222,8 +222,11 @@ static int alink_nic_test_loopback(struct alink_nic *nic)
 					   lens[i], q, ERR_PTR(err));
 		}
 	}
-	if (alink_nic_cmd_port(nic, flags, dev->mtu, dev->dev_addr) && !err)
-		err = -EIO;
+	if (alink_nic_cmd_port(nic, flags, dev->mtu, dev->dev_addr)) {
+		/* The next start must not take the loop for what was wanted. */
+		nic->port_flags = flags;
+		err = err ?: -EIO;
+	}
 	alink_nic_link_update(nic);
 	return err;
 }

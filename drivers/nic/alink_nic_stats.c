@@ -3,7 +3,8 @@
  * Counters: of the driver by queue, of the device by port.
  *
  * The device counts since power on. What it had counted before probe is taken
- * off; while it cannot be read, the values last read are shown.
+ * off, what it had counted before it lost power is added; while it cannot be
+ * read, the values last read are shown.
  */
 #include <net/netdev_queues.h>
 
@@ -26,14 +27,18 @@
 u64 alink_nic_hw_stat(struct alink_nic *nic, u32 reg)
 {
 	u32 n = (reg - ALINK_NIC_REG_STAT(0)) / 8;
-	u64 value = alink_rd64(nic->adev, reg);
 	unsigned long flags;
+	u64 value;
 
+	/* The read also: values of two readers must not change places. */
 	spin_lock_irqsave(&nic->hw_lock, flags);
-	if (value != ~0ULL)
-		nic->hw_last[n] = value;
-	else
+	value = alink_rd64(nic->adev, reg);
+	if (value == ~0ULL)
 		value = nic->hw_last[n];
+	else if (value < nic->hw_last[n])
+		/* It lost power and counts from 0: go on from where it was. */
+		nic->hw_base[n] -= nic->hw_last[n];
+	nic->hw_last[n] = value;
 	value -= nic->hw_base[n];
 	spin_unlock_irqrestore(&nic->hw_lock, flags);
 	return value;

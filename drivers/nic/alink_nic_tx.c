@@ -304,6 +304,19 @@ alink_nic_tx_next_cpl(struct alink_nic_qp *q, u32 head)
 	return cpl;
 }
 
+/* netpoll may interrupt a page pool: it must free nothing that is from one. */
+static bool alink_nic_tx_has_xdp(struct alink_nic_qp *q, u32 from, u32 to)
+{
+	struct alink_nic_tx_buf *buf;
+
+	for (; from != to; from++) {
+		buf = &q->tx_buf[from & (q->tx_size - 1)];
+		if (buf->skb && buf->kind != ALINK_NIC_TX_SKB)
+			return true;
+	}
+	return false;
+}
+
 /* Is there work for NAPI? A guess, for the service task. */
 bool alink_nic_tx_pending(struct alink_nic_qp *q)
 {
@@ -354,6 +367,8 @@ bool alink_nic_tx_poll(struct alink_nic_qp *q, int budget)
 			alink_nic_queue_error(q, "bad transmit completion");
 			break;
 		}
+		if (!budget && alink_nic_tx_has_xdp(q, clean, head))
+			break;
 		while (clean != head) {
 			alink_nic_tx_free(q, &q->tx_buf[clean & mask], status,
 					  &done, budget);
