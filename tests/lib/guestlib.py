@@ -2,6 +2,7 @@
 """What Python tests in the guest share: commands, files of sysfs, properties of
 the models, and a runner that prints KTAP.
 """
+import errno
 import json
 import os
 import re
@@ -58,8 +59,11 @@ def write(path, text):
 
 def read(path):
     """Reads a file of sysfs."""
-    with open(path, encoding='utf-8') as f:
-        return f.read().strip()
+    with open(path, 'rb', buffering=0) as f:
+        data = f.read()
+    if data is None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+    return data.decode().strip()
 
 
 # --- the model ---------------------------------------------------------------

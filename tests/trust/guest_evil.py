@@ -53,7 +53,7 @@ HEADERS = {'xpu0': 'xpu.h', 'sw0': 'switch.h', 'nic0': 'nic.h',
 VALUES = (0, 1, 0x7fffffff, 0xfffffffe)
 # Properties of a module that a driver must survive, and what they are else.
 MODULE = {'bad-checksum': (True, False), 'unreadable': (True, False),
-          'identifier': (0x11, 0x19), 'temperature': (127996, 45000),
+          'identifier': (0x11, 0x19), 'temperature': (125000, 45000),
           'module-fault': (3, 0), 'laser-fault': (255, 0), 'rx-los': (255, 0),
           'i2c-nak': (ALWAYS, 0), 'i2c-nak-data': (ALWAYS, 0),
           'i2c-arb-lost': (ALWAYS, 0), 'i2c-stretch': (5, 0),
