@@ -202,10 +202,13 @@ static pci_ers_result_t alink_nic_error_detected(struct pci_dev *pdev,
 						 pci_channel_state_t state)
 {
 	struct alink_nic *nic = pci_get_drvdata(pdev);
+	pci_ers_result_t ret;
 
+	/* The core first: it ends commands that nobody would answer. */
+	ret = alink_dev_error_detected(nic->adev, state);
 	if (state != pci_channel_io_normal)
 		alink_nic_down(nic);
-	return alink_dev_error_detected(nic->adev, state);
+	return ret;
 }
 
 static pci_ers_result_t alink_nic_slot_reset(struct pci_dev *pdev)

@@ -246,6 +246,29 @@ static void alink_nic_qp_reset(struct alink_nic_qp *q)
 	netdev_tx_reset_queue(alink_nic_txq(q));
 }
 
+/*
+ * A device that is gone, or that the core has stopped, does no DMA. One that
+ * works and does not let go of its rings must not get their memory back: it
+ * loses the bus, until a reset gives it back.
+ */
+static void alink_nic_qp_release(struct alink_nic_qp *q)
+{
+	struct alink_nic *nic = q->nic;
+	int err;
+
+	/* Off the bus it answers nothing: each command would wait in vain. */
+	if (test_bit(ALINK_NIC_WEDGED, &nic->flags))
+		return;
+	err = alink_nic_cmd_queue_destroy(q);
+	/* -ENOENT: it was never created */
+	if (!err || err == -ENODEV || err == -ECANCELED || err == -ENOENT)
+		return;
+	if (!test_and_set_bit(ALINK_NIC_WEDGED, &nic->flags)) {
+		netdev_err(nic->dev, "device does not let go of its rings: off the bus until it is reset\n");
+		pci_clear_master(nic->pdev);
+	}
+}
+
 static int alink_nic_qp_start(struct alink_nic_qp *q)
 {
 	struct alink_nic *nic = q->nic;
@@ -269,6 +292,9 @@ static int alink_nic_qp_start(struct alink_nic_qp *q)
 								  dev_to_node(&nic->pdev->dev))));
 
 	err = alink_nic_cmd_queue_create(q);
+	/* Late is not never: it may be about to be there. */
+	if (err == -ETIMEDOUT)
+		goto err_destroy;
 	if (err)
 		goto err_irq;
 	err = alink_nic_cmd_coalesce(nic, q->id, &nic->moderation);
@@ -288,7 +314,7 @@ static int alink_nic_qp_start(struct alink_nic_qp *q)
 	return 0;
 
 err_destroy:
-	alink_nic_cmd_queue_destroy(q);
+	alink_nic_qp_release(q);
 err_irq:
 	irq_update_affinity_hint(q->irq, NULL);
 	free_irq(q->irq, q);
@@ -305,25 +331,6 @@ static void alink_nic_qp_quiesce(struct alink_nic_qp *q)
 	netif_queue_set_napi(dev, q->id, NETDEV_QUEUE_TYPE_TX, NULL);
 	irq_update_affinity_hint(q->irq, NULL);
 	free_irq(q->irq, q);
-}
-
-/*
- * A device that is gone, or that the core has stopped, does no DMA. One that
- * works and does not let go of its rings must not get their memory back: it
- * loses the bus, until a reset gives it back.
- */
-static void alink_nic_qp_release(struct alink_nic_qp *q)
-{
-	struct alink_nic *nic = q->nic;
-	int err;
-
-	err = alink_nic_cmd_queue_destroy(q);
-	if (!err || err == -ENODEV || err == -ECANCELED)
-		return;
-	if (!test_and_set_bit(ALINK_NIC_WEDGED, &nic->flags)) {
-		netdev_err(nic->dev, "device does not let go of its rings: off the bus until it is reset\n");
-		pci_clear_master(nic->pdev);
-	}
 }
 
 /* Nothing runs on the pairs any more: get their memory back. */
@@ -413,6 +420,16 @@ static void alink_nic_stop_queues(struct alink_nic *nic)
 	alink_nic_qps_release(set, set->num);
 }
 
+/* A device that does not listen is off anyhow, or will be reset. */
+static void alink_nic_port_off(struct alink_nic *nic)
+{
+	ASSERT_RTNL();
+
+	alink_nic_cmd_port(nic, nic->port_flags & ~ALINK_NIC_PORT_ENABLE,
+			   nic->dev->mtu, nic->dev->dev_addr);
+	nic->port_flags &= ~ALINK_NIC_PORT_ENABLE;
+}
+
 /**
  * alink_nic_stop - take port and rings from the device
  * @nic:	device; nothing happens when it is not started
@@ -427,10 +444,7 @@ void alink_nic_stop(struct alink_nic *nic)
 
 	if (!nic->started)
 		return;
-	/* A device that does not listen is off anyhow, or will be reset. */
-	alink_nic_cmd_port(nic, nic->port_flags & ~ALINK_NIC_PORT_ENABLE,
-			   nic->dev->mtu, nic->dev->dev_addr);
-	nic->port_flags &= ~ALINK_NIC_PORT_ENABLE;
+	alink_nic_port_off(nic);
 	alink_nic_stop_queues(nic);
 	alink_nic_link_update(nic);
 }
@@ -491,7 +505,8 @@ err_back:
 	if (err2) {
 		netdev_err(nic->dev, "cannot go back to the old rings: %pe\n",
 			   ERR_PTR(err2));
-		netif_carrier_off(nic->dev);
+		alink_nic_port_off(nic);
+		alink_nic_link_update(nic);
 	}
 	return err;
 

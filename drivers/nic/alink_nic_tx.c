@@ -13,8 +13,10 @@
 #include "alink_nic.h"
 
 /* Room for the largest packet, so that a queue that runs never finds none */
-#define ALINK_NIC_TX_STOP	(MAX_SKB_FRAGS + 2)
-#define ALINK_NIC_TX_WAKE	(2 * ALINK_NIC_TX_STOP)
+#define ALINK_NIC_TX_STOP	(MIN(MAX_SKB_FRAGS + 1, ALINK_NIC_MAX_DESCS) + 1)
+#define ALINK_NIC_TX_WAKE	MIN(2 * ALINK_NIC_TX_STOP, ALINK_NIC_MIN_RING)
+
+static_assert(ALINK_NIC_TX_STOP <= ALINK_NIC_TX_WAKE);
 
 /* --- descriptors ---------------------------------------------------------- */
 
@@ -83,7 +85,9 @@ netdev_features_t alink_nic_features_check(struct sk_buff *skb,
 	    (skb_shinfo(skb)->gso_size < ALINK_NIC_MIN_MSS ||
 	     skb->len > ALINK_NIC_MAX_PACKET ||
 	     ((skb_shinfo(skb)->gso_type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) &&
-	      skb_tcp_all_headers(skb) > ALINK_NIC_MAX_HDR)))
+	      (skb_tcp_all_headers(skb) > ALINK_NIC_MAX_HDR ||
+	       skb_tcp_all_headers(skb) + skb_shinfo(skb)->gso_size >
+	       ALINK_NIC_MAX_FRAME))))
 		features &= ~NETIF_F_GSO_MASK;
 	return features;
 }
@@ -205,11 +209,22 @@ static bool alink_nic_tx_fits(struct sk_buff *skb)
 netdev_tx_t alink_nic_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct alink_nic *nic = netdev_priv(dev);
-	struct alink_nic_qp *q = &nic->set->qp[skb_get_queue_mapping(skb)];
-	struct netdev_queue *txq = alink_nic_txq(q);
+	u16 id = skb_get_queue_mapping(skb);
 	struct alink_nic_tx_buf *last;
-	u32 mask = q->tx_size - 1, num;
+	struct netdev_queue *txq;
+	struct alink_nic_qp *q;
+	u32 mask, num;
 	int stopped;
+
+	/* Who chose the queue before there were fewer of them (pktgen, bypass) */
+	if (unlikely(id >= nic->set->num)) {
+		dev_kfree_skb_any(skb);
+		dev_core_stats_tx_dropped_inc(dev);
+		return NETDEV_TX_OK;
+	}
+	q = &nic->set->qp[id];
+	txq = alink_nic_txq(q);
+	mask = q->tx_size - 1;
 
 	/* XDP may have taken the room that the last packet left. */
 	if (unlikely(!netif_txq_maybe_stop(txq, alink_nic_tx_room(q),
