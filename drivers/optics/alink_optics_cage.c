@@ -63,7 +63,8 @@ static void alink_optics_cage_work(struct work_struct *work)
 		if (!alink_dev_active(opt->adev))
 			return;
 
-		if (ch->client && changes != ch->changes)
+		if (ch->client && (changes != ch->changes ||
+				   xchg(&ch->renew, false)))
 			alink_optics_module_out(ch);
 		WRITE_ONCE(ch->changes, changes);
 		if (!ch->client && status & ALINK_OPT_STATUS_PRESENT)

@@ -74,7 +74,8 @@ static int alink_optics_wait(struct alink_optics_channel *ch,
 				     ch->missed_irqs);
 	}
 	alink_optics_wr(ch, ALINK_OPT_I2C_STATUS, *status);
-	return 0;
+	/* Nothing ran that the abort could have ended. */
+	return *status & ALINK_OPT_I2C_DONE ? 0 : -ETIMEDOUT;
 }
 
 static unsigned int alink_optics_wire_us(unsigned int bytes)
@@ -176,6 +177,12 @@ static int alink_optics_xfer(struct i2c_adapter *adap, struct i2c_msg *msgs,
 	struct alink_optics_channel *ch = i2c_get_adapdata(adap);
 	u32 changes = alink_optics_rd(ch, ALINK_OPT_CH_CHANGES);
 	int i, err;
+
+	/* i2c-dev hands on what it was given. */
+	for (i = 0; i < num; i++)
+		if (msgs[i].addr > 0x7f ||
+		    msgs[i].flags & (I2C_M_TEN | I2C_M_RECV_LEN))
+			return -EOPNOTSUPP;
 
 	for (i = 0; i < num; i++) {
 		err = alink_optics_segment(ch, &msgs[i], i == num - 1);

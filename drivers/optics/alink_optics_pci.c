@@ -115,8 +115,11 @@ static int alink_optics_probe(struct pci_dev *pdev,
 
 err_hwmon:
 	alink_hwmon_unregister(opt->adev);
+	/* Cages first: clients are theirs. */
 	alink_optics_i2c_stop(opt);
+	alink_optics_cages_fini(opt);
 	alink_optics_i2c_fini(opt);
+	goto err_channels;
 err_cages:
 	alink_optics_cages_fini(opt);
 err_channels:
@@ -218,11 +221,15 @@ static int alink_optics_pm_suspend(struct device *dev)
 static int alink_optics_pm_resume(struct device *dev)
 {
 	struct alink_optics *opt = dev_get_drvdata(dev);
+	unsigned int i;
 	int err;
 
 	err = alink_dev_reset_done(opt->adev);
 	if (err)
 		return err;
+	/* Changes count from power on: without power they tell nothing. */
+	for (i = 0; i < opt->num_channels; i++)
+		WRITE_ONCE(opt->ch[i].renew, true);
 	alink_optics_i2c_start(opt);
 	alink_optics_cages_check(opt);
 	return 0;

@@ -42,6 +42,7 @@ struct alink_optics;
  * @missed_irqs: segments whose end only polling found
  * @work:	makes the client follow the cage
  * @interrupt:	the module asked for attention; for @work
+ * @renew:	another module may be there, whatever @changes says; for @work
  * @try_again:	the module's driver met a controller in reset; for @work
  * @client:	module, or NULL; belongs to @work
  * @changes:	ALINK_OPT_CH_CHANGES when @client was created
@@ -59,6 +60,7 @@ struct alink_optics_channel {
 
 	struct work_struct work;
 	bool interrupt;
+	bool renew;
 	bool try_again;
 	struct i2c_client *client;
 	u32 changes;
