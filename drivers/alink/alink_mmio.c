@@ -6,10 +6,12 @@
  * returns all ones, so that nobody waits for a bus time-out again.
  *
  * The BAR is also closed between reset_prepare and reset_done: a function in
- * reset answers like one that has gone, and must not be mistaken for it.
+ * reset answers like one that has gone, and must not be mistaken for it. Nor
+ * must one be that the bus has frozen for error recovery.
  */
 #include <linux/export.h>
 #include <linux/io.h>
+#include <linux/pci.h>
 
 #include "alink_priv.h"
 
@@ -66,6 +68,10 @@ static noinline void alink_mmio_check(struct alink_dev *adev,
 {
 	unsigned long flags;
 	u32 epoch;
+
+	/* Cut off by a port that contains an error: it will be back. */
+	if (READ_ONCE(adev->pdev->error_state) == pci_channel_io_frozen)
+		return;
 
 	spin_lock_irqsave(&adev->mmio_lock, flags);
 	epoch = adev->epoch;

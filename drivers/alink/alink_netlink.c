@@ -71,6 +71,7 @@ static const struct genl_split_ops alink_nl_ops[] = {
 	},
 	{
 		.cmd		= ALINK_CMD_GROUP_GET,
+		.start		= alink_nl_group_get_start,
 		.dumpit		= alink_nl_group_get_dumpit,
 		.policy		= alink_group_policy,
 		.maxattr	= ALINK_A_GROUP_DEV_INDEX,
@@ -187,6 +188,7 @@ int alink_nl_dump_devs(struct sk_buff *skb, struct netlink_callback *cb,
 {
 	struct alink_nl_cursor *cur = (void *)cb->ctx;
 	struct alink_dev *adev;
+	u32 at = cur->index;
 	int err = 0;
 
 	BUILD_BUG_ON(sizeof(*cur) > sizeof_field(struct netlink_callback, ctx));
@@ -195,6 +197,9 @@ int alink_nl_dump_devs(struct sk_buff *skb, struct netlink_callback *cb,
 		return alink_nl_dump_one(skb, cb, attr, cap, dump);
 
 	while (!err && (adev = alink_dev_get_next(&cur->index))) {
+		/* Where it went on may have gone since: that was its place. */
+		if (cur->index != at)
+			cur->next = 0;
 		if ((adev->caps & cap) == cap)
 			err = dump(skb, cb, adev, &cur->next);
 		alink_dev_put(adev);
@@ -202,6 +207,7 @@ int alink_nl_dump_devs(struct sk_buff *skb, struct netlink_callback *cb,
 			cur->index++;
 			cur->next = 0;
 		}
+		at = cur->index;
 	}
 	return err;
 }

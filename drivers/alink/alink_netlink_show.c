@@ -231,6 +231,13 @@ static int alink_nl_dump_groups(struct sk_buff *skb,
 				   alink_nl_fill_group);
 }
 
+/* The members of a large group are more than the first message has room for. */
+int alink_nl_group_get_start(struct netlink_callback *cb)
+{
+	cb->min_dump_alloc = ALINK_NL_PAGE;
+	return 0;
+}
+
 int alink_nl_group_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return alink_nl_dump_devs(skb, cb, ALINK_A_GROUP_DEV_INDEX,

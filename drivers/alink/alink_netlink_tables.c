@@ -376,6 +376,8 @@ static int alink_nl_group_add(struct genl_info *info, const void *req,
 	}
 	if (err) {
 		alink_nl_refused(info, id, set->dev[i], err, status);
+		/* One that is late may have it all the same. */
+		i += err == -ETIMEDOUT;
 		while (i--)
 			alink_admin_id(set->dev[i], ALINK_ADMIN_GROUP_DEL,
 				       nla_get_u32(id), NULL);
@@ -506,6 +508,7 @@ static int alink_nl_partition_set(struct genl_info *info)
 	}
 	if (err) {
 		alink_nl_refused(info, attr, set->dev[i], err, status);
+		i += err == -ETIMEDOUT;
 		while (i--)
 			alink_nl_partition_write(set->dev[i], nla_get_u32(attr),
 						 old[i], NULL);

@@ -144,6 +144,8 @@ static int alink_port_create_netdev(struct alink_port *port)
 	priv->port = port;
 	port->netdev = netdev;
 
+	/* All ports share a ring, and its lock is not for hard interrupts. */
+	netdev->priv_flags |= IFF_DISABLE_NETPOLL;
 	SET_NETDEV_DEV(netdev, &adev->pdev->dev);
 	if (port->devlink)
 		SET_NETDEV_DEVLINK_PORT(netdev, &port->dl_port);
