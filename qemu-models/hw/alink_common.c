@@ -136,6 +136,23 @@ bool alink_dma_allowed(AlinkDevice *ad)
            (pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
 }
 
+AlinkInBh *alink_bh_enter(AlinkDevice *ad, QEMUBH *bh)
+{
+    if (ad->in_bh) {
+        if (bh) {
+            qemu_bh_schedule(bh);
+        }
+        return NULL;
+    }
+    ad->in_bh = true;
+    return ad;
+}
+
+void alink_bh_leave(AlinkInBh *ad)
+{
+    ad->in_bh = false;
+}
+
 /*
  * Whether some of a range is memory-mapped configuration space. No root complex
  * lets a function get there, and here it could reset or unplug itself, or the

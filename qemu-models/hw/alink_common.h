@@ -335,6 +335,7 @@ struct AlinkDevice {
     } fault;
 
     QEMUBH *test_bh;
+    bool in_bh;             /* a bottom half, or what does its work, runs */
     uint32_t test_op;
     uint32_t test_status;
 
@@ -377,6 +378,18 @@ uint64_t alink_device_serial(AlinkDevice *ad);
 /* Bottom half with the device's re-entrancy guard. */
 #define alink_bh_new(cb, opaque, ad) \
     qemu_bh_new_guarded((cb), (opaque), &DEVICE(ad)->mem_reentrancy_guard)
+
+/*
+ * What a bottom half does goes on between alink_bh_enter() and the end of its
+ * block: g_autoptr(AlinkInBh) in = alink_bh_enter(ad, bh). DMA may end at a
+ * device of QEMU that polls for its disk, which runs bottom halves, and the
+ * re-entrancy guard does not keep it from ours. NULL: one of the device is
+ * under way; @bh, if any, will run again.
+ */
+typedef AlinkDevice AlinkInBh;
+AlinkInBh *alink_bh_enter(AlinkDevice *ad, QEMUBH *bh);
+void alink_bh_leave(AlinkInBh *ad);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AlinkInBh, alink_bh_leave)
 
 /*
  * DMA of up to 64 KiB, at once. ALINK_ST_OK or ALINK_ST_DMA. Larger transfers,

@@ -384,9 +384,13 @@ static bool admin_settle(AlinkDevice *ad)
 static void admin_bh(void *opaque)
 {
     AlinkDevice *ad = opaque;
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ad, ad->admin_bh);
     AlinkRing *r = &ad->admin;
     unsigned budget = ADMIN_BUDGET;
 
+    if (!in) {
+        return;
+    }
     while (r->enabled && !ad->inject.admin_stuck && alink_dma_allowed(ad) &&
            admin_settle(ad) && r->enabled && r->head != r->tail) {
         struct alink_admin_cmd raw;

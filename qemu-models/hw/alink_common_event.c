@@ -118,10 +118,14 @@ static bool event_write(AlinkDevice *ad, const AlinkPendingEvent *ev)
 static void event_bh(void *opaque)
 {
     AlinkDevice *ad = opaque;
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ad, ad->event_bh);
     AlinkRing *r = &ad->event;
     AlinkPendingEvent ev;
     bool written = false;
 
+    if (!in) {
+        return;
+    }
     /* Events wait for bus mastering; alink_device_kick() goes on. */
     if (r->enabled && !ad->inject.dead && !alink_dma_allowed(ad)) {
         return;

@@ -161,8 +161,12 @@ static unsigned frames_receive(AlinkDevice *ad, unsigned budget)
 static void frame_bh(void *opaque)
 {
     AlinkDevice *ad = opaque;
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ad, ad->frame_bh);
     unsigned sent, received;
 
+    if (!in) {
+        return;
+    }
     if (!ad->frame.enabled || !alink_dma_allowed(ad)) {
         return;
     }

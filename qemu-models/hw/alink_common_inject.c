@@ -138,6 +138,9 @@ static void set_dead(Object *obj, bool dead, Error **errp)
 {
     AlinkDevice *ad = ALINK_DEVICE(obj);
 
+    if (dead == ad->inject.dead) {
+        return;
+    }
     trace_alink_inject(alink_device_name(ad), "x-dead", dead);
     ad->inject.dead = dead;
     if (DEVICE(ad)->realized) {
@@ -293,8 +296,9 @@ static void set_fault(Object *obj, const char *value, Error **errp)
     if (!ad || !parse_numbers("x-fault", value, 2, 4, num, errp)) {
         return;
     }
-    if (!num[0] || num[0] > UINT32_MAX || num[1] > ALINK_RECOVERY_REPLACE) {
-        error_setg(errp, "x-fault: no such code or class");
+    if (!num[0] || num[0] > UINT32_MAX || num[1] > ALINK_RECOVERY_REPLACE ||
+        num[3] > UINT32_MAX) {
+        error_setg(errp, "x-fault: no such code, class or info");
         return;
     }
     alink_fault(ad, num[0], num[1], num[2], num[3]);

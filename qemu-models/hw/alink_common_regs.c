@@ -454,6 +454,9 @@ static uint64_t alink_bar0_read(void *opaque, hwaddr addr, unsigned size)
     uint64_t value = 0;
     RegPlace place;
 
+    if (!ad->reg_value) {
+        return UINT64_MAX;
+    }
     if (!find_reg(ad, addr, &place)) {
         if (!adc->mmio_read || !adc->mmio_read(ad, addr, size, &value)) {
             alink_guest_error(ad, addr, "reads %u bytes where nothing is",
@@ -596,6 +599,10 @@ static void alink_bar0_write(void *opaque, hwaddr addr, uint64_t value,
 {
     AlinkDevice *ad = opaque;
 
+    /* An access that waited for the BQL while the slot was switched off */
+    if (!ad->reg_value) {
+        return;
+    }
     trace_alink_mmio_write(alink_device_name(ad), addr, size, value);
     if (!write_is_late(ad, addr, size, value)) {
         do_write(ad, addr, size, value);

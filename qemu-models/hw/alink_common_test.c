@@ -43,10 +43,14 @@ static enum alink_status test_run(AlinkDevice *ad, uint64_t addr, size_t len)
 static void test_bh(void *opaque)
 {
     AlinkDevice *ad = opaque;
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ad, ad->test_bh);
     uint64_t addr = alink_reg_get(ad, ALINK_REG_TEST_DMA_ADDR);
     uint32_t len = alink_reg_get(ad, ALINK_REG_TEST_DMA_LEN);
     enum alink_status status = ALINK_ST_BAD_FIELD;
 
+    if (!in) {
+        return;
+    }
     /* The length was checked at the start, but may have changed since. */
     if (len && len <= TEST_DMA_MAX) {
         status = test_run(ad, addr, len);

@@ -365,7 +365,12 @@ static void work_reap(AlinkWorkQueue *wq)
 
 static void work_bh(void *opaque)
 {
-    work_reap(opaque);
+    AlinkWorkQueue *wq = opaque;
+    g_autoptr(AlinkInBh) in = alink_bh_enter(wq->ad, wq->bh);
+
+    if (in) {
+        work_reap(wq);
+    }
 }
 
 AlinkWorkQueue *alink_work_new(AlinkDevice *ad)

@@ -107,6 +107,7 @@ struct AlinkCmis {
     uint8_t tx_told;            /* emitting lanes as the far modules know them */
     bool attached;              /* in the list of modules */
     bool link_busy;             /* updating: do not recurse */
+    bool link_again;            /* asked for meanwhile */
     QTAILQ_ENTRY(AlinkCmis) next;
 
     /* I2C */

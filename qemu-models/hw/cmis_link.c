@@ -278,29 +278,37 @@ void cmis_link_update(AlinkCmis *s)
     uint8_t tx_on = cmis_tx_on(s);
     uint32_t id;
 
-    if (!s->attached || s->link_busy) {
+    if (!s->attached) {
+        return;
+    }
+    /* The far end answered what we are about to say: look again at the end. */
+    if (s->link_busy) {
+        s->link_again = true;
         return;
     }
     id = ALINK_CAGE_HOST_GET_CLASS(s->host)->module_id(s->host, s->channel);
     s->link_busy = true;
-    s->dark = dark_lanes(s, af);
-    for (unsigned i = 0; i < s->num_links; i++) {
-        CmisLink *link = &s->link[i];
-        enum alink_down_reason reason = down_reason(s, link);
+    do {
+        s->link_again = false;
+        s->dark = dark_lanes(s, af);
+        for (unsigned i = 0; i < s->num_links; i++) {
+            CmisLink *link = &s->link[i];
+            enum alink_down_reason reason = down_reason(s, link);
 
-        if (link->reason == reason) {
-            continue;
+            if (link->reason == reason) {
+                continue;
+            }
+            trace_alink_cmis_link(DEVICE(s)->id ?: "", link->dev_type,
+                                  link->dev_id, link->port, reason);
+            link->reason = reason;
+            af_link_set_optics(af, link->dev_type, link->dev_id, link->port,
+                               id | link->first, reason);
         }
-        trace_alink_cmis_link(DEVICE(s)->id ?: "", link->dev_type,
-                              link->dev_id, link->port, reason);
-        link->reason = reason;
-        af_link_set_optics(af, link->dev_type, link->dev_id, link->port,
-                           id | link->first, reason);
-    }
-    if (s->tx_told != tx_on) {
-        s->tx_told = tx_on;
-        tell_far(s, af);
-    }
+        if (s->tx_told != tx_on) {
+            s->tx_told = tx_on;
+            tell_far(s, af);
+        }
+    } while (s->link_again);
     s->link_busy = false;
 }
 

@@ -170,7 +170,8 @@ static bool parse_wire(AlinkFabric *fab, const char *s, Error **errp)
 
     if (!parse_pair(s, '.', &xpu, &link, &end) || *end != ':' ||
         (!g_str_equal(end + 1, "none") &&
-         (!parse_pair(end + 1, '.', &plane, &port, &end) || *end))) {
+         (!parse_pair(end + 1, '.', &plane, &port, &end) || *end ||
+          plane == ALINK_ID_NONE))) {
         error_setg(errp, "alink-fabric: wire '%s' is not XPU.LINK:PLANE.PORT "
                    "or XPU.LINK:none", s);
         return false;
@@ -267,7 +268,12 @@ static void set_mute(Object *obj, const char *value, Error **errp)
 {
     uint64_t num[2];
 
-    if (parse_numbers("x-mute", value, 2, num, errp)) {
+    if (!parse_numbers("x-mute", value, 2, num, errp)) {
+        return;
+    }
+    if (num[1] > 1) {
+        error_setg(errp, "alink-fabric: x-mute takes XPU:0 or XPU:1");
+    } else {
         check_xpu("x-mute", num[0],
                   af_endpoint_set_answering(ALINK_FABRIC(obj)->af,
                                             id32(num[0]), !num[1]), errp);

@@ -132,7 +132,11 @@ static void nic_rx_bh(void *opaque)
 {
     AlinkNic *s = opaque;
     NetClientState *nc = qemu_get_queue(s->nic);
+    g_autoptr(AlinkInBh) in = alink_bh_enter(nic_ad(s), s->rx_bh);
 
+    if (!in) {
+        return;
+    }
     nc->receive_disabled = 0;
     if (qemu_net_queue_flush(nc->incoming_queue)) {
         qemu_flush_queued_packets(nc);
@@ -532,6 +536,21 @@ static void nic_drain(AlinkDevice *ad)
     qemu_bh_cancel(s->rx_bh);
 }
 
+/* Bus mastering came back: what waited for it goes on. */
+static void nic_kick(AlinkDevice *ad)
+{
+    AlinkNic *s = ALINK_NIC(ad);
+    unsigned i;
+
+    nic_tx_kick_all(s);
+    qemu_bh_schedule(s->rx_bh);
+    for (i = 0; i < ALINK_NIC_MAX_QUEUES; i++) {
+        if (s->queue[i].live) {
+            nic_queue_check_irq(&s->queue[i]);
+        }
+    }
+}
+
 static void nic_reset(AlinkDevice *ad, AlinkResetKind kind)
 {
     AlinkNic *s = ALINK_NIC(ad);
@@ -595,12 +614,8 @@ static bool nic_realize(AlinkDevice *ad, Error **errp)
     ad->model_name = v->name;
     ad->part_number = v->part_number;
 
-    if (ad->sensor[NIC_SENSOR(POWER)] == (int32_t)ALINK_SENSOR_NONE) {
-        ad->sensor[NIC_SENSOR(POWER)] = v->power;
-    }
-    if (ad->sensor[NIC_SENSOR(POWER_MAX)] == (int32_t)ALINK_SENSOR_NONE) {
-        ad->sensor[NIC_SENSOR(POWER_MAX)] = v->power_max;
-    }
+    alink_sensor_default(ad, ALINK_REG_POWER, v->power);
+    alink_sensor_default(ad, ALINK_REG_POWER_MAX, v->power_max);
 
     qemu_macaddr_default_if_unset(&s->conf.macaddr);
     if (!ad->serial) {
@@ -662,6 +677,7 @@ static void nic_class_init(ObjectClass *oc, void *data)
     adc->realize = nic_realize;
     adc->unrealize = nic_unrealize;
     adc->drain = nic_drain;
+    adc->kick = nic_kick;
     adc->reset = nic_reset;
 }
 

@@ -370,11 +370,15 @@ void nic_tx_bh(void *opaque)
     NicQueue *q = opaque;
     AlinkNic *s = q->nic;
     AlinkDevice *ad = nic_ad(s);
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ad, q->tx_bh);
     struct alink_nic_tx_desc desc[NIC_TX_FETCH];
     unsigned budget = NIC_TX_BUDGET, at = 0, have = 0;
     uint64_t sent = s->stat[NIC_TX_FRAMES];
     bool unreported = false;
 
+    if (!in) {
+        return;
+    }
     while (q->live && !q->stopped && !s->tx_unsent && budget) {
         unsigned n = nic_tx_find_last(desc + at, have - at);
         enum alink_status status;

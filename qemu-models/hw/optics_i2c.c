@@ -74,6 +74,10 @@ static bool start_on_bus(OptChannel *ch, bool read)
     if (ch->held && ch->held_addr != seg_addr(ch)) {
         release(ch);
     }
+    /* QEMU's bus takes it for a general call, which CMIS does not know. */
+    if (!seg_addr(ch)) {
+        return false;
+    }
     return i2c_start_transfer(ch->bus, seg_addr(ch), read) == 0;
 }
 

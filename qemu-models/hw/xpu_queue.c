@@ -91,6 +91,15 @@ static void wake_waiters(void)
     }
 }
 
+static void ring_release(XpuQueue *q)
+{
+    XpuQueue **owner = &q->xpu->ring_owner[q->id % q->xpu->variant->rings];
+
+    if (*owner == q) {
+        *owner = NULL;
+    }
+}
+
 /* --- status block, interrupts, errors ------------------------------------------ */
 
 static void write_status(XpuQueue *q)
@@ -120,7 +129,12 @@ static void write_status(XpuQueue *q)
     }
     if (st != ALINK_ST_OK && !q->error) {
         /* The event is all that can tell of it. */
+        if (q->state != XPU_Q_WORK) {
+            ring_release(q);
+        }
+        xpu_kick(q->xpu);
         wait_end(q);
+        timer_del(q->late_timer);
         q->state = XPU_Q_HALTED;
         q->error = st;
         q->error_index = q->head;
@@ -137,6 +151,7 @@ static void queue_halt(XpuQueue *q, enum alink_status st, uint64_t addr)
 
     wait_end(q);
     timer_del(q->late_timer);
+    ring_release(q);
     q->state = XPU_Q_HALTED;
     q->error = st;
     q->error_index = q->head;
@@ -190,15 +205,6 @@ static void publish(AlinkXpu *xpu)
 }
 
 /* --- running descriptors --------------------------------------------------------- */
-
-static void ring_release(XpuQueue *q)
-{
-    XpuQueue **owner = &q->xpu->ring_owner[q->id % q->xpu->variant->rings];
-
-    if (*owner == q) {
-        *owner = NULL;
-    }
-}
 
 /* All effects of the present descriptor are there: fence, then on. */
 static void queue_complete(XpuQueue *q)
@@ -338,7 +344,7 @@ static void queue_run(XpuQueue *q, XpuPass *pass)
     wait_end(q);
     while (quota-- && q->state == XPU_Q_READY && q->head != q->tail &&
            pass->descs && pass->bytes < PASS_BYTES) {
-        if (q->batch_pos == q->batch_num && !queue_fetch(q)) {
+        if (q->batch_pos >= q->batch_num && !queue_fetch(q)) {
             return;
         }
         pass->descs--;
@@ -349,6 +355,7 @@ static void queue_run(XpuQueue *q, XpuPass *pass)
 static void engine_bh(void *opaque)
 {
     AlinkXpu *xpu = opaque;
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ALINK_DEVICE(xpu), xpu->engine_bh);
     XpuPass pass = { .descs = PASS_DESCS };
     unsigned first = xpu->turn++;
     bool more;
@@ -356,6 +363,9 @@ static void engine_bh(void *opaque)
     int prio;
     unsigned i;
 
+    if (!in) {
+        return;
+    }
     /* Doorbells wait for bus mastering; the base kicks when it comes. */
     if (!alink_dma_allowed(ALINK_DEVICE(xpu))) {
         return;
@@ -392,6 +402,13 @@ void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
 {
     XpuPass pass = {};
 
+    if (q->error) {
+        /* It halted meanwhile, for its status block: that was the end. */
+        ring_release(q);
+        q->state = XPU_Q_HALTED;
+        xpu_kick(q->xpu);
+        return;
+    }
     q->state = XPU_Q_READY;
     if (!alink_dma_allowed(ALINK_DEVICE(q->xpu)) && status == ALINK_ST_OK) {
         /*
@@ -404,7 +421,6 @@ void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
         return;
     }
     if (status != ALINK_ST_OK) {
-        ring_release(q);
         queue_halt(q, status, addr);
     } else if (done) {
         queue_done(q);
@@ -424,10 +440,11 @@ void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
 static void engine_inline(AlinkXpu *xpu, XpuQueue *q)
 {
     XpuPass pass = { .descs = INLINE_DESCS, .bytes = PASS_BYTES - INLINE_BYTES };
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ALINK_DEVICE(xpu), NULL);
     int64_t start;
     unsigned i;
 
-    if (!alink_dma_allowed(ALINK_DEVICE(xpu)) || xpu->recheck ||
+    if (!in || !alink_dma_allowed(ALINK_DEVICE(xpu)) || xpu->recheck ||
         q->state != XPU_Q_READY || !queue_runnable(q)) {
         return;
     }

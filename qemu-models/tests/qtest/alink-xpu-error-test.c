@@ -114,6 +114,31 @@ static void test_alignment(void)
 
 /* --- translation --------------------------------------------------------- */
 
+/* A queue that faults where a worker has begun lets its ring go. */
+static void test_fault_behind_a_worker(void)
+{
+    Rig r = rig_new();
+    /* m890: 16 rings */
+    XpuQueueQtest *other = xq_queue(r.x, 17, 8);
+    int i;
+
+    xq_map(r.x, XQ_HOLE, XQ_RW | XQ_AP(ALINK_AP_HBM), 0, 64 << 10);
+    xq_put(r.q, xq_copy(XQ_HOLE, XQ_SYS, 128 << 10));
+    xq_ring(r.q);
+    for (i = 0; i < 10000 && !xq_status(r.q).error; i++) {
+        g_usleep(1000);
+        aq_settle(r.aq);
+    }
+    g_assert_cmpuint(le32_to_cpu(xq_status(r.q).error), ==,
+                     ALINK_ST_PAGE_FAULT);
+    g_assert_cmphex(le64_to_cpu(xq_status(r.q).error_addr), ==,
+                    XQ_HOLE + (64 << 10));
+    xq_put(other, nop);
+    xq_ring(other);
+    xq_wait(other);
+    rig_free(&r);
+}
+
 static void test_page_fault(void)
 {
     Rig r = rig_new();
@@ -705,6 +730,8 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu-error/descriptors", test_bad_descriptors);
     qtest_add_func("/alink/xpu-error/alignment", test_alignment);
     qtest_add_func("/alink/xpu-error/page-fault", test_page_fault);
+    qtest_add_func("/alink/xpu-error/fault-behind-a-worker",
+                   test_fault_behind_a_worker);
     qtest_add_func("/alink/xpu-error/permission", test_permission);
     qtest_add_func("/alink/xpu-error/bad-tables", test_bad_tables);
     qtest_add_func("/alink/xpu-error/invalidate", test_invalidate);
