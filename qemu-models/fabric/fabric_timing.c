@@ -227,6 +227,18 @@ static uint32_t member_port(struct af_fabric *f, uint32_t id,
 	for (m = af_next_member(g, 0); m < AF_MAX_EP; \
 	     m = af_next_member(g, m + 1))
 
+/* An operation counts once at a switch, over however many links it comes. */
+static bool first_of_plane(const struct af_path *path, uint32_t lane)
+{
+	const struct af_lane *l = path->lane;
+
+	for (uint32_t i = 0; i < lane; i++)
+		if (l[i].packets &&
+		    af_side_dev(l[i].in) == af_side_dev(l[lane].in))
+			return false;
+	return true;
+}
+
 uint64_t af_account_multicast(struct af_fabric *f, uint32_t id, uint32_t group,
 			      const struct af_path *path)
 {
@@ -256,7 +268,8 @@ uint64_t af_account_multicast(struct af_fabric *f, uint32_t id, uint32_t group,
 		}
 		/* The switch joins the members' responses into one. */
 		control(&w, l->in, l->packets);
-		w.p->sw[af_side_dev(l->in)].multicasts++;
+		w.p->sw[af_side_dev(l->in)].multicasts +=
+			first_of_plane(path, i);
 	}
 	return finish(f, &w);
 }
@@ -269,6 +282,7 @@ uint64_t af_account_reduce(struct af_fabric *f, uint32_t id, uint32_t group,
 	struct af_group *g;
 	struct walk w;
 	struct span s;
+	bool once;
 
 	begin(f, &w);
 	for (uint32_t i = 0; i < path->num; i++) {
@@ -302,9 +316,10 @@ uint64_t af_account_reduce(struct af_fabric *f, uint32_t id, uint32_t group,
 			 last + through);
 		arrived(&w, s.last + w.cable);
 
-		w.p->sw[af_side_dev(l->in)].reductions++;
+		once = first_of_plane(path, i);
+		w.p->sw[af_side_dev(l->in)].reductions += once;
 		g = &w.p->group[af_side_dev(l->in)][group];
-		g->reductions++;
+		g->reductions += once;
 		g->bytes += l->bytes;
 	}
 	return finish(f, &w);

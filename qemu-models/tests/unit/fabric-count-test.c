@@ -106,6 +106,34 @@ TEST(atomics)
 	rig_free(r);
 }
 
+/* Over both links into one switch, an operation on a group is still one. */
+TEST(group_over_two_links_into_one_switch)
+{
+	struct rig *r = rig_new(2, 2);
+	struct af_switch_info sw;
+	struct alink_group g;
+	struct af_result res;
+	uint32_t got[2];
+	uint8_t buf[4096] = {};
+
+	for (uint32_t i = 0; i < 2; i++)
+		EXPECT_EQ(af_link_wire(r->f, i, 1, 0, 10 + i), 0);
+	rig_group_all(r, 1);
+	af_group_write(r->f, 0, 1, 0, buf, sizeof(buf), &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	af_group_reduce(r->f, 0, 1, 0, buf, sizeof(buf), ALINK_DT_INT32,
+			ALINK_OP_SUM, &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	EXPECT(rig_port(r, 0, 0).rx_bytes && rig_port(r, 0, 10).rx_bytes);
+	af_switch_info(r->f, 0, &sw);
+	af_group_get(r->f, 0, 1, &g, got, 2);
+	EXPECT_EQ(sw.multicasts, 1);
+	EXPECT_EQ(sw.reductions, 1);
+	EXPECT_EQ(g.reductions, 1);
+	EXPECT_EQ(g.bytes, sizeof(buf));
+	rig_free(r);
+}
+
 TEST(groups)
 {
 	struct rig *r = rig_new(5, 4);
