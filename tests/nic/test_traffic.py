@@ -75,7 +75,7 @@ def test_iperf():
                     print(f'# mtu {mtu} tso {tso} tx-csum {tx} rx-csum {rx} '
                           f'{"from" if reverse else "to"} the server: '
                           f'{rate:.2f} Gb/s, {again} again')
-                    assert rate > 0.01, rate
+                    assert rate > 0, rate
                     used = {k: after[k] - before[k] for k in after}
                     assert (used['dev_tx_tso_packets'] > 0) == (tso == 'on')
                     # ACKs and ICMP need none of it

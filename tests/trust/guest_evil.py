@@ -45,6 +45,9 @@ CASES = {
     'long': ({'x-admin-lie': 'long'}, None),
     'tlv': ({'x-admin-lie': 'tlv'}, None),
 }
+# Lies about what is in an answer need a command that has one: the xPU's driver
+# sends one when it is bound, the others when somebody asks.
+IN_ANSWERS = ('short', 'tlv')
 RECORDS = ('event-type', 'event-id', 'event-jump')
 NIC_RECORDS = ('rx-index', 'rx-length', 'rx-status', 'tx-head', 'tx-status')
 # Header of the registers that a driver has beyond the common ones.
@@ -235,10 +238,13 @@ class Evil:
                     [v.name for v in self.victims])
         for case, (knobs, works) in list(CASES.items())[::self.stride]:
             for victim in self.victims:
-                self.result(f'{case}: {victim.name}: probe',
-                            self.probe(victim, knobs, works))
-                self.result(f'{case}: {victim.name}: in use',
-                            self.running(victim, knobs))
+                xpu = victim.name.startswith('xpu')
+                if case not in IN_ANSWERS or xpu:
+                    self.result(f'{case}: {victim.name}: probe',
+                                self.probe(victim, knobs, works))
+                if case not in IN_ANSWERS or not xpu:
+                    self.result(f'{case}: {victim.name}: in use',
+                                self.running(victim, knobs))
 
     def registers(self):
         """Each register that only the device writes says what cannot be."""
