@@ -15,9 +15,6 @@
 
 #include "alink_xpu_drv.h"
 
-/* Kernel fences of one device that have not been signalled */
-#define XPU_MAX_BRIDGES		4096
-
 /**
  * struct xpu_bridge - one kernel fence
  * @base:	the fence; must be first, see xpu_bridge_release()
@@ -198,7 +195,7 @@ static int xpu_bridge_reserve(struct xpu_bridges *bridges)
 	int err = 0;
 
 	spin_lock(&bridges->lock);
-	if (bridges->num < XPU_MAX_BRIDGES)
+	if (bridges->num < DRM_ALINK_XPU_MAX_FENCES)
 		bridges->num++;
 	else
 		err = -ENOSPC;

@@ -230,10 +230,10 @@ TEST_F(info, syncobjs_have_a_limit)
 	int err = 0;
 
 	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
-	for (n = 0; n <= 4096 && !err; n++)
+	for (n = 0; n <= DRM_ALINK_XPU_MAX_FENCES && !err; n++)
 		err = fence_to_syncobj(self, 1000000, 10000, s);
 	EXPECT_EQ(err, -ENOSPC);
-	EXPECT_EQ(n, 4097);
+	EXPECT_EQ(n, DRM_ALINK_XPU_MAX_FENCES + 1);
 	/* Reached, all of them: there is room again. */
 	self->q.fence[0] = 1000000;
 	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);

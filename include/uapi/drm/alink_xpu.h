@@ -521,6 +521,9 @@ struct drm_alink_xpu_wait_fence {
 /** DRM_ALINK_XPU_MAX_SYNCOBJ_MS - longest time that FENCE_SYNCOBJ may take */
 #define DRM_ALINK_XPU_MAX_SYNCOBJ_MS	10000
 
+/** DRM_ALINK_XPU_MAX_FENCES - fences of FENCE_SYNCOBJ that a device follows */
+#define DRM_ALINK_XPU_MAX_FENCES	4096
+
 /**
  * struct drm_alink_xpu_fence_syncobj - argument of
  * &DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ
@@ -531,8 +534,8 @@ struct drm_alink_xpu_wait_fence {
  * (%EIO, %ECANCELED, %ETIMEDOUT), which sync_file info shows.
  *
  * Errors: as &DRM_IOCTL_ALINK_XPU_WAIT_FENCE for the fence; %EINVAL also for
- * @timeout_ms; %ENOENT also for the syncobj; %ENOSPC (4096 of the device are not
- * signalled yet).
+ * @timeout_ms; %ENOENT also for the syncobj; %ENOSPC
+ * (%DRM_ALINK_XPU_MAX_FENCES of the device are not signalled yet).
  */
 struct drm_alink_xpu_fence_syncobj {
 	/** @flags: DRM_ALINK_XPU_FENCE_VA or 0 */
