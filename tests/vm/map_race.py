@@ -17,7 +17,7 @@ SECONDS = float(sys.argv[1])
 
 
 def memory_devices():
-    """Virtio and ALink functions whose first BAR with memory is a page."""
+    """Functions without a driver, and the first BAR of each that maps."""
     found = []
     for name in sorted(os.listdir(PCI)):
         for bar in range(6):
