@@ -291,6 +291,17 @@ void alink_dev_remove(struct alink_dev *adev)
 }
 EXPORT_SYMBOL_GPL(alink_dev_remove);
 
+/* A callback of the driver that saw the flag REGISTERED set has ended. */
+static void alink_dev_await_callbacks(struct alink_dev *adev)
+{
+	lockdep_assert_not_held(&adev->event_lock);
+
+	flush_work(&adev->lost_work);
+	flush_work(&adev->event_work);
+	mutex_lock(&adev->event_lock);
+	mutex_unlock(&adev->event_lock);
+}
+
 /**
  * alink_dev_register - show a device to users
  * @adev:	device
@@ -334,7 +345,7 @@ err_erase:
 	wait_for_completion(&adev->users_gone);
 err_clear:
 	clear_bit(ALINK_DEV_REGISTERED, &adev->flags);
-	flush_work(&adev->lost_work);
+	alink_dev_await_callbacks(adev);
 	return err;
 }
 EXPORT_SYMBOL_GPL(alink_dev_register);
@@ -359,11 +370,7 @@ void alink_dev_unregister(struct alink_dev *adev)
 	alink_dev_put(adev);
 	wait_for_completion(&adev->users_gone);
 
-	/* A callback that saw the flag set ends before we return. */
-	flush_work(&adev->lost_work);
-	flush_work(&adev->event_work);
-	mutex_lock(&adev->event_lock);
-	mutex_unlock(&adev->event_lock);
+	alink_dev_await_callbacks(adev);
 }
 EXPORT_SYMBOL_GPL(alink_dev_unregister);
 
