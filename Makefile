@@ -7,7 +7,8 @@
 help:
 	@echo 'make demo      boot an 8-xPU node and train on it (ARGS=--help)'
 	@echo 'make check     all tests: lint, unit tests, device models, drivers'
-	@echo 'make trust     sanitizers, faults, leaks, planted bugs (LANES="teeth ...")'
+	@echo 'make trust     sanitizers, faults, leaks, planted bugs: all lanes'
+	@echo 'make trust-LANE   one lane; tests/trust/run --list has names and times'
 	@echo 'make bench     speed of the models, as ratios to peers in one boot'
 	@echo 'make setup     install the Debian packages that are missing'
 	@echo 'make modules   build the kernel modules (W=1, KERNEL=release)'
@@ -40,6 +41,9 @@ check: setup
 lint tools unit qtest guest trust-slice: setup
 	@tests/run $@
 
-# All lanes of tests/trust whole, or LANES="faults teeth".
+# All lanes of tests/trust whole, or LANES="faults teeth"; trust-faults is one.
 trust: setup
 	@tests/trust/run $(LANES)
+
+trust-%: setup
+	@tests/trust/run $*
