@@ -29,6 +29,11 @@ size_t af_dtype_size(enum alink_dtype dtype)
 	case ALINK_DT_FP8_E5M2:
 	case ALINK_DT_UINT8:
 		return 1;
+	/* Not for engines of the fabric. */
+	case ALINK_DT_TF32:
+	case ALINK_DT_MXFP4:
+	case ALINK_DT_INT8:
+		return 0;
 	}
 	return 0;
 }

@@ -159,6 +159,9 @@ const char *alink_dtype_name(uint32_t dtype)
 		[ALINK_DT_FP8_E4M3]	= "fp8_e4m3",
 		[ALINK_DT_FP8_E5M2]	= "fp8_e5m2",
 		[ALINK_DT_UINT8]	= "uint8",
+		[ALINK_DT_TF32]		= "tf32",
+		[ALINK_DT_MXFP4]	= "mxfp4",
+		[ALINK_DT_INT8]		= "int8",
 	};
 
 	return NAME_OF(names, dtype);
@@ -180,6 +183,7 @@ size_t alink_dtype_bytes(enum alink_dtype dtype)
 	switch (dtype) {
 	case ALINK_DT_INT32:
 	case ALINK_DT_FP32:
+	case ALINK_DT_TF32:
 		return 4;
 	case ALINK_DT_BF16:
 	case ALINK_DT_FP16:
@@ -187,7 +191,10 @@ size_t alink_dtype_bytes(enum alink_dtype dtype)
 	case ALINK_DT_FP8_E4M3:
 	case ALINK_DT_FP8_E5M2:
 	case ALINK_DT_UINT8:
+	case ALINK_DT_INT8:
 		return 1;
+	case ALINK_DT_MXFP4:
+		return 0;	/* half a byte */
 	}
 	return 0;
 }

@@ -22,6 +22,10 @@ enum alink_dtype {
 	ALINK_DT_FP8_E4M3	= 4,
 	ALINK_DT_FP8_E5M2	= 5,
 	ALINK_DT_UINT8		= 6,	/* copies only, no reductions */
+	/* Compute engines only: xpu.rst, "Formats" */
+	ALINK_DT_TF32		= 7,	/* a word of FP32, rounded to 10 bits of mantissa */
+	ALINK_DT_MXFP4		= 8,	/* E2M1, two in a byte, E8M0 scales apart */
+	ALINK_DT_INT8		= 9,
 };
 
 /* Rules of rounding, overflow, NaN and zero: fabric.rst, "Arithmetic" */

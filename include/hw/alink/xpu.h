@@ -33,6 +33,9 @@
 #define ALINK_XPU_REG_COMMANDS	0x1038	/* RO 64 0x0  descriptors completed since power on */
 #define ALINK_XPU_REG_IRQS	0x1040	/* RO 64 0x0  queue interrupts raised since power on */
 #define ALINK_XPU_REG_DOORBELLS	0x1048	/* RO 64 0x0  doorbell writes since power on */
+#define ALINK_XPU_REG_COMPUTE_FUNCS 0x1080 /* RO 32 -  bitmap of enum alink_xpu_func that compute engines have; 0: none */
+#define ALINK_XPU_REG_COMPUTE_DTYPES 0x1084 /* RO 32 -  bitmap of enum alink_dtype that they take */
+#define ALINK_XPU_REG_MACS	0x1088	/* RO 64 0x0  multiply-accumulates of GEMMs completed since power on */
 
 /* Doorbell pages: one per queue, mapped to user space whole */
 #define ALINK_XPU_DB_BASE		0x80000
@@ -81,7 +84,7 @@ struct alink_xpu_desc {
 	__u8  opcode;		/* ALINK_XPU_OP_* */
 	__u8  flags;		/* ALINK_XPU_DF_* */
 	__u8  dtype;		/* enum alink_dtype, for reductions and element-wise work */
-	__u8  subop;		/* enum alink_redop, enum alink_atomic or enum alink_wait */
+	__u8  subop;		/* enum alink_redop, alink_atomic, alink_wait or alink_xpu_func */
 	__le32 reserved;	/* 0 */
 	__le64 dst;		/* device virtual address */
 	__le64 src;		/* device virtual address, or operand */
@@ -106,6 +109,7 @@ enum alink_xpu_opcode {
 	ALINK_XPU_OP_WAIT	= 5,	/* wait until *(__le64 *)dst compares with src as subop says */
 	ALINK_XPU_OP_REDUCE	= 6,	/* dst := src op src2, element by element */
 	ALINK_XPU_OP_REDUCE_READ = 7,	/* src in a group: dst := op over all members' data at that offset */
+	ALINK_XPU_OP_COMPUTE	= 8,	/* function subop of the struct alink_xpu_compute at src; len: its size */
 };
 
 enum alink_wait {
@@ -114,6 +118,56 @@ enum alink_wait {
 };
 
 #define ALINK_XPU_MAX_LEN		ALINK_BIT64(32)	/* bytes of one descriptor */
+
+/* Functions of compute engines; arithmetic and operands: xpu.rst, "Compute" */
+enum alink_xpu_func {
+	ALINK_XPU_FN_GEMM	= 0,	/* dst[m][n] := a[m][k] * b[k][n] */
+	ALINK_XPU_FN_ADD	= 1,	/* dst := a + b */
+	ALINK_XPU_FN_MUL	= 2,	/* dst := a * b */
+	ALINK_XPU_FN_CAST	= 3,	/* dst := a */
+	ALINK_XPU_FN_RMSNORM	= 4,	/* dst := a / sqrt(mean(a^2) + param) * b, by rows */
+	ALINK_XPU_FN_SOFTMAX	= 5,	/* dst := softmax(a * param), by rows */
+	ALINK_XPU_FN_SILU	= 6,	/* dst := a / (1 + exp(-a)) */
+	ALINK_XPU_FN_GELU	= 7,	/* tanh form */
+	ALINK_XPU_FN_ROPE	= 8,	/* rotates heads of k elements by the angles whose cos, sin b has */
+	ALINK_XPU_FN_EMBED	= 9,	/* dst[i] := a[b[i]], a having k rows */
+	ALINK_XPU_FN_TOPK	= 10,	/* dst[i][0..k-1] := indices of the greatest of a[i], greatest first */
+	ALINK_XPU_NUM_FUNCS,
+};
+
+#define ALINK_XPU_CF_TRANS_B		ALINK_BIT(0)	/* GEMM: b is stored as b[n][k] */
+#define ALINK_XPU_CF_ACCUMULATE		ALINK_BIT(1)	/* GEMM: sums begin with what dst holds */
+#define ALINK_XPU_CF_SATURATE		ALINK_BIT(2)	/* too large for dst: its greatest value of that sign */
+#define ALINK_XPU_CF_KNOWN		(ALINK_XPU_CF_TRANS_B | ALINK_XPU_CF_ACCUMULATE | ALINK_XPU_CF_SATURATE)
+
+#define ALINK_XPU_MAX_DIM		0x100000	/* m, n, k */
+#define ALINK_XPU_MAX_TOPK		64
+#define ALINK_XPU_MX_BLOCK		32	/* elements of MXFP4 that share a scale */
+
+/* A matrix, row by row; elements of a row lie side by side */
+struct alink_xpu_matrix {
+	__le64 addr;		/* device virtual address */
+	__le64 stride;		/* bytes from row to row; of operands, 0: one row stands for all */
+	__le64 scale;		/* MXFP4: address of the scales, else 0 */
+	__le32 scale_stride;	/* MXFP4: bytes from the scales of a row to those of the next, else 0 */
+	__u8   dtype;		/* enum alink_dtype */
+	__u8   reserved[3];	/* 0 */
+};
+static_assert(sizeof(struct alink_xpu_matrix) == 32, "matrix is 32 bytes");
+
+/* What ALINK_XPU_OP_COMPUTE reads once, when it begins */
+struct alink_xpu_compute {
+	__le32 flags;		/* ALINK_XPU_CF_* */
+	__le32 m;		/* rows of dst, 1..ALINK_XPU_MAX_DIM */
+	__le32 n;		/* columns, 1..ALINK_XPU_MAX_DIM */
+	__le32 k;		/* as the function says, else 0 */
+	__le32 param;		/* FP32, as the function says, else 0 */
+	__le32 reserved[3];	/* 0 */
+	struct alink_xpu_matrix dst;
+	struct alink_xpu_matrix a;
+	struct alink_xpu_matrix b;	/* all 0 if the function has none */
+};
+static_assert(sizeof(struct alink_xpu_compute) == 128, "compute block is 128 bytes");
 
 /* Written by the device; a queue with error != 0 has stopped */
 struct alink_xpu_queue_status {
