@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The compute engines: what Documentation/hw/xpu.rst, "Compute" says, over
+ * host memory.
+ *
+ * Plain C, no QEMU header. A descriptor becomes a plan; a plan is worked off
+ * in pieces of some milliseconds at most, so that whoever runs them can stop
+ * or translate anew in between. For each piece the caller brings the parts of
+ * the operands that ac_piece_region() names, row by row without gaps, and
+ * takes the part of the result from there.
+ *
+ * No state but in struct ac_work: plans may run on several threads at once.
+ */
+#ifndef ALINK_COMPUTE_H
+#define ALINK_COMPUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hw/alink/common.h>
+#include <hw/alink/xpu.h>
+
+/* --- formats: compute_format.c --------------------------------------------- */
+
+/* Bitmap of enum alink_dtype that the engines take */
+uint32_t ac_dtypes(void);
+/* Bytes of @n elements side by side, without scales; a format of ac_dtypes() */
+uint64_t ac_bytes(enum alink_dtype dtype, uint64_t n);
+/* Bytes that an address has to be a multiple of */
+unsigned int ac_align(enum alink_dtype dtype);
+/* Bytes of the scales of @n elements: 0 but for MXFP4 */
+uint64_t ac_scale_bytes(enum alink_dtype dtype, uint64_t n);
+/* Values of @n elements as FP32. @scales: MXFP4 only, as is @n % 32 == 0. */
+void ac_load(enum alink_dtype dtype, float *out, const void *in,
+	     const uint8_t *scales, size_t n);
+/* The opposite, rounding; @in may be changed. */
+void ac_store(enum alink_dtype dtype, void *out, uint8_t *scales, float *in,
+	      size_t n, bool saturate);
+
+/* --- plans: compute_plan.c ------------------------------------------------- */
+
+enum ac_operand {
+	AC_A,
+	AC_B,
+	AC_DST_IN,		/* dst where sums begin with it */
+	AC_DST,
+	AC_NUM_OPERANDS,
+};
+
+struct ac_matrix {
+	uint64_t addr;
+	uint64_t stride;
+	uint64_t scale;
+	uint32_t scale_stride;
+	uint32_t rows, cols;	/* none: no such operand */
+	enum alink_dtype dtype;
+};
+
+struct ac_plan {
+	enum alink_xpu_func func;
+	uint32_t flags;
+	uint32_t m, n, k;
+	float param;
+	bool integer;		/* INT32 accumulators */
+	struct ac_matrix mat[AC_NUM_OPERANDS];
+};
+
+/*
+ * Checks a block and makes the plan of it. On failure *addr becomes the operand
+ * at fault if it is one, and else stays as it is.
+ */
+enum alink_status ac_plan_init(struct ac_plan *p, uint32_t func,
+			       const struct alink_xpu_compute *block,
+			       uint64_t *addr);
+/* Multiply-accumulates of the whole, and how many a ring does in a ns */
+uint64_t ac_macs(const struct ac_plan *p);
+uint64_t ac_mac_rate(const struct ac_plan *p);
+/* Bytes of operands and result, each counted once */
+uint64_t ac_traffic(const struct ac_plan *p);
+
+/* Part of a matrix */
+struct ac_region {
+	uint32_t row, rows;
+	uint32_t col, cols;
+};
+
+/* Part of the work: rows and columns of dst, and of a GEMM part of k */
+struct ac_piece {
+	struct ac_region dst;
+	uint32_t inner, inners;
+};
+
+void ac_piece_first(const struct ac_plan *p, struct ac_piece *piece);
+/* False: that was the last one. */
+bool ac_piece_next(const struct ac_plan *p, struct ac_piece *piece);
+/*
+ * What the piece needs of an operand; false: nothing. Of EMBED's a it is
+ * rows by number of dst's rows: the caller fetches those that b names.
+ */
+bool ac_piece_region(const struct ac_plan *p, const struct ac_piece *piece,
+		     enum ac_operand op, struct ac_region *region);
+/* Rough measure of the time that the piece takes, ns */
+uint64_t ac_piece_cost(const struct ac_plan *p, const struct ac_piece *piece);
+
+/* --- running: compute_vector.c, compute_gemm.c ----------------------------- */
+
+/* A region, row by row without gaps; its scales likewise */
+struct ac_data {
+	void *elems;
+	uint8_t *scales;
+};
+
+struct ac_work;
+
+/* NULL: no memory. */
+struct ac_work *ac_work_new(const struct ac_plan *p);
+void ac_work_free(struct ac_work *work);
+/*
+ * Runs one piece. All pieces of a plan are run in their order with the same
+ * work, by one thread at a time.
+ */
+void ac_run(struct ac_work *work, const struct ac_plan *p,
+	    const struct ac_piece *piece,
+	    const struct ac_data data[AC_NUM_OPERANDS]);
+
+#endif /* ALINK_COMPUTE_H */

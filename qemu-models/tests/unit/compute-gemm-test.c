@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * GEMM, to the bit, against three loops that round each product and each sum
+ * from double: all pairs of formats with any bits, shapes around the pieces,
+ * strides, accumulation, both ways of storing b.
+ */
+#include <math.h>
+
+#include "compute-rig.h"
+#include "../../compute/compute_internal.h"
+#include "rig.h"
+#include "tap.h"
+
+/* A matrix with room between rows, and what its elements are */
+struct mat {
+	enum alink_dtype dtype;
+	uint32_t rows, cols;
+	size_t stride, scale_stride, size;
+	uint8_t *mem, *scales;
+	double *value;
+};
+
+#define GAP	8
+
+static void mat_values(struct mat *m)
+{
+	for (uint32_t i = 0; i < m->rows; i++) {
+		const uint8_t *row = m->mem + i * m->stride;
+
+		for (uint32_t j = 0; j < m->cols; j++)
+			m->value[i * m->cols + j] =
+				m->dtype == ALINK_DT_MXFP4 ?
+				cr_mx_decode(row + j / 32 * 16,
+					     m->scales[i * m->scale_stride +
+						       j / 32], j % 32) :
+				cr_decode(m->dtype, cr_get(m->dtype, row, j));
+	}
+}
+
+/* @wild: any bits; else numbers near 1, whose sums round all the time */
+static struct mat mat_new(enum alink_dtype dtype, uint32_t rows, uint32_t cols,
+			  bool wild)
+{
+	struct mat m = { .dtype = dtype, .rows = rows, .cols = cols };
+
+	m.stride = ac_bytes(dtype, cols) + GAP;
+	m.scale_stride = cols / 32 + 3;
+	m.size = rows * m.stride;
+	m.mem = malloc(m.size);
+	m.scales = malloc(rows * m.scale_stride);
+	m.value = malloc(rows * cols * sizeof(*m.value));
+	rig_fill(m.mem, m.size);
+	rig_fill(m.scales, rows * m.scale_stride);
+	for (size_t i = 0; !wild && i < rows * m.scale_stride; i++)
+		m.scales[i] = 120 + m.scales[i] % 16;
+	for (uint32_t i = 0; !wild && i < rows * cols; i++) {
+		double x = (double)(int64_t)rig_random() / 0x1p62;
+		uint32_t code;
+
+		if (dtype == ALINK_DT_MXFP4 || dtype == ALINK_DT_INT8)
+			break;
+		code = cr_encode(dtype, x, true);
+		memcpy(m.mem + i / cols * m.stride + i % cols * cr_size(dtype),
+		       &code, cr_size(dtype));
+	}
+	mat_values(&m);
+	return m;
+}
+
+static void mat_free(struct mat *m)
+{
+	free(m->mem);
+	free(m->scales);
+	free(m->value);
+}
+
+static struct alink_xpu_matrix mat_block(const struct mat *m)
+{
+	struct alink_xpu_matrix b = {
+		.addr = (uintptr_t)m->mem,
+		.stride = m->stride,
+		.dtype = m->dtype,
+	};
+
+	if (m->dtype == ALINK_DT_MXFP4) {
+		b.scale = (uintptr_t)m->scales;
+		b.scale_stride = m->scale_stride;
+	}
+	return b;
+}
+
+static double element(const struct mat *a, const struct mat *b, uint32_t i,
+		      uint32_t j, bool trans, double acc)
+{
+	for (uint32_t k = 0; k < a->cols; k++)
+		acc = cr_add(acc, cr_mul(a->value[i * a->cols + k],
+					 b->value[trans ? j * b->cols + k :
+						  k * b->cols + j]));
+	return acc;
+}
+
+/* @stride: elements are compared at distances, for large ones */
+static void check(const struct mat *a, const struct mat *b, struct mat *dst,
+		  uint32_t flags, uint32_t stride)
+{
+	bool trans = flags & ALINK_XPU_CF_TRANS_B;
+	struct alink_xpu_compute block = {
+		.flags = flags,
+		.m = dst->rows, .n = dst->cols, .k = a->cols,
+		.a = mat_block(a), .b = mat_block(b), .dst = mat_block(dst),
+	};
+	uint8_t *before = malloc(dst->size);
+	int bad = 0;
+
+	memcpy(before, dst->mem, dst->size);
+	EXPECT_EQ(cr_run(ALINK_XPU_FN_GEMM, &block), ALINK_ST_OK);
+	for (uint32_t e = 0; e < dst->rows * dst->cols && bad < 5; e += stride) {
+		uint32_t i = e / dst->cols, j = e % dst->cols;
+		double acc = flags & ALINK_XPU_CF_ACCUMULATE ?
+			     dst->value[e] : 0.0;
+		uint32_t want, have;
+
+		acc = element(a, b, i, j, trans, acc);
+		want = cr_encode(dst->dtype, acc,
+				 flags & ALINK_XPU_CF_SATURATE);
+		have = cr_get(dst->dtype, dst->mem + i * dst->stride, j);
+		if (want != have) {
+			TAP_FAIL("%s * %s to %s, %ux%ux%u, flags %u: [%u][%u] is %#x, not %#x",
+				 cr_name(a->dtype), cr_name(b->dtype),
+				 cr_name(dst->dtype), dst->rows, dst->cols,
+				 a->cols, flags, i, j, have, want);
+			bad++;
+		}
+	}
+	/* Between rows nothing is written. */
+	for (uint32_t i = 0; i < dst->rows; i++)
+		EXPECT(!memcmp(before + (i + 1) * dst->stride - GAP,
+			       dst->mem + (i + 1) * dst->stride - GAP, GAP));
+	free(before);
+}
+
+static const enum alink_dtype inputs[] = {
+	ALINK_DT_FP32, ALINK_DT_TF32, ALINK_DT_BF16, ALINK_DT_FP16,
+	ALINK_DT_FP8_E4M3, ALINK_DT_FP8_E5M2, ALINK_DT_MXFP4, ALINK_DT_INT8,
+};
+#define NUM_INPUTS	(sizeof(inputs) / sizeof(inputs[0]))
+
+/* Any bits hold NaN and infinity, of which few elements are then free. */
+TEST(every_pair_of_formats)
+{
+	for (size_t n = 0; n < NUM_INPUTS * NUM_INPUTS * 4; n++) {
+		enum alink_dtype a_type = inputs[n % NUM_INPUTS];
+		enum alink_dtype b_type = inputs[n / NUM_INPUTS % NUM_INPUTS];
+		bool wild = n / NUM_INPUTS / NUM_INPUTS % 2;
+		bool trans = n / NUM_INPUTS / NUM_INPUTS / 2;
+		uint32_t k = 32 + (trans && !wild ? 64 : 0);
+		struct mat a = mat_new(a_type, 11, k, wild);
+		struct mat b = trans ? mat_new(b_type, 32, k, wild) :
+				       mat_new(b_type, k, 32, wild);
+		struct mat dst = mat_new(ALINK_DT_FP32, 11, 32, true);
+
+		check(&a, &b, &dst, trans ? ALINK_XPU_CF_TRANS_B : 0, 1);
+		mat_free(&a);
+		mat_free(&b);
+		mat_free(&dst);
+	}
+}
+
+TEST(few_wild_numbers_among_others)
+{
+	static const uint16_t odd[] = {
+		0x7f80, 0xff80, 0x7fc0, 0x0001, 0x8001, 0x007f, 0x0000, 0x8000,
+		0x7f7f, 0xff7f, 0x5f80, 0xdf80,
+	};
+
+	for (int round = 0; round < 12; round++) {
+		struct mat a = mat_new(ALINK_DT_BF16, 24, 40, false);
+		struct mat b = mat_new(ALINK_DT_BF16, 40, 24, false);
+		struct mat dst = mat_new(ALINK_DT_FP32, 24, 24, true);
+
+		for (int i = 0; i < 12; i++) {
+			memcpy(a.mem + 2 * i * a.stride +
+			       rig_random() % 40 * 2, &odd[i], 2);
+			memcpy(b.mem + rig_random() % 40 * b.stride + 4 * i,
+			       &odd[(i + round) % 12], 2);
+		}
+		mat_values(&a);
+		mat_values(&b);
+		check(&a, &b, &dst, 0, 1);
+		mat_free(&a);
+		mat_free(&b);
+		mat_free(&dst);
+	}
+}
+
+/* Shapes of one element, of a tile, of a piece and of what is beyond */
+TEST(shapes)
+{
+	static const uint32_t shape[][3] = {
+		{ 1, 1, 1 }, { 1, 300, 7 }, { 300, 1, 3 }, { 8, 8, 8 },
+		{ 9, 7, 257 }, { 256, 256, 256 }, { 257, 259, 258 },
+		{ 3, 5, 1030 }, { 513, 17, 300 },
+	};
+
+	for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
+		uint32_t m = shape[i][0], n = shape[i][1], k = shape[i][2];
+		struct mat a = mat_new(ALINK_DT_FP16, m, k, false);
+		struct mat b = mat_new(ALINK_DT_FP32, k, n, false);
+		struct mat bt = mat_new(ALINK_DT_FP32, n, k, false);
+		struct mat dst = mat_new(ALINK_DT_FP32, m, n, true);
+		uint32_t stride = m * n > 10000 ? 97 : 1;
+
+		check(&a, &b, &dst, 0, stride);
+		check(&a, &bt, &dst, ALINK_XPU_CF_TRANS_B, stride);
+		mat_free(&a);
+		mat_free(&b);
+		mat_free(&bt);
+		mat_free(&dst);
+	}
+}
+
+TEST(accumulate_in_every_result)
+{
+	for (int t = 0; t < CR_NUM_FORMATS; t++) {
+		enum alink_dtype dtype = cr_formats[t];
+		struct mat a = mat_new(ALINK_DT_BF16, 20, 300, false);
+		struct mat b = mat_new(ALINK_DT_BF16, 300, 20, false);
+		struct mat dst = mat_new(dtype, 20, 20, false);
+
+		if (dtype != ALINK_DT_INT32) {
+			check(&a, &b, &dst, ALINK_XPU_CF_ACCUMULATE, 1);
+			mat_values(&dst);
+			check(&a, &b, &dst, ALINK_XPU_CF_ACCUMULATE |
+			      ALINK_XPU_CF_SATURATE, 1);
+		}
+		mat_free(&a);
+		mat_free(&b);
+		mat_free(&dst);
+	}
+}
+
+TEST(int8_with_int32_wraps)
+{
+	enum { M = 19, N = 21, K = 530 };
+	static int8_t a[M][K], b[K][N];
+	static int32_t dst[M][N];
+	struct alink_xpu_compute block = {
+		.flags = ALINK_XPU_CF_ACCUMULATE,
+		.m = M, .n = N, .k = K,
+		.a = cr_matrix(ALINK_DT_INT8, a, K),
+		.b = cr_matrix(ALINK_DT_INT8, b, N),
+		.dst = cr_matrix(ALINK_DT_INT32, dst, N),
+	};
+	int wrapped = 0;
+
+	rig_fill(a, sizeof(a));
+	rig_fill(b, sizeof(b));
+	memset(a[0], 0x80, K);
+	for (int k = 0; k < K; k++)
+		b[k][0] = -128;
+	for (int i = 0; i < M * N; i++)
+		dst[i / N][i % N] = INT32_MAX - i * 1000;
+	EXPECT_EQ(cr_run(ALINK_XPU_FN_GEMM, &block), ALINK_ST_OK);
+	for (int i = 0; i < M; i++) {
+		for (int j = 0; j < N; j++) {
+			int64_t sum = INT32_MAX - (i * N + j) * 1000;
+
+			for (int k = 0; k < K; k++)
+				sum += a[i][k] * b[k][j];
+			wrapped += sum > INT32_MAX;
+			EXPECT_EQ((uint32_t)dst[i][j], (uint32_t)sum);
+		}
+	}
+	EXPECT(wrapped > 0);
+}
+
+TEST(result_in_mxfp4)
+{
+	struct mat a = mat_new(ALINK_DT_MXFP4, 5, 64, false);
+	struct mat b = mat_new(ALINK_DT_MXFP4, 288, 64, false);
+	struct mat dst = mat_new(ALINK_DT_MXFP4, 5, 288, true);
+	struct alink_xpu_compute block = {
+		.flags = ALINK_XPU_CF_TRANS_B,
+		.m = 5, .n = 288, .k = 64,
+		.a = mat_block(&a), .b = mat_block(&b), .dst = mat_block(&dst),
+	};
+	uint8_t want[16], scale;
+	double x[32];
+
+	EXPECT_EQ(cr_run(ALINK_XPU_FN_GEMM, &block), ALINK_ST_OK);
+	for (uint32_t i = 0; i < 5 * 9; i++) {
+		for (uint32_t j = 0; j < 32; j++)
+			x[j] = element(&a, &b, i / 9, i % 9 * 32 + j, true, 0);
+		cr_mx_encode(x, want, &scale);
+		EXPECT_EQ(dst.scales[i / 9 * dst.scale_stride + i % 9], scale);
+		EXPECT(!memcmp(dst.mem + i / 9 * dst.stride + i % 9 * 16, want,
+			       16));
+	}
+	mat_free(&a);
+	mat_free(&b);
+	mat_free(&dst);
+}
+
+/* What every host can do, and what this one can: the same bits */
+TEST(vectors_of_any_width)
+{
+	enum { K = 200 };
+	static float a[K * AC_GEMM_TILE], b[K * AC_GEMM_TILE];
+	static float one[AC_GEMM_TILE * AC_GEMM_BLOCK], two[sizeof(one) / 4];
+
+	for (int integer = 0; integer < 2; integer++) {
+		rig_fill(a, sizeof(a));
+		rig_fill(b, sizeof(b));
+		rig_fill(one, sizeof(one));
+		/* No NaN: of two, hosts may keep either. */
+		for (size_t i = 0; !integer && i < K * AC_GEMM_TILE; i++) {
+			a[i] = f32((bits(a[i]) & 0x87ffffff) | 0x38000000);
+			b[i] = f32((bits(b[i]) & 0x87ffffff) | 0x38000000);
+		}
+		for (size_t i = 0; !integer && i < sizeof(one) / 4; i++)
+			one[i] = f32((bits(one[i]) & 0x87ffffff) | 0x38000000);
+		memcpy(two, one, sizeof(one));
+		ac_gemm_tile(integer, false)(one, a, b, K);
+		ac_gemm_tile(integer, true)(two, a, b, K);
+		EXPECT(!memcmp(one, two, sizeof(one)));
+	}
+}
