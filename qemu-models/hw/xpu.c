@@ -40,6 +40,7 @@
 #include "hw/qdev-properties.h"
 #include "trace.h"
 #include "xpu_internal.h"
+#include "compute/alink_compute.h"
 
 static const XpuVariant variants[] = {
     {
@@ -101,6 +102,10 @@ static uint64_t read_const(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return AF_MAX_IMPORTS;
     case ALINK_XPU_REG_NUM_SEGMENTS:
         return XPU_NUM_SEGMENTS;
+    case ALINK_XPU_REG_COMPUTE_FUNCS:
+        return ALINK_BIT(ALINK_XPU_NUM_FUNCS) - 1;
+    case ALINK_XPU_REG_COMPUTE_DTYPES:
+        return ac_dtypes();
     }
     g_assert_not_reached();
 }
@@ -118,6 +123,8 @@ static uint64_t read_counter(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return xpu->irqs;
     case ALINK_XPU_REG_DOORBELLS:
         return xpu->doorbells;
+    case ALINK_XPU_REG_MACS:
+        return xpu->macs;
     }
     g_assert_not_reached();
 }
@@ -147,6 +154,9 @@ static const AlinkReg xpu_regs[] = {
     REG(XPU_REG_COMMANDS, 64, read_counter),
     REG(XPU_REG_IRQS, 64, read_counter),
     REG(XPU_REG_DOORBELLS, 64, read_counter),
+    REG(XPU_REG_COMPUTE_FUNCS, 32, read_const),
+    REG(XPU_REG_COMPUTE_DTYPES, 32, read_const),
+    REG(XPU_REG_MACS, 64, read_counter),
     { .name = "XPU_DB_TAIL", .offset = ALINK_XPU_DB_BASE + ALINK_XPU_DB_TAIL,
       .access = ALINK_WO, .width = 32, .doorbell = true,
       .count = ALINK_XPU_MAX_QUEUES, .stride = ALINK_XPU_DB_STRIDE,
@@ -354,6 +364,7 @@ static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
     xpu->commands = 0;
     xpu->irqs = 0;
     xpu->doorbells = 0;
+    xpu->macs = 0;
     xpu->load_busy_ns = 0;
     /* Power on: HBM reads as zeros, and the host gets its memory back. */
     if (ram_block_discard_range(xpu->hbm.ram_block, 0, xpu->hbm_size)) {

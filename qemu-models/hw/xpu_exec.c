@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ALink xPU: descriptors: what each opcode demands of its fields; words in
- * memory: fences, WAIT, atomics. Bulk work is in xpu_move.c.
+ * memory: fences, WAIT, atomics. Bulk work is in xpu_move.c, and functions on
+ * matrices in xpu_compute.c.
  */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
@@ -341,13 +342,32 @@ static enum alink_status check_reduce(const AlinkXpu *xpu,
     return ALINK_ST_ALIGN;
 }
 
+static enum alink_status check_compute(const struct alink_xpu_desc *desc,
+                                       uint64_t *addr)
+{
+    uint64_t size = sizeof(struct alink_xpu_compute);
+
+    if (desc->dst || desc->src2 || desc->dtype ||
+        le64_to_cpu(desc->len) != size) {
+        return ALINK_ST_BAD_FIELD;
+    }
+    if (desc->subop >= ALINK_XPU_NUM_FUNCS) {
+        return ALINK_ST_UNSUPPORTED;
+    }
+    if (le64_to_cpu(desc->src) % size) {
+        *addr = le64_to_cpu(desc->src);
+        return ALINK_ST_ALIGN;
+    }
+    return ALINK_ST_OK;
+}
+
 static enum alink_status check_desc(const AlinkXpu *xpu,
                                     const struct alink_xpu_desc *desc,
                                     uint64_t *addr)
 {
     uint64_t len = le64_to_cpu(desc->len);
 
-    if (desc->opcode > ALINK_XPU_OP_REDUCE_READ) {
+    if (desc->opcode > ALINK_XPU_OP_COMPUTE) {
         return ALINK_ST_BAD_OPCODE;
     }
     if ((desc->flags & ~ALINK_XPU_DF_KNOWN) || desc->reserved) {
@@ -376,6 +396,8 @@ static enum alink_status check_desc(const AlinkXpu *xpu,
             return ALINK_ST_BAD_FIELD;
         }
         return check_reduce(xpu, desc, addr);
+    case ALINK_XPU_OP_COMPUTE:
+        return check_compute(desc, addr);
     default:
         return ALINK_ST_OK;
     }
@@ -406,6 +428,8 @@ enum alink_status xpu_exec(XpuQueue *q, const struct alink_xpu_desc *desc,
         return exec_atomic(q, desc, 8, addr);
     case ALINK_XPU_OP_WAIT:
         return exec_wait(q, desc, done, addr);
+    case ALINK_XPU_OP_COMPUTE:
+        return xpu_compute(q, desc, pass, done, addr);
     default:
         return xpu_move(q, desc, pass, done, addr);
     }

@@ -8,9 +8,11 @@
  *   xpu_queue.c   doorbells, the scheduler, completion, errors, drain
  *   xpu_exec.c    descriptors: checks and dispatch; wait, atomics
  *   xpu_move.c    bulk work: copy, fill, reductions
+ *   xpu_compute.c functions of the compute engines
  *
- * Everything runs under the BQL, but for xpu_move_run(), which a worker thread
- * calls: it sees host memory and the fabric core only.
+ * Everything runs under the BQL, but for move_run() and compute_run(), which a
+ * worker thread calls: they see host memory, the fabric core and the compute
+ * engines' arithmetic only.
  */
 #ifndef HW_ALINK_XPU_INTERNAL_H
 #define HW_ALINK_XPU_INTERNAL_H
@@ -88,6 +90,9 @@ typedef struct XpuMove {
     uint64_t busy_ns;
 } XpuMove;
 
+/* A COMPUTE descriptor in work; xpu_compute.c */
+typedef struct XpuCompute XpuCompute;
+
 /* --- queues --------------------------------------------------------------- */
 
 typedef enum XpuQueueState {
@@ -131,6 +136,7 @@ typedef struct XpuQueue {
     uint64_t bytes;
 
     XpuMove move;
+    XpuCompute *compute;        /* the present descriptor, once begun */
     AlinkWorkQueue *wq;
     QEMUTimer *late_timer;
 } XpuQueue;
@@ -193,6 +199,7 @@ struct AlinkXpu {
     uint64_t commands;
     uint64_t irqs;
     uint64_t doorbells;
+    uint64_t macs;
 
     /* load for the sensors: busy share of the latest window, per mille */
     int64_t load_at;
@@ -241,6 +248,14 @@ void xpu_report_poison(AlinkXpu *xpu, uint64_t hbm, uint32_t queue);
 /* As xpu_exec(), for the opcodes that move data; the descriptor is checked. */
 enum alink_status xpu_move(XpuQueue *q, const struct alink_xpu_desc *desc,
                            XpuPass *pass, bool *done, uint64_t *addr);
+
+/* --- xpu_compute.c ---------------------------------------------------------- */
+
+/* As xpu_exec(), for COMPUTE; the descriptor is checked, not what it names. */
+enum alink_status xpu_compute(XpuQueue *q, const struct alink_xpu_desc *desc,
+                              XpuPass *pass, bool *done, uint64_t *addr);
+/* Forgets a descriptor that was begun; no worker has it. */
+void xpu_compute_end(XpuQueue *q);
 
 /* --- xpu_queue.c ------------------------------------------------------------ */
 

@@ -7,8 +7,8 @@
  * leaves it for a worker (bulk work), for memory (WAIT) or for a timer
  * (x-complete-late-us), and others go on. A doorbell that finds nothing else to
  * do runs a few small descriptors at once: waking the main loop takes longer
- * than they do. Queues share rings by id: while a
- * worker has a chunk of one, the others of that ring wait.
+ * than they do. Queues share rings by id: while a worker has a chunk of one,
+ * the others of that ring wait. COMPUTE, which may take any time, has no ring.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -329,7 +329,7 @@ static void queue_step(XpuQueue *q, XpuPass *pass)
         queue_halt(q, st, addr);
     } else if (done) {
         queue_done(q);
-    } else if (q->state == XPU_Q_WORK) {
+    } else if (q->state == XPU_Q_WORK && !q->compute) {
         q->xpu->ring_owner[q->id % q->xpu->variant->rings] = q;
     }
 }
@@ -529,6 +529,7 @@ void xpu_queue_destroy(XpuQueue *q, bool tell)
     xpu->queue[q->id] = NULL;
     q->ctx->num_queues--;
     alink_work_free(q->wq);
+    xpu_compute_end(q);
     timer_free(q->late_timer);
     g_free(q);
     xpu_kick(xpu);
