@@ -21,7 +21,7 @@
 #include <hw/alink/common.h>
 #include <hw/alink/xpu.h>
 
-/* --- formats: compute_format.c --------------------------------------------- */
+/* --- formats: compute_format.c -------------------------------------------- */
 
 /* Bitmap of enum alink_dtype that the engines take */
 uint32_t ac_dtypes(void);
@@ -38,7 +38,7 @@ void ac_load(enum alink_dtype dtype, float *out, const void *in,
 void ac_store(enum alink_dtype dtype, void *out, uint8_t *scales, float *in,
 	      size_t n, bool saturate);
 
-/* --- plans: compute_plan.c ------------------------------------------------- */
+/* --- plans: compute_plan.c ------------------------------------------------ */
 
 enum ac_operand {
 	AC_A,
@@ -73,7 +73,7 @@ struct ac_plan {
 enum alink_status ac_plan_init(struct ac_plan *p, uint32_t func,
 			       const struct alink_xpu_compute *block,
 			       uint64_t *addr);
-/* Multiply-accumulates of the whole, and how many a ring does in a ns */
+/* Multiply-accumulates of the whole, and how many an engine does in a ns */
 uint64_t ac_macs(const struct ac_plan *p);
 uint64_t ac_mac_rate(const struct ac_plan *p);
 /* Bytes of operands and result, each counted once */
@@ -103,7 +103,7 @@ bool ac_piece_region(const struct ac_plan *p, const struct ac_piece *piece,
 /* Rough measure of the time that the piece takes, ns */
 uint64_t ac_piece_cost(const struct ac_plan *p, const struct ac_piece *piece);
 
-/* --- running: compute_vector.c, compute_gemm.c ----------------------------- */
+/* --- running: compute_vector.c, compute_gemm.c ---------------------------- */
 
 /* A region, row by row without gaps; its scales likewise */
 struct ac_data {

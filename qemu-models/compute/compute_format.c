@@ -6,10 +6,10 @@
  */
 #include "compute_internal.h"
 
-#define N		64		/* elements of a step; whole blocks of MXFP4 */
+#define N		64	/* elements of a step; whole blocks of MXFP4 */
 
 #define MX_SCALE_NAN	255
-#define MX_EMAX		2		/* exponent of the greatest element, 6 */
+#define MX_EMAX		2	/* exponent of the greatest element, 6 */
 
 uint32_t ac_dtypes(void)
 {
@@ -47,7 +47,7 @@ uint64_t ac_scale_bytes(enum alink_dtype dtype, uint64_t n)
 	return dtype == ALINK_DT_MXFP4 ? n / ALINK_XPU_MX_BLOCK : 0;
 }
 
-/* --- words -------------------------------------------------------------------- */
+/* --- words ---------------------------------------------------------------- */
 
 static inline uint32_t f32_to_tf32(uint32_t v)
 {
@@ -72,7 +72,7 @@ static inline uint8_t f32_to_i8(uint32_t v)
 
 	x = x < 127 ? x : 127;
 	x = x > -128 ? x : -128;
-	/* At 1.5 * 2^23 the last place is 1, and the low bits are the number. */
+	/* At 1.5 * 2^23 the last place is 1: the low bits are the number. */
 	return bits(x + 0x1.8p23f);
 }
 
@@ -88,7 +88,7 @@ static inline uint32_t f32_to_i32(uint32_t v)
 	return b;
 }
 
-/* --- rows --------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------- */
 
 #define AS_IS(v)	(v)
 
@@ -158,7 +158,7 @@ static const struct {
 	[ALINK_DT_INT8] = { load_int8, store_int8, 0 },
 };
 
-/* --- MXFP4 -------------------------------------------------------------------- */
+/* --- MXFP4 ---------------------------------------------------------------- */
 
 /* 2^(scale - 127) */
 static float mx_scale(uint8_t scale)
@@ -217,7 +217,7 @@ static void store_mxfp4(uint8_t *out, uint8_t *scales, const float *in,
 		}
 		scale = scale > MX_EMAX ? scale - MX_EMAX : 0;
 		*scales++ = scale;
-		/* 1 / mx_scale(scale), which is a normal number for 0 to 252. */
+		/* 1 / mx_scale(scale): a normal number, for 0 to 252. */
 		factor = f32((254 - scale) << 23);
 		for (size_t j = 0; j < ALINK_XPU_MX_BLOCK; j += 2)
 			*out++ = f32_to_e2m1(in[i + j] * factor) |
@@ -225,7 +225,7 @@ static void store_mxfp4(uint8_t *out, uint8_t *scales, const float *in,
 	}
 }
 
-/* --- any ---------------------------------------------------------------------- */
+/* --- any ------------------------------------------------------------------ */
 
 void ac_load(enum alink_dtype dtype, float *out, const void *in,
 	     const uint8_t *scales, size_t n)

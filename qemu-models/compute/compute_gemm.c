@@ -82,23 +82,21 @@ ac_tile_fn *ac_gemm_tile(bool integer, bool wide)
 	return integer ? tile_i32 : tile_f32;
 }
 
-/* --- packing ------------------------------------------------------------------ */
+/* --- packing -------------------------------------------------------------- */
 
 /* A row of a matrix, converted. As integers, an INT8 is an INT32 there. */
 static void load_row(const struct ac_plan *p, enum ac_operand op, float *out,
 		     const struct ac_data *data, uint32_t row, uint32_t cols)
 {
 	enum alink_dtype dtype = p->mat[op].dtype;
-	const uint8_t *in = (const uint8_t *)data->elems +
-			    row * ac_bytes(dtype, cols);
+	const uint8_t *in = ac_row(data, dtype, row, cols);
 
 	if (p->integer) {
 		for (uint32_t i = 0; i < cols; i++)
 			out[i] = f32((int32_t)(int8_t)in[i]);
 		return;
 	}
-	ac_load(dtype, out, in, data->scales + row * ac_scale_bytes(dtype, cols),
-		cols);
+	ac_load(dtype, out, in, ac_row_scales(data, dtype, row, cols), cols);
 }
 
 /* Rows become the 8 of a tile: @lines of them, each @inners long. */
@@ -136,7 +134,7 @@ static void pack_columns(const struct ac_plan *p, float *out,
 	}
 }
 
-/* --- a piece ------------------------------------------------------------------ */
+/* --- a piece -------------------------------------------------------------- */
 
 /* What accumulators begin with */
 static void start(struct ac_work *work, const struct ac_plan *p,
@@ -147,15 +145,13 @@ static void start(struct ac_work *work, const struct ac_plan *p,
 
 	memset(work->acc, 0, sizeof(*work->acc) * B * B);
 	for (uint32_t i = 0; mat->rows && i < piece->dst.rows; i++) {
-		uint8_t *from = (uint8_t *)dst->elems +
-				i * ac_bytes(mat->dtype, cols);
+		uint8_t *from = ac_row(dst, mat->dtype, i, cols);
 
 		if (p->integer)
 			memcpy(work->acc + i * B, from, cols * sizeof(int32_t));
 		else
 			ac_load(mat->dtype, work->acc + i * B, from,
-				dst->scales +
-				i * ac_scale_bytes(mat->dtype, cols), cols);
+				ac_row_scales(dst, mat->dtype, i, cols), cols);
 	}
 }
 
@@ -166,13 +162,12 @@ static void finish(struct ac_work *work, const struct ac_plan *p,
 	uint32_t cols = piece->dst.cols;
 
 	for (uint32_t i = 0; i < piece->dst.rows; i++) {
-		uint8_t *to = (uint8_t *)dst->elems + i * ac_bytes(dtype, cols);
+		uint8_t *to = ac_row(dst, dtype, i, cols);
 
 		if (p->integer)
 			memcpy(to, work->acc + i * B, cols * sizeof(int32_t));
 		else
-			ac_store(dtype, to, dst->scales +
-				 i * ac_scale_bytes(dtype, cols),
+			ac_store(dtype, to, ac_row_scales(dst, dtype, i, cols),
 				 work->acc + i * B, cols,
 				 p->flags & ALINK_XPU_CF_SATURATE);
 	}

@@ -21,8 +21,9 @@
 #define AC_GEMM_BLOCK	256
 /* Side of the square of accumulators that stay in registers */
 #define AC_GEMM_TILE	8
-/* Elements of a piece of other functions, but at least a row */
+/* Elements of a piece of other functions, but at least a row; and rows of it */
 #define AC_ROW_BLOCK	32768
+#define AC_MAX_ROWS	1024
 
 struct ac_work {
 	/* GEMM: FP32, or INT32 as their bits */
@@ -33,6 +34,23 @@ struct ac_work {
 	float *x, *y;		/* a row of a and of b */
 	double *wide;		/* SOFTMAX: a row */
 };
+
+static inline uint8_t *ac_row(const struct ac_data *data,
+			      enum alink_dtype dtype, uint32_t row,
+			      uint32_t cols)
+{
+	return (uint8_t *)data->elems + row * ac_bytes(dtype, cols);
+}
+
+/* NULL where there are none */
+static inline uint8_t *ac_row_scales(const struct ac_data *data,
+				     enum alink_dtype dtype, uint32_t row,
+				     uint32_t cols)
+{
+	if (dtype != ALINK_DT_MXFP4)
+		return NULL;
+	return data->scales + row * ac_scale_bytes(dtype, cols);
+}
 
 /*
  * acc[8][AC_GEMM_BLOCK] += a[k][8] * b[k][8] for @inners k, in the upper left

@@ -40,7 +40,7 @@ static bool is_zero(const struct alink_xpu_matrix *m)
 	return !memcmp(m, &zero, sizeof(zero));
 }
 
-/* --- checks ------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------- */
 
 static bool dim_ok(uint32_t dim)
 {
@@ -138,7 +138,7 @@ static bool aligned(const struct ac_matrix *mat)
 	return mat->addr % align == 0 && mat->stride % align == 0;
 }
 
-/* --- making the plan ---------------------------------------------------------- */
+/* --- making the plan ------------------------------------------------------ */
 
 static bool take_matrix(struct ac_matrix *mat, const struct alink_xpu_matrix *m,
 			uint32_t rows, uint32_t cols)
@@ -233,7 +233,7 @@ enum alink_status ac_plan_init(struct ac_plan *p, uint32_t func,
 	return ALINK_ST_OK;
 }
 
-/* --- figures ------------------------------------------------------------------ */
+/* --- figures -------------------------------------------------------------- */
 
 uint64_t ac_macs(const struct ac_plan *p)
 {
@@ -287,7 +287,7 @@ uint64_t ac_traffic(const struct ac_plan *p)
 	return sum;
 }
 
-/* --- pieces ------------------------------------------------------------------- */
+/* --- pieces --------------------------------------------------------------- */
 
 static uint32_t min32(uint32_t a, uint32_t b)
 {
@@ -299,7 +299,9 @@ static uint32_t piece_rows(const struct ac_plan *p)
 {
 	if (p->func == ALINK_XPU_FN_GEMM)
 		return AC_GEMM_BLOCK;
-	return p->n < AC_ROW_BLOCK ? AC_ROW_BLOCK / p->n : 1;
+	if (p->n > AC_ROW_BLOCK)
+		return 1;
+	return min32(AC_ROW_BLOCK / p->n, AC_MAX_ROWS);
 }
 
 static uint32_t piece_cols(const struct ac_plan *p)

@@ -10,7 +10,7 @@
 
 #define FP32_MAX	0x1.fffffep127
 
-/* --- exp ---------------------------------------------------------------------- */
+/* --- exp ------------------------------------------------------------------ */
 
 /*
  * exp(x) within 2^-50 for |x| < 700, where larger numbers are held: far beyond
@@ -31,7 +31,7 @@ static inline double exp64(double x)
 
 	x = x < -700 ? -700 : x;
 	x = x > 700 ? 700 : x;
-	/* At 1.5 * 2^52 the last place is 1, and the low bits are the number. */
+	/* At 1.5 * 2^52 the last place is 1: the low bits are the number. */
 	shifted = x * 0x1.71547652b82fep0 + 0x1.8p52;
 	k = shifted - 0x1.8p52;
 	/* The first part of ln 2 has zeros where k has bits: exact. */
@@ -45,7 +45,7 @@ static inline double exp64(double x)
 	return sum * power;
 }
 
-/* --- functions of a row ------------------------------------------------------- */
+/* --- functions of a row --------------------------------------------------- */
 
 static void add(float *x, const float *y, size_t n)
 {
@@ -160,7 +160,7 @@ static void topk(uint32_t *out, const float *x, size_t n, size_t k)
 	}
 }
 
-/* --- a piece ------------------------------------------------------------------ */
+/* --- a piece -------------------------------------------------------------- */
 
 static void run_row(struct ac_work *work, const struct ac_plan *p)
 {
@@ -194,18 +194,6 @@ static void run_row(struct ac_work *work, const struct ac_plan *p)
 	}
 }
 
-static uint8_t *row_of(const struct ac_data *data, const struct ac_matrix *mat,
-		       uint32_t row)
-{
-	return (uint8_t *)data->elems + row * ac_bytes(mat->dtype, mat->cols);
-}
-
-static uint8_t *scales_of(const struct ac_data *data,
-			  const struct ac_matrix *mat, uint32_t row)
-{
-	return data->scales + row * ac_scale_bytes(mat->dtype, mat->cols);
-}
-
 static void run_rows(struct ac_work *work, const struct ac_plan *p,
 		     const struct ac_piece *piece, const struct ac_data *data)
 {
@@ -214,23 +202,28 @@ static void run_rows(struct ac_work *work, const struct ac_plan *p,
 	bool has_b = b->rows && p->func != ALINK_XPU_FN_EMBED;
 
 	for (uint32_t i = 0; i < piece->dst.rows; i++) {
-		ac_load(a->dtype, work->x, row_of(&data[AC_A], a, i),
-			scales_of(&data[AC_A], a, i), a->cols);
+		uint8_t *to = ac_row(&data[AC_DST], dst->dtype, i, dst->cols);
+
+		ac_load(a->dtype, work->x,
+			ac_row(&data[AC_A], a->dtype, i, a->cols),
+			ac_row_scales(&data[AC_A], a->dtype, i, a->cols),
+			a->cols);
 		if (has_b)
-			ac_load(b->dtype, work->y, row_of(&data[AC_B], b, i),
-				scales_of(&data[AC_B], b, i), b->cols);
+			ac_load(b->dtype, work->y,
+				ac_row(&data[AC_B], b->dtype, i, b->cols),
+				ac_row_scales(&data[AC_B], b->dtype, i,
+					      b->cols), b->cols);
 		if (p->func == ALINK_XPU_FN_TOPK) {
 			uint32_t index[ALINK_XPU_MAX_TOPK];
 
 			topk(index, work->x, p->n, p->k);
-			memcpy(row_of(&data[AC_DST], dst, i), index,
-			       p->k * sizeof(index[0]));
+			memcpy(to, index, p->k * sizeof(index[0]));
 			continue;
 		}
 		run_row(work, p);
-		ac_store(dst->dtype, row_of(&data[AC_DST], dst, i),
-			 scales_of(&data[AC_DST], dst, i), work->x, p->n,
-			 p->flags & ALINK_XPU_CF_SATURATE);
+		ac_store(dst->dtype, to,
+			 ac_row_scales(&data[AC_DST], dst->dtype, i, p->n),
+			 work->x, p->n, p->flags & ALINK_XPU_CF_SATURATE);
 	}
 }
 
@@ -244,7 +237,7 @@ void ac_run(struct ac_work *work, const struct ac_plan *p,
 		run_rows(work, p, piece, data);
 }
 
-/* --- memory ------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
 struct ac_work *ac_work_new(const struct ac_plan *p)
 {

@@ -109,12 +109,13 @@ static void check(const struct mat *a, const struct mat *b, struct mat *dst,
 		.m = dst->rows, .n = dst->cols, .k = a->cols,
 		.a = mat_block(a), .b = mat_block(b), .dst = mat_block(dst),
 	};
+	uint32_t elements = dst->rows * dst->cols;
 	uint8_t *before = malloc(dst->size);
 	int bad = 0;
 
 	memcpy(before, dst->mem, dst->size);
 	EXPECT_EQ(cr_run(ALINK_XPU_FN_GEMM, &block), ALINK_ST_OK);
-	for (uint32_t e = 0; e < dst->rows * dst->cols && bad < 5; e += stride) {
+	for (uint32_t e = 0; e < elements && bad < 5; e += stride) {
 		uint32_t i = e / dst->cols, j = e % dst->cols;
 		double acc = flags & ALINK_XPU_CF_ACCUMULATE ?
 			     dst->value[e] : 0.0;

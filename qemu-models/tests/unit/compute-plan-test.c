@@ -82,7 +82,8 @@ static void expect(int line, uint32_t func, struct alink_xpu_compute b,
 	expect(__LINE__, func, b, ALINK_ST_BAD_FIELD, BLOCK_AT)
 #define UNSUPPORTED(func, b)	\
 	expect(__LINE__, func, b, ALINK_ST_UNSUPPORTED, BLOCK_AT)
-#define UNALIGNED(func, b)	expect(__LINE__, func, b, ALINK_ST_ALIGN, 0x10001)
+#define UNALIGNED(func, b)	\
+	expect(__LINE__, func, b, ALINK_ST_ALIGN, 0x10001)
 
 /* Changes one field of a good block. */
 #define WITH(func, dtype, field, value) ({				\
@@ -229,7 +230,7 @@ TEST(pieces_cover_all_once)
 {
 	static const uint32_t shape[][3] = {
 		{ 1, 1, 1 }, { 256, 256, 256 }, { 257, 511, 513 },
-		{ 3, 1000, 2 },
+		{ 3, 1000, 2 }, { 3000, 1, 5 }, { 2, ALINK_XPU_MAX_DIM, 1 },
 	};
 
 	for (size_t i = 0; i < 2 * sizeof(shape) / sizeof(shape[0]); i++) {

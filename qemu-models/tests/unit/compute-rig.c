@@ -48,7 +48,7 @@ uint32_t cr_get(enum alink_dtype dtype, const void *mem, size_t i)
 	return v;
 }
 
-/* --- numbers ------------------------------------------------------------------ */
+/* --- numbers -------------------------------------------------------------- */
 
 static double decode(const struct format *f, uint32_t v)
 {
@@ -170,7 +170,7 @@ uint32_t cr_ulps(float a, float b)
 	return d < 0 ? -d : d;
 }
 
-/* --- MXFP4 -------------------------------------------------------------------- */
+/* --- MXFP4 ---------------------------------------------------------------- */
 
 static const double e2m1[8] = { 0, 0.5, 1, 1.5, 2, 3, 4, 6 };
 
@@ -218,7 +218,7 @@ void cr_mx_encode(const double *in, uint8_t *elems, uint8_t *scale)
 	}
 }
 
-/* --- running ------------------------------------------------------------------ */
+/* --- running -------------------------------------------------------------- */
 
 struct alink_xpu_matrix cr_matrix_at(enum alink_dtype dtype, uintptr_t mem,
 				     uint32_t cols)

@@ -35,8 +35,10 @@ static uint32_t word(float x)
 /* Near 1, near each other in part, some special */
 static void fill(float *x, size_t n)
 {
-	static const float special[] = { 0, -0.0f, INFINITY, -INFINITY, NAN,
-					 0x1p-149f, -0x1p-140f, 0x1.fffffep127f };
+	static const float special[] = {
+		0, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-140f,
+		0x1.fffffep127f,
+	};
 
 	for (size_t i = 0; i < n; i++) {
 		x[i] = (float)((double)(int64_t)rig_random() / 0x1p61);
@@ -45,7 +47,7 @@ static void fill(float *x, size_t n)
 	}
 }
 
-/* --- to the bit --------------------------------------------------------------- */
+/* --- to the bit ----------------------------------------------------------- */
 
 TEST(add_and_mul)
 {
@@ -228,7 +230,7 @@ TEST(topk_and_argmax)
 	check_topk(1, 1, 1, a);
 }
 
-/* --- within 1 ulp ------------------------------------------------------------- */
+/* --- within 1 ulp --------------------------------------------------------- */
 
 static void near(const char *what, float have, long double want, float x)
 {
