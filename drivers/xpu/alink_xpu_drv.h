@@ -87,6 +87,8 @@ enum xpu_state {
  * @num_dies:	dies
  * @num_rings:	DMA engines
  * @dtypes:	bitmap of enum alink_dtype
+ * @compute_funcs: bitmap of enum alink_xpu_func
+ * @compute_dtypes: bitmap of enum alink_dtype that these take
  * @name:	model name
  * @part_number: or empty
  * @board_serial: or empty
@@ -102,6 +104,8 @@ struct xpu_info {
 	u32 num_dies;
 	u32 num_rings;
 	u32 dtypes;
+	u32 compute_funcs;
+	u32 compute_dtypes;
 	char name[32];
 	char part_number[32];
 	char board_serial[32];

@@ -94,6 +94,8 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	info->num_imports = alink_rd32(adev, ALINK_XPU_REG_NUM_IMPORTS);
 	info->num_segments = alink_rd32(adev, ALINK_XPU_REG_NUM_SEGMENTS);
 	info->dtypes = alink_rd32(adev, ALINK_XPU_REG_DTYPES);
+	info->compute_funcs = alink_rd32(adev, ALINK_XPU_REG_COMPUTE_FUNCS);
+	info->compute_dtypes = alink_rd32(adev, ALINK_XPU_REG_COMPUTE_DTYPES);
 	va_bits = alink_rd32(adev, ALINK_XPU_REG_VA_BITS);
 	if (alink_dev_lost(adev))
 		return -ENODEV;

@@ -49,6 +49,8 @@ static void xpu_query_device(struct xpu_device *xdev, void *data)
 	d->doorbell_tail = ALINK_XPU_DB_TAIL;
 	d->max_desc_len = ALINK_XPU_MAX_LEN;
 	strscpy(d->name, info->name, sizeof(d->name));
+	d->compute_funcs = info->compute_funcs;
+	d->compute_dtypes = info->compute_dtypes;
 }
 
 static void xpu_query_memory(struct xpu_device *xdev, void *data)

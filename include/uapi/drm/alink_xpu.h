@@ -157,6 +157,10 @@ struct drm_alink_xpu_query_device {
 	__u64 max_desc_len;
 	/** @name: model name, NUL-terminated */
 	char name[32];
+	/** @compute_funcs: bitmap of enum alink_xpu_func; 0: no compute engines */
+	__u32 compute_funcs;
+	/** @compute_dtypes: bitmap of enum alink_dtype that they take */
+	__u32 compute_dtypes;
 };
 
 /** struct drm_alink_xpu_query_memory - HBM in use now, all files, bytes */
