@@ -249,6 +249,8 @@ struct alink_xpu_info {
 	uint32_t num_dies;
 	uint32_t num_links;
 	uint32_t dtypes;	/* bitmap of enum alink_dtype */
+	uint32_t compute_funcs;	/* bitmap of enum alink_xpu_func */
+	uint32_t compute_dtypes; /* bitmap of enum alink_dtype that these take */
 	uint64_t hbm_bytes;
 	uint64_t hbm_visible_bytes;
 	uint64_t serial;
@@ -367,6 +369,68 @@ int alink_cmd_reduce_read(struct alink_queue *q, uint64_t dst, uint64_t src,
 int alink_cmd_atomic(struct alink_queue *q, unsigned int width, uint64_t dst,
 		     enum alink_atomic op, uint64_t operand, uint64_t compare,
 		     uint64_t old_va, uint64_t *seq);
+
+/**
+ * struct alink_matrix - a matrix in device memory, row by row
+ * @va:		device virtual address of the first element
+ * @stride:	bytes from row to row; 0, of operands: one row stands for all
+ * @scale_va:	ALINK_DT_MXFP4: address of the scales
+ * @scale_stride: ALINK_DT_MXFP4: bytes from the scales of a row to the next ones
+ * @dtype:	type of the elements
+ */
+struct alink_matrix {
+	uint64_t va;
+	uint64_t stride;
+	uint64_t scale_va;
+	uint32_t scale_stride;
+	enum alink_dtype dtype;
+};
+
+/* Rows of @cols elements without gaps; not for ALINK_DT_MXFP4. */
+struct alink_matrix alink_dense(enum alink_dtype dtype, uint64_t va,
+				uint32_t cols);
+/* Likewise of ALINK_DT_MXFP4, the scales of all rows at @scale_va. */
+struct alink_matrix alink_dense_mxfp4(uint64_t va, uint64_t scale_va,
+				      uint32_t cols);
+
+/**
+ * struct alink_compute - what a function of the compute engines works on
+ * @flags:	ALINK_XPU_CF_*
+ * @m:		rows of the result
+ * @n:		columns
+ * @k:		as enum alink_xpu_func says, else 0
+ * @param:	as it says, else 0
+ * @dst:	result
+ * @a:		first operand
+ * @b:		second operand; all 0 without one
+ */
+struct alink_compute {
+	uint32_t flags;
+	uint32_t m, n, k;
+	float param;
+	struct alink_matrix dst, a, b;
+};
+
+/**
+ * alink_cmd_compute() - append a function of the compute engines
+ * @q:		queue
+ * @func:	function; Documentation/hw/xpu.rst, "Compute", says what each does
+ * @c:		operands, in HBM or system memory; copied
+ * @seq:	as alink_cmd()
+ *
+ * The engine checks the operands: a mistake is seen in alink_queue_state().
+ * Errors: as alink_cmd(), -EOPNOTSUPP (this xPU has no such function), -ENOMEM.
+ */
+int alink_cmd_compute(struct alink_queue *q, enum alink_xpu_func func,
+		      const struct alink_compute *c, uint64_t *seq);
+/* dst[m][n] := a[m][k] * b[k][n]; @flags: ALINK_XPU_CF_* */
+int alink_cmd_gemm(struct alink_queue *q, uint32_t m, uint32_t n, uint32_t k,
+		   const struct alink_matrix *dst, const struct alink_matrix *a,
+		   const struct alink_matrix *b, uint32_t flags, uint64_t *seq);
+/* dst := a, @m rows of @n, each in its own type */
+int alink_cmd_cast(struct alink_queue *q, uint32_t m, uint32_t n,
+		   const struct alink_matrix *dst, const struct alink_matrix *a,
+		   uint32_t flags, uint64_t *seq);
 
 /* Start all that was appended: one doorbell. */
 void alink_queue_kick(struct alink_queue *q);

@@ -47,6 +47,15 @@ struct alink_bo {
 int alink_fail(struct alink_ctx *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* -EOPNOTSUPP if the xPU of the queue has no such function. */
+int alink_queue_func(struct alink_queue *q, enum alink_xpu_func func);
+/*
+ * Where the block of the next command goes: good until that command is done.
+ * Errors: as alink_cmd(), and as alink_bo_alloc() on the first call.
+ */
+int alink_queue_block(struct alink_queue *q, struct alink_xpu_compute **block,
+		      uint64_t *va);
+
 void alink_nl_close(struct alink_nl *nl);
 
 #endif /* ALINK_PRIV_H */

@@ -23,6 +23,7 @@
 struct alink_queue {
 	struct alink_xpu *xpu;
 	struct alink_bo *bo;
+	struct alink_bo *blocks;	/* of COMPUTE, one a slot; or NULL */
 	struct alink_xpu_desc *ring;
 	const struct alink_xpu_queue_status *status;
 	const uint64_t *fence;
@@ -129,6 +130,7 @@ void alink_queue_close(struct alink_queue *q)
 	destroy.queue_id = q->id;
 	munmap(q->doorbell_page, q->xpu->db_size);
 	queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_QUEUE_DESTROY, &destroy);
+	alink_bo_free(q->blocks);
 	alink_bo_free(q->bo);
 	free(q);
 }
@@ -143,16 +145,55 @@ bool alink_queue_done(const struct alink_queue *q, uint64_t seq)
 	return queue_fence(q) >= seq;
 }
 
-int alink_cmd(struct alink_queue *q, const struct alink_xpu_desc *desc,
-	      uint64_t *seq)
+static int queue_room(struct alink_queue *q)
 {
-	struct alink_xpu_desc *slot = &q->ring[q->tail & (q->depth - 1)];
-
 	if (q->tail - q->head >= q->depth)
 		q->head = queue_fence(q);
 	if (q->tail - q->head >= q->depth)
 		return alink_fail(q->xpu->ctx, -EAGAIN,
 				  "queue is full: kick and wait");
+	return 0;
+}
+
+int alink_queue_func(struct alink_queue *q, enum alink_xpu_func func)
+{
+	if ((unsigned int)func < 32 &&
+	    (q->xpu->info.compute_funcs >> func & 1))
+		return 0;
+	return alink_fail(q->xpu->ctx, -EOPNOTSUPP,
+			  "%s: no function %d in its compute engines",
+			  q->xpu->node, func);
+}
+
+/* A block of each slot of the ring: it is free when the slot is. */
+int alink_queue_block(struct alink_queue *q, struct alink_xpu_compute **block,
+		      uint64_t *va)
+{
+	uint64_t at = (q->tail & (q->depth - 1)) * sizeof(**block);
+	struct alink_xpu_compute *map;
+	int err = queue_room(q);
+
+	if (!err && !q->blocks)
+		err = alink_bo_alloc(q->xpu, q->depth * sizeof(**block),
+				     ALINK_PLACE_HOST, &q->blocks);
+	if (err)
+		return err;
+	map = alink_bo_map(q->blocks);
+	if (!map)
+		return -ENOMEM;
+	*block = map + at / sizeof(**block);
+	*va = alink_bo_va(q->blocks) + at;
+	return 0;
+}
+
+int alink_cmd(struct alink_queue *q, const struct alink_xpu_desc *desc,
+	      uint64_t *seq)
+{
+	struct alink_xpu_desc *slot = &q->ring[q->tail & (q->depth - 1)];
+	int err = queue_room(q);
+
+	if (err)
+		return err;
 	*slot = *desc;
 	slot->flags |= ALINK_XPU_DF_FENCE;
 	slot->fence_addr = htole64(alink_bo_va(q->bo) + q->fence_offset);

@@ -59,6 +59,8 @@ static void xpu_take_info(struct alink_xpu *xpu,
 	xpu->info.num_dies = d->num_dies;
 	xpu->info.num_links = d->num_links;
 	xpu->info.dtypes = d->dtypes;
+	xpu->info.compute_funcs = d->compute_funcs;
+	xpu->info.compute_dtypes = d->compute_dtypes;
 	xpu->info.hbm_bytes = d->hbm_size;
 	xpu->info.hbm_visible_bytes = d->hbm_visible;
 	xpu->info.serial = d->serial;
@@ -75,7 +77,7 @@ static void xpu_take_info(struct alink_xpu *xpu,
 static int xpu_open_node(struct alink_ctx *ctx, uint32_t minor,
 			 struct alink_xpu **out)
 {
-	struct drm_alink_xpu_query_device d;
+	struct drm_alink_xpu_query_device d = {};
 	struct alink_xpu *xpu;
 	int err;
 
