@@ -326,6 +326,61 @@ def share(seed, peer):
             '<IIIIQ', 0, 0, 1, 0, 0x1234))))
 
 
+def matrix(addr, stride, dtype, scale=0, scale_stride=0):
+    """A matrix of a compute block."""
+    return struct.pack('<QQQIB3x', addr, stride, scale, scale_stride,
+                       C[f'ALINK_DT_{dtype}'])
+
+
+def xpu_compute():
+    """Functions of the compute engines: a in system memory, the rest in HBM."""
+    system, hbm = VA['SYSTEM'] + 0x100000, VA['HBM'] + 0x1000
+    fp32, none = matrix(system, 64, 'FP32'), bytes(32)
+    dst = matrix(hbm + 0x4000, 256, 'FP32')
+    one, trans = 0x3f800000, C['ALINK_XPU_CF_TRANS_B']
+    out = {}
+    for name, func, flags, shape, param, *operands in (
+            ('gemm', 'GEMM', 0, (4, 16, 16), 0, dst, fp32,
+             matrix(hbm, 64, 'BF16')),
+            ('gemm_mx', 'GEMM', trans, (2, 8, 64), 0, dst,
+             matrix(system, 32, 'MXFP4', system + 512, 2),
+             matrix(hbm, 32, 'MXFP4', hbm + 512, 2)),
+            ('gemm_int', 'GEMM', C['ALINK_XPU_CF_ACCUMULATE'], (4, 4, 16), 0,
+             matrix(hbm + 0x4000, 16, 'INT32'), matrix(system, 16, 'INT8'),
+             matrix(hbm, 4, 'INT8')),
+            ('gemm_long', 'GEMM', 0, (1, 4096, 1 << 20), 0,
+             matrix(hbm + 0x4000, 0, 'FP32'), matrix(hbm, 0, 'FP8_E4M3'),
+             matrix(hbm, 0, 'FP16')),
+            ('add', 'ADD', 0, (4, 16, 0), 0, dst, fp32,
+             matrix(hbm, 0, 'FP8_E5M2')),
+            ('cast', 'CAST', 0, (2, 32, 0), 0,
+             matrix(hbm + 0x4000, 16, 'MXFP4', hbm + 1, 1), fp32, none),
+            ('rmsnorm', 'RMSNORM', 0, (4, 16, 0), one, dst, fp32,
+             matrix(hbm, 0, 'TF32')),
+            ('softmax', 'SOFTMAX', 0, (4, 16, 0), one, dst, fp32, none),
+            ('gelu', 'GELU', C['ALINK_XPU_CF_SATURATE'], (4, 16, 0), 0, dst,
+             fp32, none),
+            ('rope', 'ROPE', 0, (4, 16, 8), 0, dst, fp32,
+             matrix(hbm, 32, 'FP32')),
+            ('embed', 'EMBED', 0, (4, 16, 8), 0, dst, fp32,
+             matrix(hbm, 4, 'INT32')),
+            ('topk', 'TOPK', 0, (4, 16, 3), 0,
+             matrix(hbm + 0x4000, 12, 'INT32'), fp32, none)):
+        block = struct.pack('<IIIII12x', flags, *shape, param) + \
+            b''.join(operands)
+        seed = xpu_queue(Seed().admin_on())
+        seed.patterns(*walk('SYSTEM'), describe(
+            'COMPUTE', 0, system, 0, len(block), 0,
+            C[f'ALINK_XPU_FN_{func}']), block, struct.pack('<ff', 1.5, -2),
+            *walk('HBM'))
+        seed.wr32(C['ALINK_XPU_DB_BASE'] + C['ALINK_XPU_DB_TAIL'], 1)
+        if name == 'gemm_long':
+            seed.admin(by_id('ALINK_XPU_ADMIN_TLB_INVALIDATE', 1),
+                       by_id('ALINK_XPU_ADMIN_QUEUE_DESTROY'))
+        out[f'compute_{name}'] = seed
+    return out
+
+
 def xpu_fabric():
     """Opcodes on memory of others: two xPUs and a switch."""
     system, hbm = VA['SYSTEM'] + 0x100000, VA['HBM'] + 0x1000
@@ -510,7 +565,8 @@ SWITCH = '-device alink-switch,id=sw0,fabric=fab0,plane=0,addr=6.0'
 MODELS = {
     'xpu': (f'{XPU} -device alink-xpu,id=x1,fabric=fab0,endpoint=1,hbm-size=2M,'
             f'addr=5.0 {SWITCH}', 'alink-xpu* alink-switch*',
-            lambda: {**xpu_local(), **xpu_fabric(), 'frames': frames()}),
+            lambda: {**xpu_local(), **xpu_compute(), **xpu_fabric(),
+                     'frames': frames()}),
     'switch': (f'{XPU.replace("id=dut", "id=x0")} '
                f'{SWITCH.replace("id=sw0", "id=dut")}',
                'alink-switch* alink-xpu*', switch),
