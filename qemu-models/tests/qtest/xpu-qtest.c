@@ -112,7 +112,8 @@ void xq_free(XpuQtest *x)
 XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size)
 {
     XpuQueueQtest *q = &x->q[id];
-    uint64_t at = id % 16 * RING_ROOM;
+    /* Queues that share a DMA ring (m890: 16) do not share memory. */
+    uint64_t at = (id + id / 16 * 8) % 16 * RING_ROOM;
     struct alink_xpu_queue req = {
         .id = cpu_to_le32(id),
         .ctx = cpu_to_le32(1),
