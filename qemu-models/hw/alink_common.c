@@ -300,6 +300,8 @@ void alink_device_reset(AlinkDevice *ad, AlinkResetKind kind)
     if (kind == ALINK_RESET_COLD) {
         ad->guest_errors = 0;
         ad->guest_err_last = 0;
+        ad->energy_uj = 0;
+        ad->energy_at = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     }
     /* Power on itself is not a reset since power on. */
     if (ad->powered) {

@@ -200,6 +200,8 @@ typedef enum AlinkResetKind {
  * @kick: DMA may have become possible: what waited for it goes on
  * @sensor: what sensor @reg reads now, when the user has not set it; @value is
  *          what alink_sensor_default() gave
+ * @load_uj: energy since power on beyond what that power used over time, as
+ *          @sensor adds to it; NULL: none
  */
 struct AlinkDeviceClass {
     PCIDeviceClass parent_class;
@@ -221,6 +223,7 @@ struct AlinkDeviceClass {
     void (*dead)(AlinkDevice *ad, bool dead);
     void (*kick)(AlinkDevice *ad);
     int32_t (*sensor)(AlinkDevice *ad, uint32_t reg, int32_t value);
+    uint64_t (*load_uj)(AlinkDevice *ad);
 
     /* private to alink_common*.c */
     struct AlinkRegMap *regmap;
@@ -363,6 +366,8 @@ struct AlinkDevice {
 
     unsigned over_temp;         /* bits: thermal events outstanding */
     unsigned sensor_set;        /* bits: sensors that the user gave */
+    uint64_t energy_uj;         /* used until energy_at, without load */
+    int64_t energy_at;          /* virtual clock, ns */
     QTAILQ_ENTRY(AlinkDevice) next;
 };
 
@@ -438,6 +443,7 @@ void alink_guest_error(AlinkDevice *ad, uint32_t what, const char *fmt, ...)
  * gave it as a property. Sensors left out are not fitted.
  */
 void alink_sensor_default(AlinkDevice *ad, uint32_t reg, int32_t value);
+uint64_t alink_energy_uj(AlinkDevice *ad);
 
 /* The device of a fabric by type and id, or NULL. */
 AlinkDevice *alink_device_find(struct af_fabric *af, uint32_t devtype,

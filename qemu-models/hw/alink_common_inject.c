@@ -364,6 +364,33 @@ static void thermal_check(AlinkDevice *ad, unsigned id, unsigned value,
     }
 }
 
+/* Power over time; what a load adds is counted apart, until power is set. */
+static uint64_t energy_settle(AlinkDevice *ad)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    if (ad->sensor[S_POWER] > 0) {
+        /* mW times ns are pJ. */
+        ad->energy_uj += muldiv64(now - ad->energy_at, ad->sensor[S_POWER],
+                                  1000000);
+    }
+    ad->energy_at = now;
+    return ad->energy_uj;
+}
+
+static uint64_t load_uj(AlinkDevice *ad)
+{
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+
+    return adc->load_uj && !(ad->sensor_set & (1U << S_POWER)) ?
+           adc->load_uj(ad) : 0;
+}
+
+uint64_t alink_energy_uj(AlinkDevice *ad)
+{
+    return energy_settle(ad) + load_uj(ad);
+}
+
 static void get_sensor(Object *obj, Visitor *v, const char *name,
                        void *opaque, Error **errp)
 {
@@ -379,6 +406,10 @@ static void set_sensor(Object *obj, Visitor *v, const char *name,
 
     if (!visit_type_int32(v, name, &value, errp)) {
         return;
+    }
+    if (DEVICE(ad)->realized && (uintptr_t)opaque == S_POWER) {
+        energy_settle(ad);
+        ad->energy_uj += load_uj(ad);
     }
     ad->sensor[(uintptr_t)opaque] = value;
     ad->sensor_set |= 1U << (uintptr_t)opaque;

@@ -227,6 +227,11 @@ static uint64_t read_sensor(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
     return (uint32_t)value;
 }
 
+static uint64_t read_energy(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
+{
+    return alink_energy_uj(ad);
+}
+
 #define REG(_reg, _access, _width, ...) \
     { .name = #_reg, .offset = ALINK_##_reg, .access = ALINK_##_access, \
       .width = _width, __VA_ARGS__ }
@@ -300,6 +305,7 @@ static const AlinkReg common_regs[] = {
     REG(REG_TEMP_CRIT, RO, 32, .read = read_sensor),
     REG(REG_TEMP_MEM_CRIT, RO, 32, .read = read_sensor),
     REG(REG_POWER_MAX, RO, 32, .read = read_sensor),
+    REG(REG_ENERGY, RO, 64, .read = read_energy),
 };
 
 /* --- the map ------------------------------------------------------------- */

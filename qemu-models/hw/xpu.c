@@ -129,6 +129,24 @@ static uint64_t read_counter(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
     g_assert_not_reached();
 }
 
+static uint64_t read_queue(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+    XpuQueue *q = xpu->queue[n];
+
+    switch (reg->offset - ALINK_XPU_Q_BASE) {
+    case ALINK_XPU_Q_BUSY_NS:
+        return xpu->queue_busy_ns[n];
+    case ALINK_XPU_Q_HEAD:
+        return q ? q->head : 0;
+    case ALINK_XPU_Q_TAIL:
+        return q ? q->tail : 0;
+    case ALINK_XPU_Q_STATE:
+        return q ? xpu_queue_state(q) : ALINK_XPU_Q_NONE;
+    }
+    g_assert_not_reached();
+}
+
 static void write_tail(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
                        uint64_t value)
 {
@@ -138,6 +156,10 @@ static void write_tail(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
 #define REG(_reg, _width, _read) \
     { .name = #_reg, .offset = ALINK_##_reg, .access = ALINK_RO, \
       .width = _width, .read = _read }
+#define QUEUE_REG(_reg, _width) \
+    { .name = #_reg, .offset = ALINK_XPU_Q_BASE + ALINK_##_reg, \
+      .access = ALINK_RO, .width = _width, .count = ALINK_XPU_MAX_QUEUES, \
+      .stride = ALINK_XPU_Q_STRIDE, .read = read_queue }
 
 static const AlinkReg xpu_regs[] = {
     REG(XPU_REG_HBM_SIZE, 64, read_const),
@@ -157,6 +179,10 @@ static const AlinkReg xpu_regs[] = {
     REG(XPU_REG_COMPUTE_FUNCS, 32, read_const),
     REG(XPU_REG_COMPUTE_DTYPES, 32, read_const),
     REG(XPU_REG_MACS, 64, read_counter),
+    QUEUE_REG(XPU_Q_BUSY_NS, 64),
+    QUEUE_REG(XPU_Q_HEAD, 32),
+    QUEUE_REG(XPU_Q_TAIL, 32),
+    QUEUE_REG(XPU_Q_STATE, 32),
     { .name = "XPU_DB_TAIL", .offset = ALINK_XPU_DB_BASE + ALINK_XPU_DB_TAIL,
       .access = ALINK_WO, .width = 32, .doorbell = true,
       .count = ALINK_XPU_MAX_QUEUES, .stride = ALINK_XPU_DB_STRIDE,
@@ -196,6 +222,16 @@ static int32_t xpu_sensor(AlinkDevice *ad, uint32_t reg, int32_t value)
     default:
         return value;
     }
+}
+
+/* As xpu_sensor() has it: at full load, 4/5 of what there is beyond idle. */
+static uint64_t xpu_load_uj(AlinkDevice *ad)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+    const XpuVariant *v = xpu->variant;
+
+    return muldiv64(xpu->busy_ns, (v->power_max_mw - v->power_idle_mw) / 5 * 4,
+                    1000000);
 }
 
 /* --- life cycle ------------------------------------------------------------- */
@@ -361,6 +397,7 @@ static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
     af_cold_reset(ad->af, ALINK_DEVTYPE_XPU, xpu->endpoint);
     af_poison_clear(ad->af, xpu->endpoint);
     xpu->busy_ns = 0;
+    memset(xpu->queue_busy_ns, 0, sizeof(xpu->queue_busy_ns));
     xpu->commands = 0;
     xpu->irqs = 0;
     xpu->doorbells = 0;
@@ -446,6 +483,7 @@ static void xpu_class_init(ObjectClass *oc, void *data)
     adc->kick = xpu_base_kick;
     adc->reset = xpu_reset;
     adc->sensor = xpu_sensor;
+    adc->load_uj = xpu_load_uj;
 }
 
 static void xpu_instance_init(Object *obj)

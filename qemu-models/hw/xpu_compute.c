@@ -364,6 +364,7 @@ static void compute_done(void *opaque)
     bool done;
 
     q->xpu->busy_ns += c->busy_ns;
+    q->xpu->queue_busy_ns[q->id] += c->busy_ns;
     done = compute_next(q, &st, &addr);
     xpu_queue_worked(q, st, done, addr);
 }

@@ -196,6 +196,7 @@ struct AlinkXpu {
     unsigned turn;              /* of the round robin */
 
     uint64_t busy_ns;
+    uint64_t queue_busy_ns[ALINK_XPU_MAX_QUEUES];   /* also of queues gone */
     uint64_t commands;
     uint64_t irqs;
     uint64_t doorbells;
@@ -272,6 +273,8 @@ void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx);
  */
 void xpu_drain(AlinkXpu *xpu);
 void xpu_kick(AlinkXpu *xpu);
+/* What ALINK_XPU_Q_STATE reads. */
+enum alink_xpu_queue_state xpu_queue_state(const XpuQueue *q);
 /* A worker has ended a chunk: goes on with the descriptor. */
 void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
                       uint64_t addr);

@@ -480,6 +480,7 @@ static void move_done(void *opaque)
     uint64_t addr;
 
     q->xpu->busy_ns += m->busy_ns;
+    q->xpu->queue_busy_ns[q->id] += m->busy_ns;
     st = move_finish(q, &addr);
     xpu_queue_worked(q, st, st == ALINK_ST_OK && q->done == desc_len(q), addr);
 }

@@ -336,7 +336,10 @@ static void queue_step(XpuQueue *q, XpuPass *pass)
 
 static void queue_run(XpuQueue *q, XpuPass *pass)
 {
-    unsigned quota = QUEUE_DESCS;
+    uint64_t *busy_ns = &q->xpu->queue_busy_ns[q->id];
+    bool waits = q->state == XPU_Q_WAIT;
+    unsigned quota = QUEUE_DESCS, descs = pass->descs;
+    int64_t start = get_clock();
 
     if (q->state == XPU_Q_LATE) {
         queue_complete(q);
@@ -345,10 +348,14 @@ static void queue_run(XpuQueue *q, XpuPass *pass)
     while (quota-- && q->state == XPU_Q_READY && q->head != q->tail &&
            pass->descs && pass->bytes < PASS_BYTES) {
         if (q->batch_pos >= q->batch_num && !queue_fetch(q)) {
-            return;
+            break;
         }
         pass->descs--;
         queue_step(q, pass);
+    }
+    /* A look at memory that still has not what it waits for is no work. */
+    if (pass->descs != descs && !(waits && q->state == XPU_Q_WAIT)) {
+        *busy_ns += get_clock() - start;
     }
 }
 
@@ -479,6 +486,20 @@ void xpu_doorbell(AlinkXpu *xpu, uint32_t id, uint32_t tail)
     }
 }
 
+enum alink_xpu_queue_state xpu_queue_state(const XpuQueue *q)
+{
+    switch (q->state) {
+    case XPU_Q_WAIT:
+        return ALINK_XPU_Q_WAITING;
+    case XPU_Q_HALTED:
+        return ALINK_XPU_Q_HALTED;
+    case XPU_Q_READY:
+        return q->head == q->tail ? ALINK_XPU_Q_IDLE : ALINK_XPU_Q_ACTIVE;
+    default:
+        return ALINK_XPU_Q_ACTIVE;
+    }
+}
+
 /* --- life cycle -------------------------------------------------------------------- */
 
 XpuQueue *xpu_queue_create(AlinkXpu *xpu, XpuCtx *ctx,
@@ -497,6 +518,7 @@ XpuQueue *xpu_queue_create(AlinkXpu *xpu, XpuCtx *ctx,
     q->wq = alink_work_new(ALINK_DEVICE(xpu));
     q->late_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, late_timer, q);
     ctx->num_queues++;
+    xpu->queue_busy_ns[q->id] = 0;
     xpu->queue[q->id] = q;
     return q;
 }

@@ -109,6 +109,7 @@
 #define ALINK_REG_TEMP_CRIT	0x190	/* RO 32 -  die shuts down here, milli-degree */
 #define ALINK_REG_TEMP_MEM_CRIT	0x194	/* RO 32 -  HBM limit, milli-degree */
 #define ALINK_REG_POWER_MAX	0x198	/* RO 32 -  board power limit, milliwatt */
+#define ALINK_REG_ENERGY	0x1a0	/* RO 64 -  energy used since power on, microjoule; 0 without POWER */
 #define ALINK_SENSOR_NONE		0x80000000U
 
 #define ALINK_MAGIC			0x4b4e4c41U

@@ -37,6 +37,23 @@
 #define ALINK_XPU_REG_COMPUTE_DTYPES 0x1084 /* RO 32 -  bitmap of enum alink_dtype that they take */
 #define ALINK_XPU_REG_MACS	0x1088	/* RO 64 0x0  multiply-accumulates of GEMMs completed since power on */
 
+/* Queue windows: what the device knows of a queue, and no user can write */
+#define ALINK_XPU_Q_BASE		0x4000
+#define ALINK_XPU_Q_STRIDE		0x40
+#define ALINK_XPU_Q(q, reg)		(ALINK_XPU_Q_BASE + (q) * ALINK_XPU_Q_STRIDE + (reg))
+#define ALINK_XPU_Q_BUSY_NS	0x00	/* RO 64 0x0  wall time that engines worked for the queue, ns */
+#define ALINK_XPU_Q_HEAD	0x08	/* RO 32 0x0  descriptors consumed, free-running */
+#define ALINK_XPU_Q_TAIL	0x0c	/* RO 32 0x0  tail as the doorbell last said, free-running */
+#define ALINK_XPU_Q_STATE	0x10	/* RO 32 0x0  enum alink_xpu_queue_state */
+
+enum alink_xpu_queue_state {
+	ALINK_XPU_Q_NONE	= 0,	/* there is no such queue */
+	ALINK_XPU_Q_IDLE	= 1,	/* all descriptors are consumed */
+	ALINK_XPU_Q_ACTIVE	= 2,	/* has descriptors, and runs or waits for its turn */
+	ALINK_XPU_Q_WAITING	= 3,	/* in a WAIT whose condition does not hold */
+	ALINK_XPU_Q_HALTED	= 4,	/* stopped by an error */
+};
+
 /* Doorbell pages: one per queue, mapped to user space whole */
 #define ALINK_XPU_DB_BASE		0x80000
 #define ALINK_XPU_DB_STRIDE		0x1000

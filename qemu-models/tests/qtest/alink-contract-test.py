@@ -49,6 +49,7 @@ SPECIAL = {
 # Windows: offsets of these registers count from base + n * stride.
 WINDOWS = [
     (r'ALINK_LINK_', 0x10000, 0x100, None),
+    (r'ALINK_XPU_Q_', 0x4000, 0x40, 'ALINK_XPU_REG_NUM_QUEUES'),
     (r'ALINK_XPU_DB_', 0x80000, 0x1000, 'ALINK_XPU_REG_NUM_QUEUES'),
     (r'ALINK_OPT_(CH|I2C)_(?!MAX_HZ|DONE$)', 0x2000, 0x200,
      'ALINK_OPT_REG_NUM_CHANNELS'),

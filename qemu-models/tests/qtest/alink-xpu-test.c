@@ -520,6 +520,116 @@ static void test_queue_in_hbm(void)
     aq_stop(aq);
 }
 
+/* --- queue windows ------------------------------------------------------- */
+
+static uint64_t busy_ns(AlinkQtest *aq, uint32_t id)
+{
+    return aq_rd64(aq, ALINK_XPU_Q(id, ALINK_XPU_Q_BUSY_NS));
+}
+
+static void check_window(AlinkQtest *aq, uint32_t id, uint32_t state,
+                         uint32_t head, uint32_t tail)
+{
+    g_assert_cmpuint(aq_rd32(aq, ALINK_XPU_Q(id, ALINK_XPU_Q_STATE)), ==,
+                     state);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_XPU_Q(id, ALINK_XPU_Q_HEAD)), ==, head);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_XPU_Q(id, ALINK_XPU_Q_TAIL)), ==, tail);
+}
+
+static void test_queue_windows(void)
+{
+    AlinkQtest *aq = aq_start(START);
+    XpuQtest *x = xq_new(aq);
+    XpuQueueQtest *q, *other;
+    uint64_t busy;
+
+    check_window(aq, 3, ALINK_XPU_Q_NONE, 0, 0);
+    q = xq_queue(x, 3, 8);
+    other = xq_queue(x, ALINK_XPU_MAX_QUEUES - 1, 8);
+    check_window(aq, 3, ALINK_XPU_Q_IDLE, 0, 0);
+    g_assert_cmpuint(busy_ns(aq, 3), ==, 0);
+
+    /* Time goes to the queue that worked, and to no other. */
+    xq_run(q, xq_desc(ALINK_XPU_OP_FILL, XQ_HBM, 1, 2 << 20));
+    check_window(aq, 3, ALINK_XPU_Q_IDLE, 1, 1);
+    busy = busy_ns(aq, 3);
+    g_assert_cmpuint(busy, >, 0);
+    g_assert_cmpuint(busy, <=, aq_rd64(aq, ALINK_XPU_REG_BUSY_NS));
+    check_window(aq, other->id, ALINK_XPU_Q_IDLE, 0, 0);
+    g_assert_cmpuint(busy_ns(aq, other->id), ==, 0);
+
+    /* To wait is no work. */
+    qtest_writeq(aq->qts, x->sys, 0);
+    xq_put(q, xq_wait_for(ALINK_WAIT_GE, XQ_SYS, 1));
+    xq_ring(q);
+    aq_settle(aq);
+    check_window(aq, 3, ALINK_XPU_Q_WAITING, 1, 2);
+    busy = busy_ns(aq, 3);
+    aq_clock_us(aq, 100000);
+    aq_settle(aq);
+    check_window(aq, 3, ALINK_XPU_Q_WAITING, 1, 2);
+    g_assert_cmpuint(busy_ns(aq, 3), ==, busy);
+    qtest_writeq(aq->qts, x->sys, 1);
+    aq_clock_us(aq, 100000);
+    xq_wait(q);
+    check_window(aq, 3, ALINK_XPU_Q_IDLE, 2, 2);
+
+    aq_set_int(aq, "x-queue-stuck", 1 << 3);
+    xq_put(q, nop);
+    xq_ring(q);
+    aq_settle(aq);
+    check_window(aq, 3, ALINK_XPU_Q_ACTIVE, 2, 3);
+    aq_set_int(aq, "x-queue-stuck", 0);
+    xq_wait(q);
+
+    xq_put(other, xq_desc(0xff, 0, 0, 0));
+    xq_ring(other);
+    aq_settle(aq);
+    check_window(aq, other->id, ALINK_XPU_Q_HALTED, 0, 1);
+
+    /* The time stays when the queue goes, until the id is somebody else's. */
+    busy = busy_ns(aq, 3);
+    g_assert_cmpuint(xq_queue_destroy(q), ==, ALINK_ST_OK);
+    check_window(aq, 3, ALINK_XPU_Q_NONE, 0, 0);
+    g_assert_cmpuint(busy_ns(aq, 3), ==, busy);
+    xq_queue(x, 3, 8);
+    g_assert_cmpuint(busy_ns(aq, 3), ==, 0);
+    xq_free(x);
+    aq_stop(aq);
+}
+
+/* --- energy -------------------------------------------------------------- */
+
+static void test_energy(void)
+{
+    AlinkQtest *aq = aq_start(START);
+    XpuQtest *x = xq_new(aq);
+    XpuQueueQtest *q = xq_queue(x, 0, 8);
+    uint64_t idle = aq_rd32(aq, ALINK_REG_POWER), start, e;
+
+    /* Idle power over time: milliwatt times second are millijoule. */
+    start = aq_rd64(aq, ALINK_REG_ENERGY);
+    aq_clock_us(aq, 2000000);
+    e = aq_rd64(aq, ALINK_REG_ENERGY) - start;
+    g_assert_cmpuint(e, ==, 2 * idle * 1000);
+
+    /* Work costs, with no time in between. */
+    start = aq_rd64(aq, ALINK_REG_ENERGY);
+    xq_run(q, xq_desc(ALINK_XPU_OP_FILL, XQ_HBM, 1, 2 << 20));
+    e = aq_rd64(aq, ALINK_REG_ENERGY);
+    g_assert_cmpuint(e, >, start);
+
+    /* It goes on from there when somebody sets the power, and over FLR. */
+    aq_set_int(aq, "power", 5000);
+    g_assert_cmpuint(aq_rd64(aq, ALINK_REG_ENERGY), ==, e);
+    aq_clock_us(aq, 1000000);
+    g_assert_cmpuint(aq_rd64(aq, ALINK_REG_ENERGY), ==, e + 5000 * 1000);
+    aq_wr32(aq, ALINK_REG_RESET, ALINK_RESET_KEY);
+    g_assert_cmpuint(aq_rd64(aq, ALINK_REG_ENERGY), ==, e + 5000 * 1000);
+    xq_free(x);
+    aq_stop(aq);
+}
+
 /* --- the model's knobs --------------------------------------------------- */
 
 static void test_knobs(void)
@@ -611,6 +721,8 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu/msix", test_msix);
     qtest_add_func("/alink/xpu/priority", test_priority);
     qtest_add_func("/alink/xpu/queue-in-hbm", test_queue_in_hbm);
+    qtest_add_func("/alink/xpu/queue-windows", test_queue_windows);
+    qtest_add_func("/alink/xpu/energy", test_energy);
     qtest_add_func("/alink/xpu/knobs", test_knobs);
     qtest_add_func("/alink/xpu/timing", test_timing);
     return g_test_run();
