@@ -8,6 +8,7 @@
  * and who resets it is the administrator's decision.
  */
 #include <linux/bottom_half.h>
+#include <linux/export.h>
 #include <linux/workqueue.h>
 
 #include "alink_priv.h"
@@ -15,7 +16,13 @@
 #define ALINK_HEALTH_PERIOD		HZ
 #define ALINK_HEALTH_STALE		5
 
-static const char *alink_recovery_name(u32 recovery)
+/**
+ * alink_recovery_str - a recovery class in words
+ * @recovery:	ALINK_RECOVERY_*
+ *
+ * Return: text without line feed; "unknown" for classes of later versions.
+ */
+const char *alink_recovery_str(u32 recovery)
 {
 	static const char * const names[] = {
 		[ALINK_RECOVERY_NONE]		= "none",
@@ -26,6 +33,16 @@ static const char *alink_recovery_name(u32 recovery)
 	};
 
 	return recovery < ARRAY_SIZE(names) ? names[recovery] : "unknown";
+}
+EXPORT_SYMBOL_GPL(alink_recovery_str);
+
+static void alink_health_trouble(struct alink_dev *adev, const char *what)
+{
+	/* alink_dev_unregister() waits for callbacks by this lock. */
+	mutex_lock(&adev->event_lock);
+	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->trouble)
+		adev->ops->trouble(adev, what);
+	mutex_unlock(&adev->event_lock);
 }
 
 static void alink_health_heartbeat(struct alink_dev *adev)
@@ -39,9 +56,11 @@ static void alink_health_heartbeat(struct alink_dev *adev)
 		adev->heartbeat_stale = 0;
 		return;
 	}
-	if (++adev->heartbeat_stale == ALINK_HEALTH_STALE)
-		pci_err(adev->pdev, "no heartbeat for %u s: firmware hangs\n",
-			ALINK_HEALTH_STALE);
+	if (++adev->heartbeat_stale != ALINK_HEALTH_STALE)
+		return;
+	pci_err(adev->pdev, "no heartbeat for %u s: firmware hangs\n",
+		ALINK_HEALTH_STALE);
+	alink_health_trouble(adev, "firmware hangs: no heartbeat");
 }
 
 static void alink_health_fault(struct alink_dev *adev)
@@ -53,7 +72,7 @@ static void alink_health_fault(struct alink_dev *adev)
 	pci_err(adev->pdev, "fault %u:%u, info %u, address %#llx, recovery: %s\n",
 		code / 256, code % 256, alink_rd32(adev, ALINK_REG_FAULT_INFO),
 		alink_rd64(adev, ALINK_REG_FAULT_ADDR),
-		alink_recovery_name(alink_rd32(adev, ALINK_REG_FAULT_CLASS)));
+		alink_recovery_str(alink_rd32(adev, ALINK_REG_FAULT_CLASS)));
 	alink_wr32(adev, ALINK_REG_FAULT_ACK, code);
 }
 
@@ -85,6 +104,7 @@ static void alink_health_work(struct work_struct *work)
 			alink_rd32(adev, ALINK_REG_RESET_CAUSE));
 		set_bit(ALINK_DEV_FAILED, &adev->flags);
 		alink_admin_stop(adev, -ECANCELED);
+		alink_health_trouble(adev, "device was reset behind the driver");
 		return;
 	}
 

@@ -24,6 +24,16 @@ static int alink_sensor(struct alink_dev *adev, u32 reg, u32 *value)
 	return 0;
 }
 
+static int alink_energy(struct alink_dev *adev, long *val)
+{
+	u64 energy = alink_rd64(adev, ALINK_REG_ENERGY);
+
+	if (!alink_dev_active(adev))
+		return alink_dev_lost(adev) ? -ENODEV : -EAGAIN;
+	*val = energy;
+	return 0;
+}
+
 static u32 alink_temp_reg(u32 attr, int channel)
 {
 	switch (attr) {
@@ -45,7 +55,9 @@ static u32 alink_power_reg(u32 attr)
 	switch (attr) {
 	case hwmon_power_input:
 		return ALINK_REG_POWER;
+	/* The board keeps to it by itself, so it is both. */
 	case hwmon_power_max:
+	case hwmon_power_cap:
 		return ALINK_REG_POWER_MAX;
 	default:
 		return 0;
@@ -72,6 +84,10 @@ static umode_t alink_hwmon_is_visible(const void *data,
 		reg = alink_power_reg(attr == hwmon_power_label ?
 				      hwmon_power_input : attr);
 		break;
+	case hwmon_energy:
+		/* It is the integral of power. */
+		reg = ALINK_REG_POWER;
+		break;
 	default:
 		return 0;
 	}
@@ -96,6 +112,8 @@ static int alink_hwmon_read(struct device *dev, enum hwmon_sensor_types type,
 		if (!err)
 			*val = (long)value * 1000;	/* mW to uW */
 		return err;
+	case hwmon_energy:
+		return alink_energy(adev, val);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -112,6 +130,10 @@ static int alink_hwmon_read_string(struct device *dev,
 	case hwmon_power:
 		*str = "board";
 		return 0;
+	case hwmon_energy:
+		/* "sensors -j" has labels for keys: no two may be the same. */
+		*str = "board energy";
+		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -123,7 +145,9 @@ static const struct hwmon_channel_info * const alink_hwmon_info[] = {
 			   HWMON_T_LABEL,
 			   HWMON_T_INPUT | HWMON_T_CRIT | HWMON_T_LABEL),
 	HWMON_CHANNEL_INFO(power,
-			   HWMON_P_INPUT | HWMON_P_MAX | HWMON_P_LABEL),
+			   HWMON_P_INPUT | HWMON_P_MAX | HWMON_P_CAP |
+			   HWMON_P_LABEL),
+	HWMON_CHANNEL_INFO(energy, HWMON_E_INPUT | HWMON_E_LABEL),
 	NULL
 };
 

@@ -37,14 +37,19 @@ struct netlink_ext_ack;
  * @lost:	called once, in process context, when the device reads all ones:
  *		every waiter in the core has been released, every register
  *		access is a no-op by now; may sleep; may be NULL
+ * @trouble:	called in process context when the health check finds what no
+ *		event tells: firmware that hangs, a reset behind the driver's
+ *		back. The text is constant. Must not wait for events or the
+ *		admin queue; may be NULL
  *
- * Neither is called before alink_dev_register() has been entered, nor after
+ * None is called before alink_dev_register() has been entered, nor after
  * alink_dev_unregister() has returned.
  */
 struct alink_dev_ops {
 	enum alink_devtype devtype;
 	void (*event)(struct alink_dev *adev, const struct alink_event *event);
 	void (*lost)(struct alink_dev *adev);
+	void (*trouble)(struct alink_dev *adev, const char *what);
 };
 
 /*
@@ -106,6 +111,9 @@ int alink_admin_tlv(struct alink_dev *adev, u16 opcode, u16 tlv,
 int alink_admin_id(struct alink_dev *adev, u16 opcode, u32 id, u16 *status);
 int alink_status_errno(u16 status);
 const char *alink_status_str(u16 status);
+
+/* --- health: alink_health.c -------------------------------------------- */
+const char *alink_recovery_str(u32 recovery);
 
 /* TLV building and walking, over a caller's buffer */
 struct alink_tlv_buf {
