@@ -13,6 +13,7 @@
 #include <drm/drm_syncobj.h>
 
 #include "alink_xpu_drv.h"
+#include "alink_xpu_trace.h"
 
 #define XPU_SYNC_TIMEOUT_MS	10000
 #define XPU_BIND_RIGHTS		(DRM_ALINK_XPU_VM_BIND_READ | \
@@ -504,6 +505,7 @@ static int xpu_bind_locked(struct xpu_vm *vm, struct xpu_bo **bos,
 	while (args->num_done < args->num_binds && !err) {
 		err = xpu_bind_one(vm, bos[args->num_done],
 				   &ops[args->num_done], removed);
+		trace_alink_xpu_bind(vm, &ops[args->num_done], err);
 		if (!err)
 			args->num_done++;
 		cond_resched();

@@ -14,6 +14,7 @@
 #include <drm/drm_syncobj.h>
 
 #include "alink_xpu_drv.h"
+#include "alink_xpu_trace.h"
 
 /**
  * struct xpu_bridge - one kernel fence
@@ -138,6 +139,8 @@ static void xpu_bridges_work(struct work_struct *work)
 	list_for_each_entry(bridge, &over, node) {
 		if (bridge->result)
 			dma_fence_set_error(&bridge->base, bridge->result);
+		trace_alink_xpu_fence_signal(xdev, bridge->q, bridge->value,
+					     bridge->result);
 		dma_fence_signal(&bridge->base);
 	}
 	dma_fence_end_signalling(cookie);

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * devlink: what the board is, and the ports of its links.
+ * devlink: what the board is, the ports of its links, and its health.
+ *
+ * The reporter "device" counts faults and keeps the first that was not looked
+ * at. A queue that halted by a fault is its user's affair: such a fault is over
+ * at once. One that needs a reset of the device stays, until the administrator
+ * says "devlink health recover": only he knows who else works there.
  */
+#include <linux/pci.h>
 #include <net/devlink.h>
 
 #include "alink_xpu_drv.h"
@@ -53,17 +59,179 @@ static const struct devlink_ops xpu_devlink_ops = {
 	.info_get = xpu_devlink_info_get,
 };
 
-/* Returns an instance that nobody sees yet, or NULL. */
-struct devlink *alink_xpu_devlink_alloc(struct xpu_device *xdev)
+/* --- health ------------------------------------------------------------- */
+
+/* Context of a report of ours; what a user asks for comes without one */
+struct xpu_report {
+	const struct alink_event *event;
+	const char *why;
+};
+
+static void xpu_fmsg_fault(struct devlink_fmsg *fmsg,
+			   const struct alink_event *event)
 {
-	struct devlink *devlink;
+	u32 recovery = le32_to_cpu(event->info);
+
+	devlink_fmsg_u32_pair_put(fmsg, "fault_code", le32_to_cpu(event->code));
+	devlink_fmsg_u32_pair_put(fmsg, "unit", le32_to_cpu(event->id));
+	devlink_fmsg_u64_pair_put(fmsg, "address", le64_to_cpu(event->addr));
+	devlink_fmsg_u64_pair_put(fmsg, "time_ns", le64_to_cpu(event->time_ns));
+	devlink_fmsg_u32_pair_put(fmsg, "recovery_class", recovery);
+	devlink_fmsg_string_pair_put(fmsg, "recovery",
+				     alink_recovery_str(recovery));
+}
+
+static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
+			       struct devlink_fmsg *fmsg,
+			       struct netlink_ext_ack *extack)
+{
+	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
+	struct alink_dev *adev = xdev->adev;
+	struct alink_event event;
+	u64 faults;
+
+	if (!alink_dev_active(adev)) {
+		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
+		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
+	}
+	devlink_fmsg_u32_pair_put(fmsg, "state",
+				  alink_rd32(adev, ALINK_REG_STATE));
+	devlink_fmsg_u32_pair_put(fmsg, "heartbeat",
+				  alink_rd32(adev, ALINK_REG_HEARTBEAT));
+	devlink_fmsg_u32_pair_put(fmsg, "generation",
+				  alink_rd32(adev, ALINK_REG_GENERATION));
+	devlink_fmsg_u32_pair_put(fmsg, "guest_errors",
+				  alink_rd32(adev, ALINK_REG_GUEST_ERRORS));
+	devlink_fmsg_u64_pair_put(fmsg, "commands",
+				  alink_rd64(adev, ALINK_XPU_REG_COMMANDS));
+	faults = alink_xpu_last_fault(xdev, &event);
+	devlink_fmsg_u64_pair_put(fmsg, "faults", faults);
+	if (faults)
+		xpu_fmsg_fault(fmsg, &event);
+	return 0;
+}
+
+static int xpu_health_dump(struct devlink_health_reporter *reporter,
+			   struct devlink_fmsg *fmsg, void *priv_ctx,
+			   struct netlink_ext_ack *extack)
+{
+	const struct xpu_report *report = priv_ctx;
+
+	if (!report)
+		return xpu_health_diagnose(reporter, fmsg, extack);
+	devlink_fmsg_string_pair_put(fmsg, "reason", report->why);
+	if (report->event)
+		xpu_fmsg_fault(fmsg, report->event);
+	return 0;
+}
+
+static int xpu_health_recover(struct devlink_health_reporter *reporter,
+			      void *priv_ctx, struct netlink_ext_ack *extack)
+{
+	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
+	const struct xpu_report *report = priv_ctx;
+	int err;
+
+	if (report)
+		return report->event && le32_to_cpu(report->event->info) <
+		       ALINK_RECOVERY_DEVICE ? 0 : -EOPNOTSUPP;
+
+	err = pci_try_reset_function(xdev->pdev);
+	if (err == -EAGAIN)
+		NL_SET_ERR_MSG(extack, "Device is being reset or removed");
+	else if (err)
+		NL_SET_ERR_MSG(extack, "Device could not be reset");
+	else
+		err = alink_xpu_state_errno(xdev);
+	if (err == -EIO)
+		NL_SET_ERR_MSG(extack, "Device did not come back from reset");
+	return err;
+}
+
+static const struct devlink_health_reporter_ops xpu_reporter_ops = {
+	.name = "device",
+	.recover = xpu_health_recover,
+	.diagnose = xpu_health_diagnose,
+	.dump = xpu_health_dump,
+};
+
+/**
+ * alink_xpu_health_report - a failure, for devlink
+ * @xdev:	device, with devlink registered
+ * @why:	what failed
+ * @event:	the fault, or NULL
+ *
+ * Context: process; sleeps. Takes the lock of the devlink instance.
+ */
+void alink_xpu_health_report(struct xpu_device *xdev, const char *why,
+			     const struct alink_event *event)
+{
+	struct xpu_report report = { .event = event, .why = why };
+
+	devlink_health_report(xdev->reporter, why, &report);
+}
+
+/* The device has been reset, and works: whatever there was, is over. */
+void alink_xpu_health_good(struct xpu_device *xdev)
+{
+	devlink_health_reporter_state_update(xdev->reporter,
+					     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
+}
+
+/* --- life --------------------------------------------------------------- */
+
+/**
+ * alink_xpu_devlink_init - make and register the devlink instance
+ * @xdev:	device
+ *
+ * Return: 0 or -errno.
+ */
+int alink_xpu_devlink_init(struct xpu_device *xdev)
+{
 	struct xpu_devlink *priv;
+	struct devlink *devlink;
+	int err;
 
 	devlink = devlink_alloc(&xpu_devlink_ops, sizeof(*priv),
 				&xdev->pdev->dev);
 	if (!devlink)
-		return NULL;
+		return -ENOMEM;
 	priv = devlink_priv(devlink);
 	priv->xdev = xdev;
-	return devlink;
+
+	devl_lock(devlink);
+	err = alink_ports_create(xdev->adev, devlink);
+	if (err)
+		goto err_unlock;
+	xdev->reporter = devl_health_reporter_create(devlink,
+						     &xpu_reporter_ops, 0,
+						     xdev);
+	if (IS_ERR(xdev->reporter)) {
+		err = PTR_ERR(xdev->reporter);
+		goto err_ports;
+	}
+	devl_register(devlink);
+	devl_unlock(devlink);
+	xdev->devlink = devlink;
+	return 0;
+
+err_ports:
+	alink_ports_destroy(xdev->adev);
+err_unlock:
+	devl_unlock(devlink);
+	devlink_free(devlink);
+	return err;
+}
+
+void alink_xpu_devlink_fini(struct xpu_device *xdev)
+{
+	struct devlink *devlink = xdev->devlink;
+
+	devl_lock(devlink);
+	devl_unregister(devlink);
+	devl_health_reporter_destroy(xdev->reporter);
+	alink_ports_destroy(xdev->adev);
+	devl_unlock(devlink);
+	devlink_free(devlink);
+	xdev->devlink = NULL;
 }

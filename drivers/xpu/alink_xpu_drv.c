@@ -14,6 +14,9 @@
 
 #include "alink_xpu_drv.h"
 
+#define CREATE_TRACE_POINTS
+#include "alink_xpu_trace.h"
+
 static int xpu_open(struct drm_device *drm, struct drm_file *file)
 {
 	struct xpu_file *xfile;
@@ -42,7 +45,7 @@ static void xpu_postclose(struct drm_device *drm, struct drm_file *file)
 
 	xa_for_each(&xfile->queues, id, q) {
 		xa_erase(&xfile->queues, id);
-		alink_xpu_queue_destroy(q);
+		alink_xpu_queue_destroy(q, xfile);
 	}
 	xa_for_each(&xfile->groups, id, group) {
 		xa_erase(&xfile->groups, id);

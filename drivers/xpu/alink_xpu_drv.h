@@ -12,7 +12,8 @@
  *	  xpu_hbm.lock			HBM allocator
  *	    xpu_device.reset_lock	state of the device; read over each command
  *	      locks of alink.ko
- *	      xarray locks, xpu_queue.lock, xpu_bridges.lock (spinlocks)
+ *	      xarray locks, xpu_queue.lock, xpu_bridges.lock,
+ *	      xpu_faults.lock (spinlocks)
  *
  * Nobody waits for the end of a reset with ctx_lock, scrub.lock or
  * reset_lock held: reset_done takes these. It takes no VM lock.
@@ -25,6 +26,7 @@
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -56,6 +58,7 @@
 #define XPU_POLL_NS		(10 * NSEC_PER_MSEC)
 
 struct devlink;
+struct devlink_health_reporter;
 struct xpu_bo;
 struct xpu_queue;
 struct xpu_vm;
@@ -213,12 +216,37 @@ struct xpu_bridges {
 	struct work_struct put_work;
 };
 
+/* As many faults are remembered; a burst has its cause at the start */
+#define XPU_NUM_FAULTS		16
+
+/**
+ * struct xpu_faults - what went wrong, for those who want to know
+ * @lock:	protects @last, @total and @told
+ * @last:	the latest ALINK_EVENT_FAULT, fault n at n % XPU_NUM_FAULTS
+ * @total:	since probe
+ * @told:	of them, taken by @work
+ * @trouble:	what else failed and is for @work to tell, or NULL
+ * @wedged:	why the device was cut off, for reset_work to tell, or NULL
+ * @work:	tells
+ */
+struct xpu_faults {
+	/* protects last, total and told; innermost */
+	spinlock_t lock;
+	struct alink_event last[XPU_NUM_FAULTS];
+	u64 total;
+	u64 told;
+	const char *trouble;
+	const char *wedged;
+	struct work_struct work;
+};
+
 /**
  * struct xpu_device - one xPU
  * @drm:	DRM device; lives until the last open file is gone
  * @adev:	device of alink.ko, from probe to remove
  * @pdev:	PCI function, held as long as @drm
  * @devlink:	devlink instance, from probe to remove
+ * @reporter:	health reporter of @devlink
  * @info:	constants
  * @fabric_id:	endpoint id, or ALINK_ID_NONE
  * @reset_lock:	protects @state and @generation. Held for reading over each
@@ -245,12 +273,14 @@ struct xpu_bridges {
  * @vectors:	queue interrupts
  * @any_wait:	who waits for no queue in particular
  * @bridges:	kernel fences
+ * @faults:	what went wrong
  */
 struct xpu_device {
 	struct drm_device drm;
 	struct alink_dev *adev;
 	struct pci_dev *pdev;
 	struct devlink *devlink;
+	struct devlink_health_reporter *reporter;
 	struct xpu_info info;
 	u32 fabric_id;
 
@@ -284,6 +314,7 @@ struct xpu_device {
 	struct xpu_vector vectors[ALINK_XPU_NUM_VECTORS - 1];
 	wait_queue_head_t any_wait;
 	struct xpu_bridges bridges;
+	struct xpu_faults faults;
 };
 
 static inline struct xpu_device *to_xpu(struct drm_device *drm)
@@ -298,8 +329,8 @@ static inline struct xpu_device *to_xpu(struct drm_device *drm)
  * @queues:	queue ids
  * @exports:	export ids: struct xpu_segment
  * @groups:	group binding ids: struct xpu_group
- * @busy_ns:	modelled time of queues that exist no more; atomic, as any
- *		thread may destroy a queue
+ * @busy_ns:	time that engines worked for its queues, as far as it was read;
+ *		atomic, as any thread may read it
  */
 struct xpu_file {
 	struct xpu_device *xdev;
@@ -383,6 +414,8 @@ static inline struct drm_gem_object *xpu_gem(struct xpu_bo *bo)
  * @pt:		page tables
  * @num_queues:	queues of this VM
  * @closed:	the id is gone: no new queues
+ * @pid:	process that made it, in the initial namespace
+ * @comm:	its name then
  */
 struct xpu_vm {
 	struct drm_gpuvm gpuvm;
@@ -396,6 +429,8 @@ struct xpu_vm {
 	struct xpu_pt_tree pt;
 	unsigned int num_queues;
 	bool closed;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
 };
 
 /**
@@ -417,8 +452,8 @@ struct xpu_loc {
  * @vm:		its VM
  * @vec:	its interrupt
  * @hw_id:	queue and doorbell page of the device
- * @status:	status block, for usage figures; user space can write it
- * @model_ns:	highest modelled time seen there
+ * @status:	status block; user space can write it
+ * @busy_ns:	part of xpu_file.busy_ns
  * @lock:	protects @state and @error
  * @state:	what users are told
  * @error:	why it halted
@@ -434,7 +469,7 @@ struct xpu_queue {
 	struct xpu_vector *vec;
 	u32 hw_id;
 	struct xpu_loc status;
-	atomic64_t model_ns;
+	atomic64_t busy_ns;
 	/* protects state and error */
 	spinlock_t lock;
 	enum drm_alink_xpu_queue_state state;
@@ -576,14 +611,14 @@ int alink_xpu_vm_bind_ioctl(struct drm_device *drm, void *data,
 /* alink_xpu_queue.c */
 struct xpu_queue *alink_xpu_queue_lookup(struct xpu_file *xfile, u32 id);
 void alink_xpu_queue_put(struct xpu_queue *q);
-void alink_xpu_queue_destroy(struct xpu_queue *q);
+void alink_xpu_queue_destroy(struct xpu_queue *q, struct xpu_file *xfile);
 int alink_xpu_queue_errno(struct xpu_queue *q,
 			  struct drm_alink_xpu_queue_error *error);
 void alink_xpu_queue_peek(struct xpu_queue *q);
 void alink_xpu_queues_cancel(struct xpu_device *xdev);
 void alink_xpu_queue_event(struct xpu_device *xdev,
 			   const struct alink_event *event);
-u64 alink_xpu_queue_busy_ns(struct xpu_queue *q);
+void alink_xpu_queue_account(struct xpu_queue *q, struct xpu_file *xfile);
 int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
 				 struct drm_file *file);
 int alink_xpu_queue_destroy_ioctl(struct drm_device *drm, void *data,
@@ -632,7 +667,19 @@ int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
 void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 
 /* alink_xpu_devlink.c */
-struct devlink *alink_xpu_devlink_alloc(struct xpu_device *xdev);
+int alink_xpu_devlink_init(struct xpu_device *xdev);
+void alink_xpu_devlink_fini(struct xpu_device *xdev);
+void alink_xpu_health_report(struct xpu_device *xdev, const char *why,
+			     const struct alink_event *event);
+void alink_xpu_health_good(struct xpu_device *xdev);
+
+/* alink_xpu_dump.c */
+void alink_xpu_faults_init(struct xpu_device *xdev);
+void alink_xpu_faults_fini(struct xpu_device *xdev);
+void alink_xpu_fault(struct xpu_device *xdev, const struct alink_event *event);
+void alink_xpu_trouble(struct alink_dev *adev, const char *what);
+void alink_xpu_tell(struct xpu_device *xdev, const char *why);
+u64 alink_xpu_last_fault(struct xpu_device *xdev, struct alink_event *event);
 
 /* alink_xpu_drv.c */
 extern const struct drm_driver alink_xpu_drm_driver;

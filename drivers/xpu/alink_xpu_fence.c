@@ -8,6 +8,7 @@
 #include <drm/drm_drv.h>
 
 #include "alink_xpu_drv.h"
+#include "alink_xpu_trace.h"
 
 /**
  * alink_xpu_fence_locate - find the memory of a fence
@@ -138,6 +139,7 @@ int alink_xpu_wait_fence_ioctl(struct drm_device *drm, void *data,
 				     args->addr, &loc);
 	if (!err) {
 		err = xpu_fence_wait(to_xpu(drm), &loc, q, args);
+		trace_alink_xpu_fence_wait(to_xpu(drm), q, args->value, err);
 		alink_xpu_loc_put(&loc);
 	}
 	if (q)

@@ -9,6 +9,7 @@
 #include <linux/pci.h>
 
 #include "alink_xpu_drv.h"
+#include "alink_xpu_trace.h"
 
 /* Longer than any reset that ends */
 #define XPU_RESET_TIMEOUT		(60 * HZ)
@@ -182,6 +183,7 @@ void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state)
 		if (state != XPU_ACTIVE && state != XPU_STOPPING)
 			xdev->generation++;
 		WRITE_ONCE(xdev->state, state);
+		trace_alink_xpu_state(xdev);
 	}
 	up_write(&xdev->reset_lock);
 	wake_up_all(&xdev->state_wait);
@@ -208,6 +210,8 @@ void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
 	if (first) {
 		xdev->generation++;
 		WRITE_ONCE(xdev->state, XPU_FAILED);
+		trace_alink_xpu_state(xdev);
+		xdev->faults.wedged = why;
 		/* In here: once the driver stops, nobody queues it any more. */
 		queue_delayed_work(system_unbound_wq, &xdev->reset_work, 0);
 	}
@@ -277,6 +281,7 @@ static void xpu_abandon_reset(struct xpu_device *xdev)
 	if (first) {
 		pci_clear_master(xdev->pdev);
 		WRITE_ONCE(xdev->state, XPU_FAILED);
+		trace_alink_xpu_state(xdev);
 	}
 	up_write(&xdev->reset_lock);
 	if (!first)
@@ -444,6 +449,7 @@ void alink_xpu_flush_events(struct xpu_device *xdev)
 void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event)
 {
 	struct xpu_device *xdev = alink_dev_priv(adev);
+	u32 code;
 
 	switch (le16_to_cpu(event->type)) {
 	case ALINK_EVENT_NONE:
@@ -451,12 +457,14 @@ void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event)
 		alink_xpu_queue_event(xdev, event);
 		break;
 	case ALINK_EVENT_FAULT:
+		code = le32_to_cpu(event->code);
 		drm_err_ratelimited(&xdev->drm,
-				    "fault %u in unit %u at %#llx, recovery class %u\n",
-				    le32_to_cpu(event->code),
+				    "fault %u:%u in unit %u at %#llx, recovery: %s\n",
+				    code / 256, code % 256,
 				    le32_to_cpu(event->id),
 				    le64_to_cpu(event->addr),
-				    le32_to_cpu(event->info));
+				    alink_recovery_str(le32_to_cpu(event->info)));
+		alink_xpu_fault(xdev, event);
 		break;
 	}
 }

@@ -11,7 +11,6 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pm.h>
-#include <net/devlink.h>
 
 #include <drm/drm_drv.h>
 
@@ -52,6 +51,8 @@ static void xpu_restart(struct xpu_device *xdev, int err)
 			ERR_PTR(err));
 	}
 	alink_xpu_set_state(xdev, err ? XPU_FAILED : XPU_ACTIVE);
+	if (!err)
+		alink_xpu_health_good(xdev);
 }
 
 /* alink_dev_ops.lost: the device reads all ones. It is gone, or worse. */
@@ -70,6 +71,7 @@ static const struct alink_dev_ops xpu_alink_ops = {
 	.devtype = ALINK_DEVTYPE_XPU,
 	.event = alink_xpu_event,
 	.lost = xpu_lost,
+	.trouble = alink_xpu_trouble,
 };
 
 /*
@@ -80,8 +82,12 @@ static void xpu_reset_work(struct work_struct *work)
 {
 	struct xpu_device *xdev = container_of(to_delayed_work(work),
 					       struct xpu_device, reset_work);
+	const char *why = xchg(&xdev->faults.wedged, NULL);
 	int err;
 
+	/* First: a reset takes with it what there is to see. */
+	if (why)
+		alink_xpu_tell(xdev, why);
 	err = pci_try_reset_function(xdev->pdev);
 	if (err == -EAGAIN && alink_xpu_state_errno(xdev) == -EIO)
 		queue_delayed_work(system_unbound_wq, &xdev->reset_work, HZ);
@@ -182,6 +188,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	INIT_LIST_HEAD(&xdev->bos);
 	mutex_init(&xdev->scrub.lock);
 	init_waitqueue_head(&xdev->any_wait);
+	alink_xpu_faults_init(xdev);
 	for (i = 0; i < ARRAY_SIZE(xdev->vectors); i++) {
 		xdev->vectors[i].xdev = xdev;
 		xdev->vectors[i].irq = -1;
@@ -213,35 +220,6 @@ static void xpu_unmap_bars(struct xpu_device *xdev)
 		return;
 	xdev->hbm_base = 0;
 	pci_release_selected_regions(xdev->pdev, BIT(ALINK_XPU_BAR_HBM));
-}
-
-static int xpu_ports_init(struct xpu_device *xdev)
-{
-	int err;
-
-	xdev->devlink = alink_xpu_devlink_alloc(xdev);
-	if (!xdev->devlink)
-		return -ENOMEM;
-	devl_lock(xdev->devlink);
-	err = alink_ports_create(xdev->adev, xdev->devlink);
-	if (!err)
-		devl_register(xdev->devlink);
-	devl_unlock(xdev->devlink);
-	if (err) {
-		devlink_free(xdev->devlink);
-		xdev->devlink = NULL;
-	}
-	return err;
-}
-
-static void xpu_ports_fini(struct xpu_device *xdev)
-{
-	devl_lock(xdev->devlink);
-	devl_unregister(xdev->devlink);
-	alink_ports_destroy(xdev->adev);
-	devl_unlock(xdev->devlink);
-	devlink_free(xdev->devlink);
-	xdev->devlink = NULL;
 }
 
 /* What must be there before the device can be used at all */
@@ -299,12 +277,12 @@ static int xpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = xpu_start(xdev);
 	if (err)
 		goto err_hw;
-	err = xpu_ports_init(xdev);
+	err = alink_xpu_devlink_init(xdev);
 	if (err)
 		goto err_forget;
 	err = alink_hwmon_register(xdev->adev, "alink_xpu");
 	if (err)
-		goto err_ports;
+		goto err_devlink;
 
 	alink_xpu_set_state(xdev, XPU_ACTIVE);
 	err = alink_dev_register(xdev->adev);
@@ -324,9 +302,10 @@ err_unregister:
 err_hwmon:
 	alink_xpu_set_state(xdev, XPU_STOPPING);
 	cancel_delayed_work_sync(&xdev->reset_work);
+	alink_xpu_faults_fini(xdev);
 	alink_hwmon_unregister(xdev->adev);
-err_ports:
-	xpu_ports_fini(xdev);
+err_devlink:
+	alink_xpu_devlink_fini(xdev);
 err_forget:
 	xpu_forget_all(xdev);
 err_hw:
@@ -352,9 +331,10 @@ static void xpu_remove(struct pci_dev *pdev)
 	alink_xpu_wake_all(xdev);
 	alink_dev_unregister(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);
+	alink_xpu_faults_fini(xdev);
 
 	alink_hwmon_unregister(xdev->adev);
-	xpu_ports_fini(xdev);
+	alink_xpu_devlink_fini(xdev);
 	xpu_forget_all(xdev);
 	alink_xpu_irq_fini(xdev);
 	xpu_unmap_bars(xdev);

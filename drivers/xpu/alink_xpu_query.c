@@ -250,7 +250,6 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	struct drm_gem_object *obj;
 	struct xpu_queue *q;
 	unsigned long id;
-	u64 busy;
 	int i;
 
 	spin_lock(&file->table_lock);
@@ -258,13 +257,14 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 		xpu_count_bo(obj, &hbm, &host);
 	spin_unlock(&file->table_lock);
 
+	/* A queue that is in the table has its hardware queue. */
 	xa_lock(&xfile->queues);
-	busy = atomic64_read(&xfile->busy_ns);
 	xa_for_each(&xfile->queues, id, q)
-		busy += alink_xpu_queue_busy_ns(q);
+		alink_xpu_queue_account(q, xfile);
 	xa_unlock(&xfile->queues);
 
-	drm_printf(p, "drm-engine-dma:\t%llu ns\n", busy);
+	drm_printf(p, "drm-engine-dma:\t%lld ns\n",
+		   atomic64_read(&xfile->busy_ns));
 	drm_printf(p, "drm-engine-capacity-dma:\t%u\n",
 		   xfile->xdev->info.num_rings);
 	drm_print_memory_stats(p, &hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");

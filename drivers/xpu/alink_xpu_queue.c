@@ -10,6 +10,7 @@
 #include <drm/drm_drv.h>
 
 #include "alink_xpu_drv.h"
+#include "alink_xpu_trace.h"
 
 #define STATUS_WORD(field) \
 	(offsetof(struct alink_xpu_queue_status, field) & ~7U)
@@ -66,8 +67,11 @@ static void xpu_queue_stop(struct xpu_queue *q,
 		WRITE_ONCE(q->state, state);
 	}
 	spin_unlock(&q->lock);
-	if (changed)
-		xpu_queue_wake(q);
+	if (!changed)
+		return;
+	if (error)
+		trace_alink_xpu_queue_halt(q, error);
+	xpu_queue_wake(q);
 }
 
 /* The device has forgotten the queue, whether it ran or had halted. */
@@ -96,11 +100,12 @@ static void xpu_queue_detach(struct xpu_queue *q)
 /**
  * alink_xpu_queue_destroy - destroy a queue whose id is gone
  * @q:		queue; gives up the id's reference
+ * @xfile:	its file
  *
  * Waiters return. The hardware queue is not used again before the last event
  * about this one has been handled, nor while anybody can ring its doorbell.
  */
-void alink_xpu_queue_destroy(struct xpu_queue *q)
+void alink_xpu_queue_destroy(struct xpu_queue *q, struct xpu_file *xfile)
 {
 	mutex_lock(&q->map_lock);
 	q->dead = true;
@@ -111,6 +116,8 @@ void alink_xpu_queue_destroy(struct xpu_queue *q)
 	alink_xpu_admin_undo(q->xdev, q->generation,
 			     ALINK_XPU_ADMIN_QUEUE_DESTROY, q->hw_id);
 	alink_xpu_flush_events(q->xdev);
+	alink_xpu_queue_account(q, xfile);
+	trace_alink_xpu_queue_destroy(q);
 	xpu_queue_detach(q);
 }
 
@@ -214,23 +221,35 @@ void alink_xpu_queues_cancel(struct xpu_device *xdev)
 }
 
 /**
- * alink_xpu_queue_busy_ns - modelled time that engines worked for a queue
- * @q:		queue
+ * alink_xpu_queue_account - take what engines worked for a queue to its file
+ * @q:		queue that has not given its hardware queue back yet
+ * @xfile:	its file
  *
- * Context: does not sleep.
- * Return: ns, never less than before.
+ * What is added once stays: the figure of a file never goes back, also when its
+ * queues go, or the device.
+ *
+ * Context: any but hard interrupt; does not sleep.
  */
-u64 alink_xpu_queue_busy_ns(struct xpu_queue *q)
+void alink_xpu_queue_account(struct xpu_queue *q, struct xpu_file *xfile)
 {
-	s64 old = atomic64_read(&q->model_ns);
+	struct xpu_device *xdev = q->xdev;
+	s64 old = atomic64_read(&q->busy_ns);
 	u64 now;
+	int idx;
 
-	if (alink_xpu_loc_read(&q->status, STATUS_WORD(model_ns), &now))
-		return old;
-	while (now > old && now <= S64_MAX &&
-	       !atomic64_try_cmpxchg(&q->model_ns, &old, now))
-		;
-	return atomic64_read(&q->model_ns);
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return;
+	now = alink_rd64(xdev->adev, ALINK_XPU_Q(q->hw_id,
+						 ALINK_XPU_Q_BUSY_NS));
+	drm_dev_exit(idx);
+	/* All ones in a reset. Also, no device is older than 292 years. */
+	if (now > S64_MAX)
+		return;
+	do {
+		if ((s64)now <= old)
+			return;
+	} while (!atomic64_try_cmpxchg(&q->busy_ns, &old, now));
+	atomic64_add(now - old, &xfile->busy_ns);
 }
 
 /* --- ioctls ------------------------------------------------------------- */
@@ -309,9 +328,12 @@ static int xpu_queue_start(struct xpu_queue *q,
 
 	req.id = cpu_to_le32(hw_id);
 	req.vector = cpu_to_le16(ALINK_XPU_VECTOR_QUEUE(n));
-	return alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_QUEUE_CREATE,
-				   ALINK_TLV_XPU_QUEUE, &req, sizeof(req),
-				   &q->generation);
+	err = alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_QUEUE_CREATE,
+				  ALINK_TLV_XPU_QUEUE, &req, sizeof(req),
+				  &q->generation);
+	if (!err)
+		trace_alink_xpu_queue_create(q, args);
+	return err;
 }
 
 static struct xpu_queue *xpu_queue_alloc(struct xpu_device *xdev)
@@ -373,7 +395,7 @@ int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
 	err = xa_alloc(&xfile->queues, &args->queue_id, q, xa_limit_31b,
 		       GFP_KERNEL_ACCOUNT);
 	if (err)
-		alink_xpu_queue_destroy(q);
+		alink_xpu_queue_destroy(q, xfile);
 	return err;
 }
 
@@ -389,11 +411,7 @@ int alink_xpu_queue_destroy_ioctl(struct drm_device *drm, void *data,
 	q = xa_erase(&xfile->queues, args->queue_id);
 	if (!q)
 		return -ENOENT;
-	kref_get(&q->ref);
-	alink_xpu_queue_destroy(q);
-	/* What it used is not lost for fdinfo. */
-	atomic64_add(alink_xpu_queue_busy_ns(q), &xfile->busy_ns);
-	alink_xpu_queue_put(q);
+	alink_xpu_queue_destroy(q, xfile);
 	return 0;
 }
 

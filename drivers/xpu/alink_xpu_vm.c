@@ -122,6 +122,8 @@ static struct xpu_vm *xpu_vm_alloc(struct xpu_device *xdev)
 		goto err_pt;
 	}
 	vm->xdev = xdev;
+	vm->pid = task_tgid_nr(current);
+	get_task_comm(vm->comm, current);
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	INIT_LIST_HEAD(&vm->node);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Trace events of alink_xpu.ko. The kernel takes no part in the submission of
+ * work: doorbells are the user's. So there is none for it; what was consumed
+ * shows in alink_xpu_queue_destroy and in the device's queue windows.
+ *
+ * dev is the PCI function, as in all other traces; queue the hardware id, 0 for
+ * none.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM alink_xpu
+
+#if !defined(ALINK_XPU_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define ALINK_XPU_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "alink_xpu_drv.h"
+
+TRACE_DEFINE_ENUM(XPU_ACTIVE);
+TRACE_DEFINE_ENUM(XPU_RESETTING);
+TRACE_DEFINE_ENUM(XPU_FAILED);
+TRACE_DEFINE_ENUM(XPU_STOPPING);
+TRACE_DEFINE_ENUM(XPU_GONE);
+TRACE_DEFINE_ENUM(ALINK_RECOVERY_NONE);
+TRACE_DEFINE_ENUM(ALINK_RECOVERY_RETRY);
+TRACE_DEFINE_ENUM(ALINK_RECOVERY_CONTEXT);
+TRACE_DEFINE_ENUM(ALINK_RECOVERY_DEVICE);
+TRACE_DEFINE_ENUM(ALINK_RECOVERY_REPLACE);
+TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_MAP);
+TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_UNMAP);
+
+#define xpu_show_state(state) \
+	__print_symbolic(state, \
+			 { XPU_ACTIVE,		"active" }, \
+			 { XPU_RESETTING,	"resetting" }, \
+			 { XPU_FAILED,		"failed" }, \
+			 { XPU_STOPPING,	"stopping" }, \
+			 { XPU_GONE,		"gone" })
+
+#define xpu_show_recovery(recovery) \
+	__print_symbolic(recovery, \
+			 { ALINK_RECOVERY_NONE,		"none" }, \
+			 { ALINK_RECOVERY_RETRY,	"retry" }, \
+			 { ALINK_RECOVERY_CONTEXT,	"context" }, \
+			 { ALINK_RECOVERY_DEVICE,	"device" }, \
+			 { ALINK_RECOVERY_REPLACE,	"replace" })
+
+#define xpu_show_bind_op(op) \
+	__print_symbolic(op, \
+			 { DRM_ALINK_XPU_VM_BIND_MAP,	"map" }, \
+			 { DRM_ALINK_XPU_VM_BIND_UNMAP,	"unmap" })
+
+TRACE_EVENT(alink_xpu_state,
+	    TP_PROTO(struct xpu_device *xdev),
+	    TP_ARGS(xdev),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(int, state)
+			     __field(u64, generation)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->state = xdev->state;
+			   __entry->generation = xdev->generation;),
+	    TP_printk("dev=%s state=%s generation=%llu",
+		      __get_str(dev), xpu_show_state(__entry->state),
+		      __entry->generation)
+);
+
+TRACE_EVENT(alink_xpu_fault,
+	    TP_PROTO(struct xpu_device *xdev, u32 code, u32 unit, u64 addr,
+		     u32 recovery),
+	    TP_ARGS(xdev, code, unit, addr, recovery),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(u32, code)
+			     __field(u32, unit)
+			     __field(u64, addr)
+			     __field(u32, recovery)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->code = code;
+			   __entry->unit = unit;
+			   __entry->addr = addr;
+			   __entry->recovery = recovery;),
+	    TP_printk("dev=%s code=%u:%u unit=%u addr=%#llx recovery=%s",
+		      __get_str(dev), __entry->code / 256, __entry->code % 256,
+		      __entry->unit, __entry->addr,
+		      xpu_show_recovery(__entry->recovery))
+);
+
+TRACE_EVENT(alink_xpu_queue_create,
+	    TP_PROTO(struct xpu_queue *q,
+		     const struct drm_alink_xpu_queue_create *args),
+	    TP_ARGS(q, args),
+	    TP_STRUCT__entry(__string(dev, dev_name(q->xdev->drm.dev))
+			     __field(u32, queue)
+			     __field(u32, ctx)
+			     __field(u64, ring)
+			     __field(u32, size)
+			     __field(u32, priority)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->queue = q->hw_id;
+			   __entry->ctx = q->vm->ctx;
+			   __entry->ring = args->ring;
+			   __entry->size = args->size;
+			   __entry->priority = args->priority;),
+	    TP_printk("dev=%s queue=%u ctx=%u ring=%#llx size=%u priority=%u",
+		      __get_str(dev), __entry->queue, __entry->ctx, __entry->ring,
+		      __entry->size, __entry->priority)
+);
+
+TRACE_EVENT(alink_xpu_queue_destroy,
+	    TP_PROTO(struct xpu_queue *q),
+	    TP_ARGS(q),
+	    TP_STRUCT__entry(__string(dev, dev_name(q->xdev->drm.dev))
+			     __field(u32, queue)
+			     __field(u32, ctx)
+			     __field(u64, busy_ns)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->queue = q->hw_id;
+			   __entry->ctx = q->vm->ctx;
+			   __entry->busy_ns = atomic64_read(&q->busy_ns);),
+	    TP_printk("dev=%s queue=%u ctx=%u busy=%llu ns",
+		      __get_str(dev), __entry->queue, __entry->ctx,
+		      __entry->busy_ns)
+);
+
+TRACE_EVENT(alink_xpu_queue_halt,
+	    TP_PROTO(struct xpu_queue *q,
+		     const struct drm_alink_xpu_queue_error *error),
+	    TP_ARGS(q, error),
+	    TP_STRUCT__entry(__string(dev, dev_name(q->xdev->drm.dev))
+			     __field(u32, queue)
+			     __field(u32, status)
+			     __field(u32, index)
+			     __field(u64, addr)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->queue = q->hw_id;
+			   __entry->status = error->status;
+			   __entry->index = error->index;
+			   __entry->addr = error->addr;),
+	    TP_printk("dev=%s queue=%u status=%u index=%u addr=%#llx",
+		      __get_str(dev), __entry->queue, __entry->status,
+		      __entry->index, __entry->addr)
+);
+
+TRACE_EVENT(alink_xpu_bind,
+	    TP_PROTO(struct xpu_vm *vm, const struct drm_alink_xpu_vm_bind_op *op,
+		     int err),
+	    TP_ARGS(vm, op, err),
+	    TP_STRUCT__entry(__string(dev, dev_name(vm->xdev->drm.dev))
+			     __field(u32, ctx)
+			     __field(u32, op)
+			     __field(u64, addr)
+			     __field(u64, range)
+			     __field(u32, rights)
+			     __field(int, err)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->ctx = vm->ctx;
+			   __entry->op = op->op;
+			   __entry->addr = op->addr;
+			   __entry->range = op->range;
+			   __entry->rights = op->flags;
+			   __entry->err = err;),
+	    TP_printk("dev=%s ctx=%u %s addr=%#llx range=%#llx rights=%#x err=%d",
+		      __get_str(dev), __entry->ctx, xpu_show_bind_op(__entry->op),
+		      __entry->addr, __entry->range, __entry->rights, __entry->err)
+);
+
+DECLARE_EVENT_CLASS(alink_xpu_fence,
+		    TP_PROTO(struct xpu_device *xdev, struct xpu_queue *q, u64 value,
+			     int err),
+		    TP_ARGS(xdev, q, value, err),
+		    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+				     __field(u32, queue)
+				     __field(u64, value)
+				     __field(int, err)),
+		    TP_fast_assign(__assign_str(dev);
+				   __entry->queue = q ? q->hw_id : 0;
+				   __entry->value = value;
+				   __entry->err = err;),
+		    TP_printk("dev=%s queue=%u value=%#llx err=%d",
+			      __get_str(dev), __entry->queue, __entry->value, __entry->err)
+);
+
+/* WAIT_FENCE returns */
+DEFINE_EVENT(alink_xpu_fence, alink_xpu_fence_wait,
+	     TP_PROTO(struct xpu_device *xdev, struct xpu_queue *q, u64 value,
+		      int err),
+	     TP_ARGS(xdev, q, value, err)
+);
+
+/* A kernel fence that follows memory, see FENCE_SYNCOBJ, is signalled */
+DEFINE_EVENT(alink_xpu_fence, alink_xpu_fence_signal,
+	     TP_PROTO(struct xpu_device *xdev, struct xpu_queue *q, u64 value,
+		      int err),
+	     TP_ARGS(xdev, q, value, err)
+);
+
+#endif /* ALINK_XPU_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE alink_xpu_trace
+#include <trace/define_trace.h>
