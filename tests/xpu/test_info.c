@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -48,31 +50,6 @@ static long read_number(const char *path)
 	return strtol(text, NULL, 0);
 }
 
-/* A line of the file's fdinfo, behind its key; -1 without it */
-static long fdinfo(int fd, const char *key, char *value, size_t room)
-{
-	char path[64], line[256];
-	long number = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, key, strlen(key)) ||
-		    line[strlen(key)] != ':')
-			continue;
-		snprintf(value, room, "%s",
-			 line + strlen(key) + 1 +
-			 strspn(line + strlen(key) + 1, " \t"));
-		value[strcspn(value, "\n")] = '\0';
-		number = strtol(value, NULL, 0);
-	}
-	fclose(f);
-	return number;
-}
-
 TEST_F(info, hwmon_has_all_sensors)
 {
 	static const struct {
@@ -85,8 +62,19 @@ TEST_F(info, hwmon_has_all_sensors)
 		{ "temp2_crit", 60000, 150000 },
 		{ "power1_input", 1000000, 800000000 },
 		{ "power1_max", 100000000, 800000000 },
+		{ "power1_cap", 100000000, 800000000 },
+		{ "temp1_max", 60000, 150000 },
+		{ "energy1_input", 1, LONG_MAX },
 	};
+	static const char * const labels[][2] = {
+		{ "temp1_label", "die\n" },
+		{ "temp2_label", "hbm\n" },
+		{ "power1_label", "board\n" },
+		{ "energy1_label", "board energy\n" },
+	};
+	char text[64];
 	char path[512];
+	struct stat st;
 	glob_t found;
 	size_t i;
 	long v;
@@ -102,24 +90,20 @@ TEST_F(info, hwmon_has_all_sensors)
 			TH_LOG("%s: %ld", want[i].file, v);
 		}
 	}
+	for (i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", found.gl_pathv[0],
+			 labels[i][0]);
+		EXPECT_GT(read_file(path, text, sizeof(text)), 0);
+		EXPECT_STREQ(text, labels[i][1]);
+	}
+	/* Energy only grows; a limit that has no control cannot be written. */
+	snprintf(path, sizeof(path), "%s/energy1_input", found.gl_pathv[0]);
+	v = read_number(path);
+	EXPECT_GT(read_number(path), v);
+	snprintf(path, sizeof(path), "%s/power1_cap", found.gl_pathv[0]);
+	ASSERT_EQ(stat(path, &st), 0);
+	EXPECT_EQ(st.st_mode & 0777, 0444);
 	globfree(&found);
-}
-
-TEST_F(info, fdinfo_counts_memory_of_this_file)
-{
-	char before[64], after[64];
-	uint32_t bo;
-	long n;
-
-	fdinfo(self->fd, "drm-driver", before, sizeof(before));
-	EXPECT_STREQ(before, "alink_xpu");
-	n = fdinfo(self->fd, "drm-total-hbm", before, sizeof(before));
-	ASSERT_GE(n, 0);
-	ASSERT_EQ(gem_create(self->fd, HBM, 4 * MIB, &bo), 0);
-	EXPECT_NE(fdinfo(self->fd, "drm-total-hbm", after, sizeof(after)), n);
-	EXPECT_STRNE(before, after);
-	ASSERT_EQ(gem_close(self->fd, bo), 0);
-	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm", after, sizeof(after)), n);
 }
 
 TEST_F(info, counters_move)

@@ -26,18 +26,6 @@
 
 /* --- the PCI function ------------------------------------------------------ */
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 static int pci_write(const char *sysfs, const char *file, const char *text)
 {
 	char path[512];
@@ -52,30 +40,6 @@ static int drv_write(const char *file, const char *sysfs)
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/alink_xpu/%s", file);
 	return write_file(path, strrchr(sysfs, '/') + 1);
-}
-
-/* A property of the model, through the port that alink-vm offers. */
-static int model_put(const char *device, const char *prop, const char *value)
-{
-	char line[512];
-	FILE *f;
-	int err;
-
-	f = fopen(getenv("ALINK_QMP") ?: "/dev/null", "r+e");
-	if (!f)
-		return -errno;
-	setvbuf(f, NULL, _IONBF, 0);
-	fprintf(f, "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/%s\", \"property\": \"%s\", \"value\": %s}}\n",
-		device, prop, value);
-	err = fgets(line, sizeof(line), f) && strstr(line, "\"return\"") ?
-	      0 : -EIO;
-	fclose(f);
-	return err;
-}
-
-static int model_set(const char *device, const char *prop, bool value)
-{
-	return model_put(device, prop, value ? "true" : "false");
 }
 
 /* What sysfs says the first xPU is, with the line feed */

@@ -483,3 +483,59 @@ size_t pattern_check(const void *p, size_t len, uint32_t seed)
 			return i * 4;
 	return len;
 }
+
+/* --- what surrounds the device --------------------------------------------- */
+
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+ssize_t read_file(const char *path, char *text, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n, len = 0;
+
+	text[0] = '\0';
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, text + len, room - 1 - len);
+		len += n > 0 ? n : 0;
+	} while (n > 0 && (size_t)len < room - 1);
+	if (n < 0)
+		len = -errno;
+	text[len > 0 ? len : 0] = '\0';
+	close(fd);
+	return len;
+}
+
+int model_put(const char *device, const char *prop, const char *value)
+{
+	char line[512];
+	FILE *f;
+	int err;
+
+	f = fopen(getenv("ALINK_QMP") ?: "/dev/null", "r+e");
+	if (!f)
+		return -errno;
+	setvbuf(f, NULL, _IONBF, 0);
+	fprintf(f, "{\"execute\": \"qom-set\", \"arguments\": {\"path\": \"/machine/peripheral/%s\", \"property\": \"%s\", \"value\": %s}}\n",
+		device, prop, value);
+	err = fgets(line, sizeof(line), f) && strstr(line, "\"return\"") ?
+	      0 : -EIO;
+	fclose(f);
+	return err;
+}
+
+int model_set(const char *device, const char *prop, bool value)
+{
+	return model_put(device, prop, value ? "true" : "false");
+}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <drm/alink_xpu.h>
 #include <hw/alink/xpu.h>
@@ -97,6 +98,13 @@ int syncobj_create(int fd, uint32_t *handle);
 /* Waits for a point (0: binary); -ETIME */
 int syncobj_wait(int fd, uint32_t handle, uint64_t point, int64_t timeout_ms);
 int syncobj_signal(int fd, uint32_t handle);
+
+/* 0 or -errno, and the number of bytes; text ends with NUL. */
+int write_file(const char *path, const char *text);
+ssize_t read_file(const char *path, char *text, size_t room);
+/* A property of the model, through the port that alink-vm offers */
+int model_put(const char *device, const char *prop, const char *value);
+int model_set(const char *device, const char *prop, bool value);
 
 /* Fills with, or checks, a pattern that depends on seed and place. */
 void pattern_fill(void *p, size_t len, uint32_t seed);
