@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ALink xPU: admin commands: contexts, queues, segments, imports, groups.
+ * ALink xPU: admin commands: contexts, queues, segments, imports, groups,
+ * retired pages.
  */
 #include "qemu/osdep.h"
 #include "trace.h"
@@ -241,6 +242,57 @@ static void group_release(AlinkDevice *ad, AlinkAdminCmd *cmd)
                                  alink_admin_tlv_id(cmd)), ALINK_TLV_ID);
 }
 
+/* --- retired pages ---------------------------------------------------------- */
+
+static bool page_ok(const AlinkXpu *xpu, const struct alink_xpu_page *req)
+{
+    uint64_t addr = le64_to_cpu(req->addr);
+
+    return addr < xpu->hbm_size && addr % XPU_PAGE == 0 &&
+           le32_to_cpu(req->cause) == ALINK_XPU_RETIRE_ECC && !req->reserved;
+}
+
+static void page_retire(AlinkDevice *ad, AlinkAdminCmd *cmd)
+{
+    const struct alink_xpu_page *req;
+    AlinkXpu *xpu = ALINK_XPU(ad);
+    unsigned i;
+
+    req = alink_admin_tlv(cmd, ALINK_TLV_XPU_PAGE, NULL);
+    if (!page_ok(xpu, req)) {
+        bad_field(cmd, ALINK_TLV_XPU_PAGE, "a field is out of range");
+        return;
+    }
+    for (i = 0; i < xpu->num_retired; i++) {
+        if (xpu->retired[i].addr == req->addr) {
+            alink_admin_fail(cmd, ALINK_ST_EXISTS, ALINK_TLV_XPU_PAGE);
+            return;
+        }
+    }
+    if (xpu->num_retired == ALINK_XPU_MAX_RETIRED) {
+        alink_admin_fail(cmd, ALINK_ST_NO_ROOM, ALINK_TLV_XPU_PAGE);
+        return;
+    }
+    xpu->retired[xpu->num_retired++] = *req;
+    trace_alink_xpu_retire(alink_device_name(ad), le64_to_cpu(req->addr),
+                           le32_to_cpu(req->cause), xpu->num_retired);
+    alink_admin_complete(cmd, ALINK_ST_OK);
+}
+
+static void page_list(AlinkDevice *ad, AlinkAdminCmd *cmd)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+    bool ok = true;
+    unsigned i;
+
+    /* All of them, so that the length needed comes out right. */
+    for (i = 0; i < xpu->num_retired; i++) {
+        ok &= alink_admin_put(cmd, ALINK_TLV_XPU_PAGE, &xpu->retired[i],
+                              sizeof(xpu->retired[i]));
+    }
+    alink_admin_complete(cmd, ok ? ALINK_ST_OK : ALINK_ST_NO_ROOM);
+}
+
 /* --- table ------------------------------------------------------------------- */
 
 #define CMD(_op, _run, _tlv, _size)                                  \
@@ -265,6 +317,12 @@ const AlinkAdminSpec xpu_admin[] = {
     CMD(GROUP_IMPORT, group_import, XPU_IMPORT,
         sizeof(struct alink_xpu_import)),
     CMD(GROUP_RELEASE, group_release, ID, 4),
+    { .opcode = ALINK_XPU_ADMIN_PAGE_RETIRE, .name = "PAGE_RETIRE",
+      .caps = ALINK_CAP_RETIRE, .run = page_retire,
+      .tlv = { { ALINK_TLV_XPU_PAGE, true, sizeof(struct alink_xpu_page),
+                 sizeof(struct alink_xpu_page) } } },
+    { .opcode = ALINK_XPU_ADMIN_PAGE_LIST, .name = "PAGE_LIST",
+      .caps = ALINK_CAP_RETIRE, .run = page_list },
 };
 
 const size_t xpu_num_admin = ARRAY_SIZE(xpu_admin);

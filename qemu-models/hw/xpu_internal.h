@@ -195,6 +195,10 @@ struct AlinkXpu {
     bool looking;               /* and do, in this run of the scheduler */
     unsigned turn;              /* of the round robin */
 
+    /* in flash: no reset clears it */
+    struct alink_xpu_page retired[ALINK_XPU_MAX_RETIRED];
+    uint32_t num_retired;
+
     uint64_t busy_ns;
     uint64_t queue_busy_ns[ALINK_XPU_MAX_QUEUES];   /* also of queues gone */
     uint64_t commands;

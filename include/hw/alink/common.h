@@ -135,6 +135,7 @@ enum alink_devtype {
 #define ALINK_CAP_PARTITIONS		ALINK_BIT64(5)	/* partition table */
 #define ALINK_CAP_INC			ALINK_BIT64(6)	/* in-network compute */
 #define ALINK_CAP_APERTURE		ALINK_BIT64(7)	/* xPU: BAR4 onto remote segments */
+#define ALINK_CAP_RETIRE		ALINK_BIT64(8)	/* xPU: table of retired pages */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

@@ -215,6 +215,9 @@ enum alink_xpu_admin_opcode {
 	ALINK_XPU_ADMIN_GROUP_UNBIND	= 0x0119,	/* ID: group */
 	ALINK_XPU_ADMIN_GROUP_IMPORT	= 0x011a,	/* IMPORT with group id and key: a slot for the GROUP aperture */
 	ALINK_XPU_ADMIN_GROUP_RELEASE	= 0x011b,	/* ID: group slot */
+	/* with ALINK_CAP_RETIRE */
+	ALINK_XPU_ADMIN_PAGE_RETIRE	= 0x0120,	/* PAGE: appends to the table of retired pages */
+	ALINK_XPU_ADMIN_PAGE_LIST	= 0x0121,	/* -> PAGE list: the whole table, oldest first */
 };
 
 #define ALINK_TLV_XPU_CTX		0x0100	/* struct alink_xpu_ctx */
@@ -222,6 +225,7 @@ enum alink_xpu_admin_opcode {
 #define ALINK_TLV_XPU_SEGMENT		0x0102	/* struct alink_xpu_segment */
 #define ALINK_TLV_XPU_IMPORT		0x0103	/* struct alink_xpu_import */
 #define ALINK_TLV_XPU_GROUP_BIND	0x0104	/* struct alink_xpu_group_bind */
+#define ALINK_TLV_XPU_PAGE		0x0105	/* struct alink_xpu_page */
 
 struct alink_xpu_ctx {
 	__le32 id;		/* 1..NUM_CTX */
@@ -279,5 +283,23 @@ struct alink_xpu_group_bind {
 	__le64 len;		/* bytes that the group may address */
 };
 static_assert(sizeof(struct alink_xpu_group_bind) == 32, "group bind is 32 bytes");
+
+/*
+ * A page of HBM that must not be used any more. The table of them is in flash:
+ * it outlives each reset, and the power.
+ */
+struct alink_xpu_page {
+	__le64 addr;		/* offset in own HBM, 4 KiB aligned */
+	__le64 time;		/* when it was retired: seconds since 1970, as the driver said */
+	__le32 cause;		/* enum alink_xpu_retire_cause */
+	__le32 reserved;	/* 0 */
+};
+static_assert(sizeof(struct alink_xpu_page) == 24, "page is 24 bytes");
+
+enum alink_xpu_retire_cause {
+	ALINK_XPU_RETIRE_ECC	= 1,	/* ALINK_FAULT_HBM_ECC */
+};
+
+#define ALINK_XPU_MAX_RETIRED		64	/* pages that the table holds */
 
 #endif /* HW_ALINK_XPU_H */
