@@ -11,7 +11,8 @@
  *   endpoint=N         fabric id; link p is wired to port N of plane p unless
  *                      the fabric object says otherwise
  *   hbm-size=SIZE      HBM fitted, a multiple of 2 MiB; by default that of the
- *                      variant. Memory of the host is used as it is touched.
+ *                      variant. Memory of the host is used as it is touched,
+ *                      and given back when HBM is cleared.
  *   hbm-bar-size=SIZE  how much of it BAR2 shows, by default all. BAR2 has the
  *                      next power of two: for 8 x 256 GiB the machine needs
  *                      -cpu ...,phys-bits=46

@@ -13,11 +13,14 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/timer.h"
+#include "exec/cpu-common.h"
 #include "trace.h"
 #include "xpu_internal.h"
 
 /* Small pieces of one descriptor that run before others get their turn */
 #define STEP_CHUNKS     64
+/* Less than that is cleared faster than given back */
+#define XPU_DISCARD_MIN (256ULL << 10)
 
 /* --- running: any thread --------------------------------------------------- */
 
@@ -161,6 +164,29 @@ static void fill(uint8_t *to, uint64_t len, uint32_t pattern, uint64_t phase)
     }
 }
 
+/*
+ * Zeros, at a place in host memory. Where that is HBM, whole pages are given
+ * back to the host instead: they read as zeros, and HBM is larger than what the
+ * host has.
+ */
+static void fill_zero(AlinkXpu *xpu, uint8_t *to, uint64_t len)
+{
+    RAMBlock *rb = xpu->hbm.ram_block;
+    uint64_t page = qemu_ram_pagesize(rb);
+    uint64_t at = to - xpu->hbm_mem;
+    uint64_t start = ROUND_UP(at, page);
+    uint64_t end = ROUND_DOWN(at + len, page);
+
+    if (to < xpu->hbm_mem || at + len > xpu->hbm_size ||
+        end < start + XPU_DISCARD_MIN ||
+        ram_block_discard_range(rb, start, end - start)) {
+        memset(to, 0, len);
+        return;
+    }
+    memset(to, 0, start - at);
+    memset(xpu->hbm_mem + end, 0, at + len - end);
+}
+
 static void run_fill(XpuMove *m, void **tmp)
 {
     unsigned hint = 0;
@@ -179,7 +205,11 @@ static void run_fill(XpuMove *m, void **tmp)
     for (at = 0; at < m->len; at += run) {
         ptr = alink_sg_ptr(&m->dst.sg, at, &run, &hint);
         run = MIN(run, m->len - at);
-        fill(ptr, run, m->pattern, at);
+        if (!m->pattern) {
+            fill_zero(move_xpu(m), ptr, run);
+        } else {
+            fill(ptr, run, m->pattern, at);
+        }
     }
 }
 
