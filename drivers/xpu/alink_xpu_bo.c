@@ -503,10 +503,12 @@ static struct xpu_bo *xpu_create_host(struct xpu_device *xdev, u64 size)
 static struct xpu_bo *xpu_create_hbm(struct xpu_device *xdev, u64 size,
 				     bool visible)
 {
+	struct drm_alink_xpu_query_memory m;
 	struct xpu_bo *bo;
 	int err;
 
-	if (size > (visible ? xdev->info.hbm_visible : xdev->info.hbm_size))
+	alink_xpu_hbm_usage(xdev, &m);
+	if (size > (visible ? m.visible_total : m.hbm_total))
 		return ERR_PTR(-E2BIG);
 	bo = alink_xpu_bo_alloc_special(xdev, XPU_BO_HBM, size);
 	if (IS_ERR(bo))

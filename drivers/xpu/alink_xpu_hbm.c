@@ -70,6 +70,7 @@ static void xpu_hbm_release(struct xpu_device *xdev, struct xpu_bo *bo)
 		xpu_hbm_account(xdev, &bo->pieces[bo->num_pieces], false);
 		drm_mm_remove_node(&bo->pieces[bo->num_pieces]);
 	}
+	alink_xpu_retire_free(xdev);
 }
 
 /**
@@ -151,8 +152,32 @@ u64 alink_xpu_hbm_offset(const struct xpu_bo *bo, u64 offset, u64 *run)
 	return bo->pieces[i].start + offset;
 }
 
+/**
+ * alink_xpu_hbm_usage - how much HBM there is, and what has become of it
+ * @xdev:	device
+ * @m:		out
+ */
+void alink_xpu_hbm_usage(struct xpu_device *xdev,
+			 struct drm_alink_xpu_query_memory *m)
+{
+	struct xpu_hbm *hbm = &xdev->hbm;
+
+	mutex_lock(&hbm->lock);
+	m->hbm_total = xdev->info.hbm_size - hbm->retired;
+	m->hbm_used = hbm->used;
+	m->visible_total = xdev->info.hbm_visible - hbm->visible_retired;
+	m->visible_used = hbm->visible_used;
+	m->hbm_retired = hbm->retired;
+	m->hbm_pending = (u64)hbm->num_bad * XPU_PAGE_SIZE - hbm->retired;
+	mutex_unlock(&hbm->lock);
+}
+
 int alink_xpu_hbm_init(struct xpu_device *xdev)
 {
+	xdev->hbm.bad = kcalloc(ALINK_XPU_MAX_RETIRED, sizeof(*xdev->hbm.bad),
+				GFP_KERNEL);
+	if (!xdev->hbm.bad)
+		return -ENOMEM;
 	mutex_init(&xdev->hbm.lock);
 	drm_mm_init(&xdev->hbm.mm, 0, xdev->info.hbm_size);
 	return 0;
@@ -163,6 +188,7 @@ void alink_xpu_hbm_fini(struct xpu_device *xdev)
 {
 	if (!drm_mm_initialized(&xdev->hbm.mm))
 		return;
+	alink_xpu_retire_fini(xdev);
 	drm_mm_takedown(&xdev->hbm.mm);
 	mutex_destroy(&xdev->hbm.lock);
 }

@@ -453,6 +453,9 @@ void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event)
 
 	switch (le16_to_cpu(event->type)) {
 	case ALINK_EVENT_NONE:
+		alink_xpu_retire_lost(xdev);
+		alink_xpu_queue_event(xdev, event);
+		break;
 	case ALINK_EVENT_QUEUE_ERROR:
 		alink_xpu_queue_event(xdev, event);
 		break;
@@ -465,6 +468,8 @@ void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event)
 				    le64_to_cpu(event->addr),
 				    alink_recovery_str(le32_to_cpu(event->info)));
 		alink_xpu_fault(xdev, event);
+		if (code == ALINK_FAULT_HBM_ECC)
+			alink_xpu_retire(xdev, le64_to_cpu(event->addr));
 		break;
 	}
 }

@@ -26,6 +26,8 @@ static int xpu_start(struct xpu_device *xdev)
 	err = alink_xpu_scrub_start(xdev);
 	if (!err)
 		err = alink_xpu_vms_restore(xdev);
+	if (!err)
+		alink_xpu_retire_store(xdev, true);
 	return err;
 }
 
@@ -237,6 +239,9 @@ static int xpu_hw_init(struct xpu_device *xdev)
 	err = alink_xpu_hbm_init(xdev);
 	if (err)
 		goto err_bars;
+	err = alink_xpu_retire_load(xdev);
+	if (err)
+		goto err_bars;
 	err = alink_xpu_scrub_init(xdev);
 	if (err)
 		goto err_bars;
@@ -438,8 +443,14 @@ static const struct pci_device_id xpu_ids[] = {
 };
 MODULE_DEVICE_TABLE(pci, xpu_ids);
 
+static const struct attribute_group *xpu_groups[] = {
+	&alink_xpu_retire_group,
+	NULL
+};
+
 struct pci_driver alink_xpu_pci_driver = {
 	.name = "alink_xpu",
+	.dev_groups = xpu_groups,
 	.id_table = xpu_ids,
 	.probe = xpu_probe,
 	.remove = xpu_remove,

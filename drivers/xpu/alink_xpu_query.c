@@ -55,14 +55,7 @@ static void xpu_query_device(struct xpu_device *xdev, void *data)
 
 static void xpu_query_memory(struct xpu_device *xdev, void *data)
 {
-	struct drm_alink_xpu_query_memory *m = data;
-
-	m->hbm_total = xdev->info.hbm_size;
-	m->visible_total = xdev->info.hbm_visible;
-	mutex_lock(&xdev->hbm.lock);
-	m->hbm_used = xdev->hbm.used;
-	m->visible_used = xdev->hbm.visible_used;
-	mutex_unlock(&xdev->hbm.lock);
+	alink_xpu_hbm_usage(xdev, data);
 }
 
 static void xpu_query_counters(struct xpu_device *xdev, void *data)

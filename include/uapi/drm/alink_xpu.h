@@ -35,6 +35,10 @@ extern "C" {
  * - %ENOENT: no such handle or id in this file. %EFAULT: a bad user pointer.
  *   %ENODEV: the device is gone. %EBUSY: the device is in reset or suspended,
  *   try again. %EIO: the device failed and waits for its reset.
+ * - Version: DRM_IOCTL_VERSION has a major and a minor number. The minor one
+ *   grows with each addition, which says since when it is there; a program that
+ *   needs it asks for that number or a higher one, of the same major. Nothing
+ *   is taken away or changes its meaning within a major number.
  * - No ioctl needs a privilege, but for &DRM_ALINK_XPU_PRIORITY_HIGH. Who may
  *   use the device is a matter of the mode of its node.
  *
@@ -163,16 +167,26 @@ struct drm_alink_xpu_query_device {
 	__u32 compute_dtypes;
 };
 
-/** struct drm_alink_xpu_query_memory - HBM in use now, all files, bytes */
+/**
+ * struct drm_alink_xpu_query_memory - HBM in use now, all files, bytes
+ *
+ * A page of HBM that took an uncorrectable error is retired: nobody gets it
+ * again, not even after the driver is loaded anew. If it is in use, that
+ * happens when its object is freed. hbm_retired_pages in sysfs lists them.
+ */
 struct drm_alink_xpu_query_memory {
-	/** @hbm_total: HBM that buffer objects may use */
+	/** @hbm_total: HBM that buffer objects may use, without the retired */
 	__u64 hbm_total;
 	/** @hbm_used: of it in use */
 	__u64 hbm_used;
-	/** @visible_total: HBM that the CPU can map */
+	/** @visible_total: part of @hbm_total that the CPU can map */
 	__u64 visible_total;
 	/** @visible_used: of it in use */
 	__u64 visible_used;
+	/** @hbm_retired: HBM that is retired (since version 1.1) */
+	__u64 hbm_retired;
+	/** @hbm_pending: HBM in use that will be retired (since version 1.1) */
+	__u64 hbm_pending;
 };
 
 /** struct drm_alink_xpu_query_counters - device counters since power on */
