@@ -50,6 +50,7 @@ static void xpu_host_free(struct drm_gem_object *obj)
 	list_del(&bo->node);
 	spin_unlock(&xdev->bos_lock);
 	wake_up_var(&xdev->bos);
+	mutex_destroy(&bo->gpuva_lock);
 	drm_gem_shmem_object_free(obj);
 }
 
@@ -120,6 +121,8 @@ struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
 		return ERR_PTR(-ENOMEM);
 	bo->kind = XPU_BO_HOST;
 	INIT_LIST_HEAD(&bo->node);
+	mutex_init(&bo->gpuva_lock);
+	drm_gem_gpuva_set_lock(xpu_gem(bo), &bo->gpuva_lock);
 	/* Should the helper fail, it frees the object without asking us. */
 	xpu_gem(bo)->funcs = &xpu_host_funcs;
 	return xpu_gem(bo);
@@ -307,6 +310,7 @@ static void xpu_special_free(struct drm_gem_object *obj)
 		__free_page(bo->dummy);
 	xpu_window_put(bo->window);
 	mutex_destroy(&bo->window_lock);
+	mutex_destroy(&bo->gpuva_lock);
 	kfree(bo);
 }
 
@@ -347,6 +351,8 @@ struct xpu_bo *alink_xpu_bo_alloc_special(struct xpu_device *xdev,
 	bo->kind = kind;
 	INIT_LIST_HEAD(&bo->node);
 	mutex_init(&bo->window_lock);
+	mutex_init(&bo->gpuva_lock);
+	drm_gem_gpuva_set_lock(xpu_gem(bo), &bo->gpuva_lock);
 	drm_gem_private_object_init(&xdev->drm, xpu_gem(bo), size);
 	xpu_gem(bo)->funcs = kind == XPU_BO_HBM ? &xpu_hbm_funcs :
 						  &xpu_import_funcs;

@@ -7,7 +7,7 @@
  *	mmap_lock (faults)
  *	  xpu_device.ctx_lock		list of VMs, contexts of the device
  *	  xpu_vm.lock			bindings and page tables of one VM
- *	    dma_resv of one object	its list of bindings
+ *	    xpu_bo.gpuva_lock		list of bindings of one object
  *	  xpu_scrub.lock		kernel queue
  *	  xpu_hbm.lock			HBM allocator
  *	    xpu_device.reset_lock	state of the device; read over each command
@@ -17,6 +17,10 @@
  *
  * Nobody waits for the end of a reset with ctx_lock, scrub.lock or
  * reset_lock held: reset_done takes these. It takes no VM lock.
+ *
+ * Asynchronous VM_BIND takes xpu_vm.lock and what is below it, but for
+ * scrub.lock and xpu_hbm.lock, where kernel fences wait to be signalled: with
+ * one of these held nobody allocates memory, nor takes a dma_resv or mmap_lock.
  */
 #ifndef ALINK_XPU_DRV_H
 #define ALINK_XPU_DRV_H
@@ -122,7 +126,7 @@ struct xpu_info {
  * @child:	tables behind the entries; NULL at level 0
  * @used:	valid entries
  * @level:	3 (root) to 0
- * @node:	in xpu_pt_tree.garbage, once no entry points here
+ * @node:	in xpu_pt_tree.garbage, once no entry points here; in a pool
  */
 struct xpu_pt {
 	__le64 *entry;
@@ -161,6 +165,30 @@ struct xpu_bad_page {
 	s64 time;
 	u32 cause;
 	bool stored;
+};
+
+/**
+ * struct xpu_pt_need - how many tables a change can need at most
+ * @leaf:	of level 0, for what is mapped by small pages
+ * @split:	of level 0, for large leaves that are split
+ * @inner:	of levels 1 and 2
+ * @region:	2 MiB that @leaf counted last
+ */
+struct xpu_pt_need {
+	u64 leaf;
+	u64 split;
+	u64 inner;
+	u64 region;
+};
+
+/**
+ * struct xpu_pt_pool - page tables in no tree
+ * @leaf:	of level 0
+ * @inner:	of any other level
+ */
+struct xpu_pt_pool {
+	struct list_head leaf;
+	struct list_head inner;
 };
 
 /**
@@ -298,6 +326,8 @@ struct xpu_faults {
  * @any_wait:	who waits for no queue in particular
  * @bridges:	kernel fences
  * @faults:	what went wrong
+ * @bind_wq:	runs xpu_vm.bind_work
+ * @num_jobs:	asynchronous VM_BINDs that are not over, all VMs
  */
 struct xpu_device {
 	struct drm_device drm;
@@ -339,6 +369,8 @@ struct xpu_device {
 	wait_queue_head_t any_wait;
 	struct xpu_bridges bridges;
 	struct xpu_faults faults;
+	struct workqueue_struct *bind_wq;
+	atomic_t num_jobs;
 };
 
 static inline struct xpu_device *to_xpu(struct drm_device *drm)
@@ -398,6 +430,7 @@ struct xpu_window {
  * @dummy:	page that mappings of HBM show once the device is gone
  * @window_lock: protects @window
  * @window:	HBM: the page where the kernel looked last, or NULL
+ * @gpuva_lock:	protects the object's list of bindings
  */
 struct xpu_bo {
 	struct drm_gem_shmem_object shmem;
@@ -414,6 +447,9 @@ struct xpu_bo {
 	/* protects window */
 	struct mutex window_lock;
 	struct xpu_window *window;
+
+	/* protects shmem.base.gpuva.list; never held over an allocation */
+	struct mutex gpuva_lock;
 };
 
 static inline struct xpu_bo *to_xpu_bo(struct drm_gem_object *obj)
@@ -437,9 +473,17 @@ static inline struct drm_gem_object *xpu_gem(struct xpu_bo *bo)
  * @lock:	protects bindings, @pt, @num_queues and @closed
  * @pt:		page tables
  * @num_queues:	queues of this VM
- * @closed:	the id is gone: no new queues
+ * @closed:	the id is gone: no new queues, no new jobs
  * @pid:	process that made it, in the initial namespace
  * @comm:	its name then
+ * @bind_work:	runs @jobs
+ * @job_lock:	protects all that follows
+ * @jobs:	asynchronous VM_BINDs that wait for their turn: struct xpu_bind
+ * @num_jobs:	that are not over: being made, in @jobs, being freed
+ * @queued:	that have been in @jobs so far
+ * @done:	of them, whose fence has been signalled
+ * @job_wait:	woken when @num_jobs or @done changes
+ * @fence_context: of their fences
  */
 struct xpu_vm {
 	struct drm_gpuvm gpuvm;
@@ -448,13 +492,23 @@ struct xpu_vm {
 	u32 ctx;
 	struct list_head node;
 	bool dying;
-	/* protects bindings, pt, num_queues and closed */
+	/* protects bindings, pt, num_queues and closed; see above */
 	struct mutex lock;
 	struct xpu_pt_tree pt;
 	unsigned int num_queues;
 	bool closed;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
+
+	struct work_struct bind_work;
+	/* protects jobs, num_jobs, queued and done */
+	spinlock_t job_lock;
+	struct list_head jobs;
+	unsigned int num_jobs;
+	u64 queued;
+	u64 done;
+	wait_queue_head_t job_wait;
+	u64 fence_context;
 };
 
 /**
@@ -604,29 +658,39 @@ u64 alink_xpu_doorbell_offset(const struct xpu_queue *q);
 /* alink_xpu_pt.c */
 int alink_xpu_pt_init(struct xpu_pt_tree *tree, struct device *dev);
 void alink_xpu_pt_fini(struct xpu_pt_tree *tree);
-int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len);
-int alink_xpu_pt_split(struct xpu_pt_tree *tree, u64 va);
+void alink_xpu_pt_need_range(struct xpu_pt_need *need, u64 va, u64 len,
+			     bool map);
+void alink_xpu_pt_need_run(struct xpu_pt_need *need, u64 va, u64 pa, u64 len);
+void alink_xpu_pt_pool_init(struct xpu_pt_pool *pool);
+int alink_xpu_pt_pool_fill(struct xpu_pt_pool *pool, struct device *dev,
+			   const struct xpu_pt_need *need);
+void alink_xpu_pt_pool_free(struct xpu_pt_pool *pool, struct device *dev);
+int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
+			 u64 va, u64 pa, u64 len);
+int alink_xpu_pt_split(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
+		       u64 va);
 void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
 		      u64 bits);
 void alink_xpu_pt_clear(struct xpu_pt_tree *tree, u64 va, u64 len);
-void alink_xpu_pt_collect(struct xpu_pt_tree *tree);
+void alink_xpu_pt_collect(struct xpu_pt_tree *tree, struct list_head *old);
+void alink_xpu_pt_free(struct device *dev, struct list_head *list);
 
 /* alink_xpu_vm.c */
 void alink_xpu_gpuvm_free(struct drm_gpuvm *gpuvm);
 struct xpu_vm *alink_xpu_vm_lookup(struct xpu_file *xfile, u32 id);
 void alink_xpu_vm_put(struct xpu_vm *vm);
 void alink_xpu_vm_close(struct xpu_vm *vm);
-void alink_xpu_vm_flush(struct xpu_vm *vm);
+void alink_xpu_vm_flush(struct xpu_vm *vm, struct list_head *old);
 int alink_xpu_vms_restore(struct xpu_device *xdev);
 void alink_xpu_vms_drop_tables(struct xpu_device *xdev);
-int alink_xpu_vm_locate(struct xpu_vm *vm, u64 va, struct xpu_loc *loc);
+struct xpu_bo *alink_xpu_vm_find(struct xpu_vm *vm, u64 va, u64 *offset);
 bool alink_xpu_vm_bound(struct xpu_vm *vm, u64 va, u64 len, u32 rights);
 int alink_xpu_vm_create_ioctl(struct drm_device *drm, void *data,
 			      struct drm_file *file);
 int alink_xpu_vm_destroy_ioctl(struct drm_device *drm, void *data,
 			       struct drm_file *file);
 
-/* alink_xpu_bind.c */
+/* alink_xpu_bind_op.c */
 struct xpu_va {
 	struct drm_gpuva base;
 	u32 rights;
@@ -640,6 +704,16 @@ static inline struct xpu_va *to_xpu_va(struct drm_gpuva *va)
 
 extern const struct drm_gpuvm_ops alink_xpu_gpuvm_ops;
 void alink_xpu_vm_unbind_all(struct xpu_vm *vm);
+
+/* alink_xpu_bind_async.c */
+int alink_xpu_binds_init(struct xpu_device *xdev);
+void alink_xpu_binds_fini(struct xpu_device *xdev);
+void alink_xpu_binds_kick(struct xpu_device *xdev);
+void alink_xpu_binds_stop(struct xpu_device *xdev);
+void alink_xpu_vm_binds_init(struct xpu_vm *vm);
+void alink_xpu_vm_binds_drain(struct xpu_vm *vm);
+
+/* alink_xpu_bind.c */
 int alink_xpu_vm_bind_ioctl(struct drm_device *drm, void *data,
 			    struct drm_file *file);
 

@@ -38,16 +38,19 @@ int alink_xpu_fence_locate(struct drm_file *file, u32 flags, u32 handle,
 			return -ENOENT;
 		err = mutex_lock_interruptible(&vm->lock);
 		if (!err) {
-			err = alink_xpu_vm_locate(vm, addr, loc);
+			bo = alink_xpu_vm_find(vm, addr, &addr);
+			err = bo ? 0 : -EINVAL;
 			mutex_unlock(&vm->lock);
 		}
 		alink_xpu_vm_put(vm);
-		return err;
+		if (err)
+			return err;
+	} else {
+		bo = alink_xpu_bo_lookup(file, handle);
+		if (!bo)
+			return -ENOENT;
 	}
 
-	bo = alink_xpu_bo_lookup(file, handle);
-	if (!bo)
-		return -ENOENT;
 	if (addr >= xpu_gem(bo)->size)
 		err = -EINVAL;
 	else

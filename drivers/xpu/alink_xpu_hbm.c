@@ -208,6 +208,8 @@ int alink_xpu_scrub_init(struct xpu_device *xdev)
 	struct xpu_scrub *scrub = &xdev->scrub;
 	struct device *dev = &xdev->pdev->dev;
 	u64 hbm = xdev->info.hbm_size;
+	struct xpu_pt_need need = {};
+	struct xpu_pt_pool pool;
 	int err;
 
 	scrub->ring = dma_alloc_coherent(dev, XPU_PAGE_SIZE, &scrub->ring_dma,
@@ -217,10 +219,18 @@ int alink_xpu_scrub_init(struct xpu_device *xdev)
 	err = alink_xpu_pt_init(&scrub->pt, dev);
 	if (err)
 		goto err_ring;
-	err = alink_xpu_pt_prepare(&scrub->pt, 0, 0, hbm);
+	alink_xpu_pt_pool_init(&pool);
+	alink_xpu_pt_need_range(&need, 0, hbm, true);
+	alink_xpu_pt_need_run(&need, 0, 0, hbm);
+	alink_xpu_pt_need_range(&need, SCRUB_VA, XPU_PAGE_SIZE, true);
+	alink_xpu_pt_need_run(&need, SCRUB_VA, scrub->ring_dma, XPU_PAGE_SIZE);
+	err = alink_xpu_pt_pool_fill(&pool, dev, &need);
 	if (!err)
-		err = alink_xpu_pt_prepare(&scrub->pt, SCRUB_VA,
+		err = alink_xpu_pt_prepare(&scrub->pt, &pool, 0, 0, hbm);
+	if (!err)
+		err = alink_xpu_pt_prepare(&scrub->pt, &pool, SCRUB_VA,
 					   scrub->ring_dma, XPU_PAGE_SIZE);
+	alink_xpu_pt_pool_free(&pool, dev);
 	if (err)
 		goto err_pt;
 	alink_xpu_pt_map(&scrub->pt, 0, 0, hbm, rw |

@@ -8,6 +8,8 @@
 #include <linux/interrupt.h>
 #include <linux/pci.h>
 
+#include <drm/drm_drv.h>
+
 #include "alink_xpu_drv.h"
 #include "alink_xpu_trace.h"
 
@@ -247,16 +249,22 @@ static bool xpu_admin_silent(int err, u16 status)
 int alink_xpu_admin_tlv(struct xpu_device *xdev, u16 opcode, u16 tlv,
 			const void *payload, size_t len, u64 *generation)
 {
+	u8 room[ALINK_TLV_SPAN(sizeof(struct alink_xpu_segment))] __aligned(8);
+	struct alink_tlv_buf buf = { .data = room, .room = sizeof(room) };
 	u16 status = ALINK_ST_OK;
 	u64 asked;
 	int err;
 
+	/* Not alink_admin_tlv(), which may take memory: see reset_lock. */
+	err = alink_tlv_put(&buf, tlv | ALINK_TLV_MUST, payload, len);
+	if (err)
+		return err;
 	down_read(&xdev->reset_lock);
 	asked = xdev->generation;
 	err = xpu_state_to_errno(xdev->state);
 	if (!err)
-		err = alink_admin_tlv(xdev->adev, opcode, tlv, payload, len,
-				      &status);
+		err = alink_admin_exec(xdev->adev, opcode, buf.data, buf.len,
+				       NULL, 0, NULL, &status);
 	if (!err && generation)
 		*generation = asked;
 	up_read(&xdev->reset_lock);
@@ -439,10 +447,13 @@ void alink_xpu_irq_fini(struct xpu_device *xdev)
 /* Waits until events that the device has sent by now have been handled. */
 void alink_xpu_flush_events(struct xpu_device *xdev)
 {
-	down_read(&xdev->reset_lock);
-	if (xdev->state == XPU_ACTIVE)
-		alink_dev_flush_events(xdev->adev);
-	up_read(&xdev->reset_lock);
+	int idx;
+
+	/* Not reset_lock: what handles events takes memory. */
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return;
+	alink_dev_flush_events(xdev->adev);
+	drm_dev_exit(idx);
 }
 
 /* alink_dev_ops.event */

@@ -8,6 +8,7 @@
  * or while the device is cut off, gives a page of memory, never a SIGBUS.
  */
 #include <linux/mm.h>
+#include <linux/srcu.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
@@ -19,6 +20,9 @@
 #define DB_PGOFF(hw_id)		((hw_id) + 1)
 
 static_assert(DB_PGOFF(ALINK_XPU_MAX_QUEUES) < DRM_FILE_PAGE_OFFSET_START);
+
+/* Held by faults from their look at the state until the page is in */
+DEFINE_STATIC_SRCU(xpu_fault_srcu);
 
 u64 alink_xpu_doorbell_offset(const struct xpu_queue *q)
 {
@@ -35,6 +39,8 @@ void alink_xpu_zap_doorbell(struct xpu_queue *q)
 /* Takes all CPU mappings away; who may go on will fault them in again. */
 void alink_xpu_zap_all(struct xpu_device *xdev)
 {
+	/* Who has not seen the new state yet has its page in after this. */
+	synchronize_srcu(&xpu_fault_srcu);
 	unmap_mapping_range(xdev->drm.anon_inode->i_mapping, 0, 0, 1);
 }
 
@@ -76,17 +82,18 @@ static vm_fault_t xpu_fault_bar(struct xpu_device *xdev, struct vm_fault *vmf,
 {
 	vm_fault_t ret = 0;
 	enum xpu_state state;
-	int idx;
+	int idx, srcu;
 
 	if (!drm_dev_enter(&xdev->drm, &idx))
 		return xpu_fault_dummy(vmf, dummy);
 
-	down_read(&xdev->reset_lock);
-	state = xdev->state;
+	/* Not reset_lock: a page table of the CPU takes memory. */
+	srcu = srcu_read_lock(&xpu_fault_srcu);
+	state = READ_ONCE(xdev->state);
 	if (state == XPU_ACTIVE)
 		ret = vmf_insert_pfn(vmf->vma, vmf->address,
 				     PHYS_PFN(addr));
-	up_read(&xdev->reset_lock);
+	srcu_read_unlock(&xpu_fault_srcu, srcu);
 	drm_dev_exit(idx);
 
 	if (state == XPU_RESETTING)

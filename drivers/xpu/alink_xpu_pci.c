@@ -66,6 +66,7 @@ static void xpu_lost(struct alink_dev *adev)
 	alink_xpu_set_state(xdev, XPU_GONE);
 	alink_xpu_queues_cancel(xdev);
 	alink_xpu_wake_all(xdev);
+	alink_xpu_binds_kick(xdev);
 	alink_xpu_zap_all(xdev);
 }
 
@@ -269,6 +270,8 @@ static int xpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	xdev->pdev = pci_dev_get(pdev);
 	xpu_init_locks(xdev);
 	err = alink_xpu_bridges_init(xdev);
+	if (!err)
+		err = alink_xpu_binds_init(xdev);
 	if (err)
 		return err;
 
@@ -333,6 +336,7 @@ static void xpu_remove(struct pci_dev *pdev)
 
 	alink_xpu_set_state(xdev, XPU_STOPPING);
 	drm_dev_unplug(&xdev->drm);
+	alink_xpu_binds_stop(xdev);
 	alink_xpu_wake_all(xdev);
 	alink_dev_unregister(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);

@@ -2,13 +2,16 @@
 /*
  * Page tables: four levels of 4 KiB in DMA memory, leaves of 4 KiB and 2 MiB.
  *
- * A change has two halves: prepare allocates what it will need and may fail;
- * then map or clear, which cannot. Tables that drop out stay allocated until
- * the caller has invalidated the TLB and calls collect.
+ * A change has two halves. First a pool is filled with as many tables as it can
+ * need at most, which may fail, and touches no tree. Then split, prepare, map
+ * and clear take from the pool and allocate nothing: they run where fences are
+ * signalled. Tables that drop out stay allocated until the caller has
+ * invalidated the TLB, takes them with collect, and frees them where it may.
  *
  * The caller serialises all calls on one tree.
  */
 #include <linux/dma-mapping.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "alink_xpu_drv.h"
@@ -27,25 +30,31 @@ static unsigned int pt_index(u64 va, unsigned int level)
 	return (va >> pt_shift(level)) & (PT_ENTRIES - 1);
 }
 
-static struct xpu_pt *pt_alloc(struct xpu_pt_tree *tree, unsigned int level)
+static void pt_free(struct device *dev, struct xpu_pt *pt)
+{
+	dma_free_coherent(dev, XPU_PAGE_SIZE, pt->entry, pt->dma);
+	kfree(pt->child);
+	kfree(pt);
+}
+
+static struct xpu_pt *pt_alloc(struct device *dev, bool inner)
 {
 	struct xpu_pt *pt;
 
 	pt = kzalloc(sizeof(*pt), GFP_KERNEL_ACCOUNT);
 	if (!pt)
 		return NULL;
-	if (level) {
+	if (inner) {
 		pt->child = kcalloc(PT_ENTRIES, sizeof(*pt->child),
 				    GFP_KERNEL_ACCOUNT);
 		if (!pt->child)
 			goto err_free;
 	}
 	/* The device sees it as zeros: nothing valid. */
-	pt->entry = dma_alloc_coherent(tree->dev, XPU_PAGE_SIZE, &pt->dma,
+	pt->entry = dma_alloc_coherent(dev, XPU_PAGE_SIZE, &pt->dma,
 				       GFP_KERNEL_ACCOUNT);
 	if (!pt->entry)
 		goto err_free;
-	pt->level = level;
 	INIT_LIST_HEAD(&pt->node);
 	return pt;
 
@@ -55,12 +64,149 @@ err_free:
 	return NULL;
 }
 
-static void pt_free(struct xpu_pt_tree *tree, struct xpu_pt *pt)
+/* --- pools: tables ahead of their use ------------------------------------ */
+
+static u64 pt_region(u64 va)
 {
-	dma_free_coherent(tree->dev, XPU_PAGE_SIZE, pt->entry, pt->dma);
-	kfree(pt->child);
-	kfree(pt);
+	return va / XPU_LARGE_PAGE_SIZE;
 }
+
+/* One table of the last level, unless the run before has asked for it. */
+static void pt_need_leaf(struct xpu_pt_need *need, u64 region)
+{
+	if (need->leaf && need->region == region)
+		return;
+	need->region = region;
+	need->leaf++;
+}
+
+/**
+ * alink_xpu_pt_need_range - what changing a range can take beside its runs
+ * @need:	counts
+ * @va:		device virtual address
+ * @len:	bytes, not 0
+ * @map:	something is mapped there
+ *
+ * Large leaves at both ends may have to be split, and there may be no way to
+ * the range.
+ */
+void alink_xpu_pt_need_range(struct xpu_pt_need *need, u64 va, u64 len,
+			     bool map)
+{
+	unsigned int level;
+
+	need->split += !IS_ALIGNED(va, XPU_LARGE_PAGE_SIZE);
+	need->split += !IS_ALIGNED(va + len, XPU_LARGE_PAGE_SIZE);
+	for (level = 1; map && level < PT_ROOT_LEVEL; level++)
+		need->inner += ((va + len - 1) >> pt_shift(level + 1)) -
+			       (va >> pt_shift(level + 1)) + 1;
+}
+
+/**
+ * alink_xpu_pt_need_run - what mapping a run can take
+ * @need:	counts; runs of a range come in ascending order
+ * @va:		device virtual address
+ * @pa:		address behind it, as alink_xpu_pt_map() will be given it
+ * @len:	bytes, not 0
+ */
+void alink_xpu_pt_need_run(struct xpu_pt_need *need, u64 va, u64 pa, u64 len)
+{
+	u64 first = pt_region(va), last = pt_region(va + len - 1);
+
+	if (!IS_ALIGNED(va ^ pa, XPU_LARGE_PAGE_SIZE)) {
+		/* Small pages all along; the first may be counted already. */
+		pt_need_leaf(need, first);
+		need->leaf += last - first;
+		need->region = last;
+		return;
+	}
+	if (!IS_ALIGNED(va, XPU_LARGE_PAGE_SIZE))
+		pt_need_leaf(need, first);
+	if (!IS_ALIGNED(va + len, XPU_LARGE_PAGE_SIZE))
+		pt_need_leaf(need, last);
+}
+
+static int pt_pool_add(struct list_head *list, struct device *dev, u64 num,
+		       bool inner)
+{
+	struct xpu_pt *pt;
+
+	for (; num; num--) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		pt = pt_alloc(dev, inner);
+		if (!pt)
+			return -ENOMEM;
+		list_add(&pt->node, list);
+		cond_resched();
+	}
+	return 0;
+}
+
+void alink_xpu_pt_pool_init(struct xpu_pt_pool *pool)
+{
+	INIT_LIST_HEAD(&pool->leaf);
+	INIT_LIST_HEAD(&pool->inner);
+}
+
+/**
+ * alink_xpu_pt_pool_fill - allocate tables
+ * @pool:	pool
+ * @dev:	device that will read them
+ * @need:	how many
+ *
+ * On failure what has been allocated stays for alink_xpu_pt_pool_free().
+ *
+ * Return: 0, -ENOMEM, or -EINTR on a fatal signal.
+ */
+int alink_xpu_pt_pool_fill(struct xpu_pt_pool *pool, struct device *dev,
+			   const struct xpu_pt_need *need)
+{
+	return pt_pool_add(&pool->leaf, dev, need->leaf + need->split, false) ?:
+	       pt_pool_add(&pool->inner, dev, need->inner, true);
+}
+
+/**
+ * alink_xpu_pt_free - free tables
+ * @dev:	device that they were for
+ * @list:	tables in no tree and no pool
+ */
+void alink_xpu_pt_free(struct device *dev, struct list_head *list)
+{
+	struct xpu_pt *pt, *next;
+
+	list_for_each_entry_safe(pt, next, list, node) {
+		list_del(&pt->node);
+		pt_free(dev, pt);
+		cond_resched();
+	}
+}
+
+/**
+ * alink_xpu_pt_pool_free - free what is left in a pool
+ * @pool:	pool
+ * @dev:	as when it was filled
+ */
+void alink_xpu_pt_pool_free(struct xpu_pt_pool *pool, struct device *dev)
+{
+	alink_xpu_pt_free(dev, &pool->leaf);
+	alink_xpu_pt_free(dev, &pool->inner);
+}
+
+static struct xpu_pt *pt_take(struct xpu_pt_pool *pool, unsigned int level)
+{
+	struct list_head *list = level ? &pool->inner : &pool->leaf;
+	struct xpu_pt *pt;
+
+	pt = list_first_entry_or_null(list, struct xpu_pt, node);
+	if (!pt)
+		return NULL;
+	list_del_init(&pt->node);
+	pt->level = level;
+	return pt;
+}
+
+/* --- trees --------------------------------------------------------------- */
 
 static void pt_free_below(struct xpu_pt_tree *tree, struct xpu_pt *pt)
 {
@@ -69,7 +215,7 @@ static void pt_free_below(struct xpu_pt_tree *tree, struct xpu_pt *pt)
 	for (i = 0; pt->child && i < PT_ENTRIES; i++)
 		if (pt->child[i])
 			pt_free_below(tree, pt->child[i]);
-	pt_free(tree, pt);
+	pt_free(tree->dev, pt);
 }
 
 /* Writes one entry whole: the device may look at any time. */
@@ -99,11 +245,11 @@ static void pt_link(struct xpu_pt_tree *tree, struct xpu_pt *pt,
 }
 
 /* Replaces a large leaf by a table that says the same. */
-static int pt_split_leaf(struct xpu_pt_tree *tree, struct xpu_pt *pt,
-			 unsigned int i)
+static int pt_split_leaf(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
+			 struct xpu_pt *pt, unsigned int i)
 {
 	u64 leaf = le64_to_cpu(pt->entry[i]) & ~ALINK_PTE_LEAF;
-	struct xpu_pt *child = pt_alloc(tree, pt->level - 1);
+	struct xpu_pt *child = pt_take(pool, pt->level - 1);
 	unsigned int k;
 
 	if (!child)
@@ -126,7 +272,8 @@ static struct xpu_pt *pt_find(struct xpu_pt_tree *tree, u64 va,
 }
 
 /* As pt_find(), but makes the way, splitting leaves that are in it. */
-static int pt_make(struct xpu_pt_tree *tree, u64 va, unsigned int level)
+static int pt_make(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool, u64 va,
+		   unsigned int level)
 {
 	struct xpu_pt *child, *pt = tree->root;
 	unsigned int i;
@@ -135,11 +282,11 @@ static int pt_make(struct xpu_pt_tree *tree, u64 va, unsigned int level)
 	while (pt->level > level) {
 		i = pt_index(va, pt->level);
 		if (pt_is_leaf(pt, i)) {
-			err = pt_split_leaf(tree, pt, i);
+			err = pt_split_leaf(tree, pool, pt, i);
 			if (err)
 				return err;
 		} else if (!pt->child[i]) {
-			child = pt_alloc(tree, pt->level - 1);
+			child = pt_take(pool, pt->level - 1);
 			if (!child)
 				return -ENOMEM;
 			pt_link(tree, pt, i, child);
@@ -162,17 +309,17 @@ static u64 pt_step(u64 va, u64 pa, u64 len, unsigned int *level)
 }
 
 /**
- * alink_xpu_pt_prepare - allocate what mapping a run will need
+ * alink_xpu_pt_prepare - make the tables that mapping a run needs
  * @tree:	page tables
+ * @pool:	filled for the range and its runs
  * @va:		device virtual address
  * @pa:		address behind it, as alink_xpu_pt_map() will be given it
  * @len:	bytes; all three are multiples of 4 KiB
  *
- * On failure what has been allocated stays for the next attempt.
- *
- * Return: 0 or -ENOMEM.
+ * Return: 0, or -ENOMEM if the pool was too small.
  */
-int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len)
+int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
+			 u64 va, u64 pa, u64 len)
 {
 	unsigned int level;
 	u64 step;
@@ -180,7 +327,7 @@ int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len)
 
 	while (len) {
 		step = pt_step(va, pa, len, &level);
-		err = pt_make(tree, va, level);
+		err = pt_make(tree, pool, va, level);
 		if (err)
 			return err;
 		/* One table serves all small pages up to the next 2 MiB. */
@@ -197,13 +344,15 @@ int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len)
 /**
  * alink_xpu_pt_split - make sure that no large leaf crosses an address
  * @tree:	page tables
+ * @pool:	filled for the range
  * @va:		device virtual address, multiple of 4 KiB
  *
  * Before alink_xpu_pt_clear(), for both ends of what it will clear.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, or -ENOMEM if the pool was too small.
  */
-int alink_xpu_pt_split(struct xpu_pt_tree *tree, u64 va)
+int alink_xpu_pt_split(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
+		       u64 va)
 {
 	struct xpu_pt *pt;
 	unsigned int i;
@@ -214,7 +363,7 @@ int alink_xpu_pt_split(struct xpu_pt_tree *tree, u64 va)
 	i = pt_index(va, 1);
 	if (!pt || !pt_is_leaf(pt, i))
 		return 0;
-	return pt_split_leaf(tree, pt, i);
+	return pt_split_leaf(tree, pool, pt, i);
 }
 
 /**
@@ -290,17 +439,13 @@ void alink_xpu_pt_clear(struct xpu_pt_tree *tree, u64 va, u64 len)
 }
 
 /**
- * alink_xpu_pt_collect - free tables that have dropped out
+ * alink_xpu_pt_collect - take the tables that have dropped out
  * @tree:	page tables, whose TLB entries have been invalidated since
+ * @old:	out: they are added here, for alink_xpu_pt_free()
  */
-void alink_xpu_pt_collect(struct xpu_pt_tree *tree)
+void alink_xpu_pt_collect(struct xpu_pt_tree *tree, struct list_head *old)
 {
-	struct xpu_pt *pt, *next;
-
-	list_for_each_entry_safe(pt, next, &tree->garbage, node) {
-		list_del(&pt->node);
-		pt_free(tree, pt);
-	}
+	list_splice_init(&tree->garbage, old);
 	tree->stale = false;
 }
 
@@ -316,8 +461,11 @@ int alink_xpu_pt_init(struct xpu_pt_tree *tree, struct device *dev)
 	tree->dev = dev;
 	tree->stale = false;
 	INIT_LIST_HEAD(&tree->garbage);
-	tree->root = pt_alloc(tree, PT_ROOT_LEVEL);
-	return tree->root ? 0 : -ENOMEM;
+	tree->root = pt_alloc(dev, true);
+	if (!tree->root)
+		return -ENOMEM;
+	tree->root->level = PT_ROOT_LEVEL;
+	return 0;
 }
 
 /**
@@ -328,7 +476,7 @@ void alink_xpu_pt_fini(struct xpu_pt_tree *tree)
 {
 	if (!tree->root)
 		return;
-	alink_xpu_pt_collect(tree);
+	alink_xpu_pt_free(tree->dev, &tree->garbage);
 	pt_free_below(tree, tree->root);
 	tree->root = NULL;
 }

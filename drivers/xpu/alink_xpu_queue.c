@@ -283,22 +283,33 @@ static int xpu_queue_attach(struct xpu_queue *q,
 {
 	u64 bytes = (u64)args->size * sizeof(struct alink_xpu_desc);
 	struct xpu_vm *vm = q->vm;
-	int err;
+	struct xpu_bo *bo = NULL;
+	u64 offset = 0;
+	int err = 0;
 
 	mutex_lock(&vm->lock);
 	if (vm->closed)
 		err = -ENOENT;
-	else if (!alink_xpu_vm_bound(vm, args->ring, bytes,
-				     DRM_ALINK_XPU_VM_BIND_READ) ||
-		 !alink_xpu_vm_bound(vm, args->status,
-				     sizeof(struct alink_xpu_queue_status),
-				     DRM_ALINK_XPU_VM_BIND_WRITE))
-		err = -EINVAL;
-	else
-		err = alink_xpu_vm_locate(vm, args->status, &q->status);
-	if (!err)
+	else if (alink_xpu_vm_bound(vm, args->ring, bytes,
+				    DRM_ALINK_XPU_VM_BIND_READ) &&
+		 alink_xpu_vm_bound(vm, args->status,
+				    sizeof(struct alink_xpu_queue_status),
+				    DRM_ALINK_XPU_VM_BIND_WRITE))
+		bo = alink_xpu_vm_find(vm, args->status, &offset);
+	if (bo)
 		vm->num_queues++;
 	mutex_unlock(&vm->lock);
+	if (!bo)
+		return err ?: -EINVAL;
+
+	/* This takes memory, which must not be asked for under the lock. */
+	err = alink_xpu_loc_get(bo, offset, &q->status);
+	drm_gem_object_put(xpu_gem(bo));
+	if (err) {
+		mutex_lock(&vm->lock);
+		vm->num_queues--;
+		mutex_unlock(&vm->lock);
+	}
 	return err;
 }
 

@@ -81,10 +81,11 @@ void alink_xpu_vms_drop_tables(struct xpu_device *xdev)
 /**
  * alink_xpu_vm_flush - see to it that no old translation is in use
  * @vm:		VM, locked
+ * @old:	out: tables that are no more, for alink_xpu_pt_free()
  *
  * Only then may memory that is bound no more be freed.
  */
-void alink_xpu_vm_flush(struct xpu_vm *vm)
+void alink_xpu_vm_flush(struct xpu_vm *vm, struct list_head *old)
 {
 	lockdep_assert_held(&vm->lock);
 
@@ -92,7 +93,7 @@ void alink_xpu_vm_flush(struct xpu_vm *vm)
 		return;
 	alink_xpu_admin_undo(vm->xdev, 0, ALINK_XPU_ADMIN_TLB_INVALIDATE,
 			     vm->ctx);
-	alink_xpu_pt_collect(&vm->pt);
+	alink_xpu_pt_collect(&vm->pt, old);
 }
 
 /* drm_gpuvm_ops.vm_free: the last binding is gone, too. */
@@ -127,6 +128,7 @@ static struct xpu_vm *xpu_vm_alloc(struct xpu_device *xdev)
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	INIT_LIST_HEAD(&vm->node);
+	alink_xpu_vm_binds_init(vm);
 	drm_gpuvm_init(&vm->gpuvm, "alink_xpu", 0, &xdev->drm, resv,
 		       XPU_VA_START, XPU_VA_END - XPU_VA_START, 0, 0,
 		       &alink_xpu_gpuvm_ops);
@@ -156,6 +158,8 @@ static void xpu_vm_release(struct kref *ref)
 	mutex_lock(&xdev->ctx_lock);
 	vm->dying = true;
 	mutex_unlock(&xdev->ctx_lock);
+	/* No job is left, but one last kick may have come after it. */
+	cancel_work_sync(&vm->bind_work);
 
 	alink_xpu_admin_undo(xdev, 0, ALINK_XPU_ADMIN_CTX_DESTROY, vm->ctx);
 	xa_erase(&xdev->ctx_ids, vm->ctx);
@@ -190,8 +194,9 @@ struct xpu_vm *alink_xpu_vm_lookup(struct xpu_file *xfile, u32 id)
 void alink_xpu_vm_close(struct xpu_vm *vm)
 {
 	mutex_lock(&vm->lock);
-	vm->closed = true;
+	WRITE_ONCE(vm->closed, true);
 	mutex_unlock(&vm->lock);
+	alink_xpu_vm_binds_drain(vm);
 	alink_xpu_vm_put(vm);
 }
 
@@ -206,22 +211,24 @@ static struct xpu_va *xpu_vm_find(struct xpu_vm *vm, u64 va)
 }
 
 /**
- * alink_xpu_vm_locate - find the memory behind an address
+ * alink_xpu_vm_find - find the object behind an address
  * @vm:		VM, locked
- * @va:		8-byte aligned device virtual address
- * @loc:	out: held until alink_xpu_loc_put()
+ * @va:		device virtual address
+ * @offset:	out: where in the object that is
  *
- * Return: 0, -EINVAL if nothing is bound there, or as alink_xpu_loc_get().
+ * What the CPU needs to read it takes memory: that is for after the unlock.
+ *
+ * Return: the object with a reference, or NULL if nothing is bound there.
  */
-int alink_xpu_vm_locate(struct xpu_vm *vm, u64 va, struct xpu_loc *loc)
+struct xpu_bo *alink_xpu_vm_find(struct xpu_vm *vm, u64 va, u64 *offset)
 {
 	struct xpu_va *xva = xpu_vm_find(vm, va);
 
 	if (!xva)
-		return -EINVAL;
-	return alink_xpu_loc_get(to_xpu_bo(xva->base.gem.obj),
-				 xva->base.gem.offset +
-				 (va - xva->base.va.addr), loc);
+		return NULL;
+	drm_gem_object_get(xva->base.gem.obj);
+	*offset = xva->base.gem.offset + (va - xva->base.va.addr);
+	return to_xpu_bo(xva->base.gem.obj);
 }
 
 /**
@@ -322,10 +329,11 @@ int alink_xpu_vm_destroy_ioctl(struct drm_device *drm, void *data,
 	else if (vm->num_queues)
 		err = -EBUSY;
 	else
-		vm->closed = true;
+		WRITE_ONCE(vm->closed, true);
 	mutex_unlock(&vm->lock);
 	if (!err) {
 		xa_erase(&xfile->vms, args->vm_id);
+		alink_xpu_vm_binds_drain(vm);
 		alink_xpu_vm_put(vm);
 	}
 	alink_xpu_vm_put(vm);

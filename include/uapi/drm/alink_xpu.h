@@ -360,22 +360,42 @@ struct drm_alink_xpu_sync {
 #define DRM_ALINK_XPU_MAX_SYNCS		64
 
 /**
+ * DRM_ALINK_XPU_VM_BIND_ASYNC - return at once, execute later (since version
+ * 1.1)
+ */
+#define DRM_ALINK_XPU_VM_BIND_ASYNC	(1u << 0)
+
+/** DRM_ALINK_XPU_MAX_ASYNC_BINDS - asynchronous VM_BINDs of a VM at once */
+#define DRM_ALINK_XPU_MAX_ASYNC_BINDS	64
+
+/**
  * struct drm_alink_xpu_vm_bind - argument of &DRM_IOCTL_ALINK_XPU_VM_BIND
  *
  * First waits for the syncobjs without SIGNAL, then executes the operations in
- * order, and signals the others when no old translation is in use any more:
- * the call is synchronous. Arguments of all operations are checked before the
- * first is executed. Should a later one fail nevertheless (no memory), those
- * before it stay done: @num_done counts them.
+ * order, and signals the others when no old translation is in use any more.
+ * Arguments of all operations are checked, and all memory is allocated, before
+ * the first is executed. Should the caller be killed in between, those before
+ * stay done: @num_done counts them.
  *
- * Errors: %EINVAL (bad operation; syncobj without a fence; see num_done, which
- * then is 0); %E2BIG (too many operations or syncobjs); %ENOMEM; %ECANCELED (an
- * import made before a reset); %ETIME (a syncobj waited for more than 10 s).
+ * With VM_BIND_ASYNC the call returns when it has checked and allocated, and
+ * the rest happens later; the syncobjs with SIGNAL have got their fence by
+ * then. Calls on a VM are executed in the order in which they were made: also
+ * a synchronous one waits for the asynchronous ones before it. What goes wrong
+ * after the return is the error of the fence, which SYNC_IOC_FILE_INFO of a
+ * sync file shows, and then nothing of the call is done: %ECANCELED (the VM
+ * was destroyed, its file was closed, or an import was made before a reset),
+ * %ENODEV (the device is gone). A reset of the device ends no call. Other
+ * ioctls see what has been executed, not what is still to come.
+ *
+ * Errors: %EINVAL (bad operation; syncobj without a fence); %E2BIG (too many
+ * operations or syncobjs); %ENOMEM; %ECANCELED (an import made before a reset);
+ * %ETIME (a syncobj waited for more than 10 s, without VM_BIND_ASYNC); %ENOSPC
+ * (%DRM_ALINK_XPU_MAX_ASYNC_BINDS of the VM are not over yet).
  */
 struct drm_alink_xpu_vm_bind {
 	/** @vm_id: VM */
 	__u32 vm_id;
-	/** @flags: 0 */
+	/** @flags: DRM_ALINK_XPU_VM_BIND_ASYNC or 0 */
 	__u32 flags;
 	/** @num_binds: operations, 1..DRM_ALINK_XPU_MAX_BINDS */
 	__u32 num_binds;
@@ -385,7 +405,7 @@ struct drm_alink_xpu_vm_bind {
 	__u64 binds;
 	/** @syncs: user pointer to &struct drm_alink_xpu_sync array */
 	__u64 syncs;
-	/** @num_done: out: operations executed */
+	/** @num_done: out: operations executed; 0 with VM_BIND_ASYNC */
 	__u32 num_done;
 	/** @pad: 0 */
 	__u32 pad;

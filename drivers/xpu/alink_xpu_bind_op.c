@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One operation of VM_BIND. The drm_gpuvm keeps the books; page tables are
+ * written for the whole range of an operation at once. All memory that it can
+ * take is there before the first change of either: what follows runs where
+ * fences are signalled, and cannot fail.
+ */
+#include <linux/bitfield.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include <drm/drm_print.h>
+
+#include "alink_xpu_bind.h"
+
+/**
+ * struct xpu_step - an operation that is being executed
+ * @vm:		VM, locked
+ * @op:		the operation
+ * @removed:	bindings that are no more
+ */
+struct xpu_step {
+	struct xpu_vm *vm;
+	struct xpu_bind_op *op;
+	struct list_head *removed;
+};
+
+/* --- bookkeeping -------------------------------------------------------- */
+
+static struct xpu_va *xpu_spare(struct xpu_bind_op *op)
+{
+	struct xpu_va *xva = NULL;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(op->spare) && !xva; i++)
+		swap(xva, op->spare[i]);
+	return xva;
+}
+
+static void xpu_va_link(struct xpu_va *xva, struct drm_gpuvm_bo *vm_bo)
+{
+	struct xpu_bo *bo = to_xpu_bo(xva->base.gem.obj);
+
+	mutex_lock(&bo->gpuva_lock);
+	drm_gpuva_link(&xva->base, vm_bo);
+	mutex_unlock(&bo->gpuva_lock);
+}
+
+/* Off the books, but its object stays until the TLB has been invalidated. */
+static void xpu_va_remove(struct xpu_step *step, struct xpu_va *xva)
+{
+	struct drm_gem_object *obj = xva->base.gem.obj;
+
+	drm_gem_object_get(obj);
+	mutex_lock(&to_xpu_bo(obj)->gpuva_lock);
+	drm_gpuva_unlink(&xva->base);
+	mutex_unlock(&to_xpu_bo(obj)->gpuva_lock);
+	list_add_tail(&xva->node, step->removed);
+}
+
+/**
+ * alink_xpu_vas_free - free bindings that are no more
+ * @removed:	bindings, whose TLB entries have been invalidated since
+ */
+void alink_xpu_vas_free(struct list_head *removed)
+{
+	struct xpu_va *xva, *next;
+
+	list_for_each_entry_safe(xva, next, removed, node) {
+		drm_gem_object_put(xva->base.gem.obj);
+		kfree(xva);
+	}
+	INIT_LIST_HEAD(removed);
+}
+
+static int xpu_step_map(struct drm_gpuva_op *op, void *priv)
+{
+	struct xpu_step *step = priv;
+	struct xpu_va *xva = xpu_spare(step->op);
+
+	xva->rights = step->op->args.flags;
+	drm_gpuva_map(&step->vm->gpuvm, &xva->base, &op->map);
+	xpu_va_link(xva, step->op->vm_bo);
+	return 0;
+}
+
+static int xpu_step_remap(struct drm_gpuva_op *op, void *priv)
+{
+	struct xpu_va *old = to_xpu_va(op->remap.unmap->va);
+	struct xpu_va *prev = NULL, *next = NULL;
+	struct xpu_step *step = priv;
+
+	if (op->remap.prev) {
+		prev = xpu_spare(step->op);
+		prev->rights = old->rights;
+	}
+	if (op->remap.next) {
+		next = xpu_spare(step->op);
+		next->rights = old->rights;
+	}
+	drm_gpuva_remap(prev ? &prev->base : NULL, next ? &next->base : NULL,
+			&op->remap);
+	if (prev)
+		xpu_va_link(prev, old->base.vm_bo);
+	if (next)
+		xpu_va_link(next, old->base.vm_bo);
+	xpu_va_remove(step, old);
+	return 0;
+}
+
+static int xpu_step_unmap(struct drm_gpuva_op *op, void *priv)
+{
+	struct xpu_va *old = to_xpu_va(op->unmap.va);
+
+	drm_gpuva_unmap(&op->unmap);
+	xpu_va_remove(priv, old);
+	return 0;
+}
+
+const struct drm_gpuvm_ops alink_xpu_gpuvm_ops = {
+	.vm_free = alink_xpu_gpuvm_free,
+	.sm_step_map = xpu_step_map,
+	.sm_step_remap = xpu_step_remap,
+	.sm_step_unmap = xpu_step_unmap,
+};
+
+/**
+ * alink_xpu_vm_unbind_all - drop all bindings
+ * @vm:		VM whose context and page tables are gone
+ */
+void alink_xpu_vm_unbind_all(struct xpu_vm *vm)
+{
+	LIST_HEAD(removed);
+	struct xpu_step step = { .vm = vm, .removed = &removed };
+
+	mutex_lock(&vm->lock);
+	drm_gpuvm_sm_unmap(&vm->gpuvm, &step, XPU_VA_START,
+			   XPU_VA_END - XPU_VA_START);
+	mutex_unlock(&vm->lock);
+	alink_xpu_vas_free(&removed);
+}
+
+/* --- page tables -------------------------------------------------------- */
+
+static u64 xpu_pte_bits(u32 rights, enum alink_aperture aperture)
+{
+	u64 bits = FIELD_PREP(ALINK_PTE_APERTURE_MASK, (u64)aperture);
+
+	if (rights & DRM_ALINK_XPU_VM_BIND_READ)
+		bits |= ALINK_PTE_READ;
+	if (rights & DRM_ALINK_XPU_VM_BIND_WRITE)
+		bits |= ALINK_PTE_WRITE;
+	if (rights & DRM_ALINK_XPU_VM_BIND_ATOMIC)
+		bits |= ALINK_PTE_ATOMIC;
+	return bits;
+}
+
+/**
+ * struct xpu_walk - a way along the memory of an operation
+ * @op:		the operation
+ * @run:	called for each run of memory, in ascending order
+ * @tree:	page tables, for @run
+ * @need:	counts, for @run
+ */
+struct xpu_walk {
+	struct xpu_bind_op *op;
+	int (*run)(struct xpu_walk *walk, u64 va, u64 pa, u64 len,
+		   enum alink_aperture aperture);
+	struct xpu_pt_tree *tree;
+	struct xpu_pt_need *need;
+};
+
+static int xpu_run_count(struct xpu_walk *walk, u64 va, u64 pa, u64 len,
+			 enum alink_aperture aperture)
+{
+	if (!IS_ALIGNED(pa | len, XPU_PAGE_SIZE) || pa & ~ALINK_PTE_ADDR_MASK)
+		return -EINVAL;
+	alink_xpu_pt_need_run(walk->need, va, pa, len);
+	return 0;
+}
+
+static int xpu_run_prepare(struct xpu_walk *walk, u64 va, u64 pa, u64 len,
+			   enum alink_aperture aperture)
+{
+	return alink_xpu_pt_prepare(walk->tree, &walk->op->pool, va, pa, len);
+}
+
+static int xpu_run_map(struct xpu_walk *walk, u64 va, u64 pa, u64 len,
+		       enum alink_aperture aperture)
+{
+	alink_xpu_pt_map(walk->tree, va, pa, len,
+			 xpu_pte_bits(walk->op->args.flags, aperture));
+	return 0;
+}
+
+static int xpu_walk_host(struct xpu_walk *walk)
+{
+	u64 va = walk->op->args.addr, offset = walk->op->args.offset;
+	u64 run, len = walk->op->args.range;
+	struct scatterlist *sg;
+	unsigned int i;
+	int err;
+
+	for_each_sgtable_dma_sg(walk->op->sgt, sg, i) {
+		if (offset >= sg_dma_len(sg)) {
+			offset -= sg_dma_len(sg);
+			continue;
+		}
+		run = min(sg_dma_len(sg) - offset, len);
+		err = walk->run(walk, va, sg_dma_address(sg) + offset, run,
+				ALINK_AP_SYSTEM);
+		if (err)
+			return err;
+		offset = 0;
+		va += run;
+		len -= run;
+		if (!len)
+			return 0;
+	}
+	return -EINVAL;		/* a foreign table that is too short */
+}
+
+static int xpu_walk_hbm(struct xpu_walk *walk)
+{
+	u64 va = walk->op->args.addr, offset = walk->op->args.offset;
+	u64 pa, run, len = walk->op->args.range;
+	int err;
+
+	while (len) {
+		pa = alink_xpu_hbm_offset(walk->op->bo, offset, &run);
+		run = min(run, len);
+		err = walk->run(walk, va, pa, run, ALINK_AP_HBM);
+		if (err)
+			return err;
+		offset += run;
+		va += run;
+		len -= run;
+	}
+	return 0;
+}
+
+static int xpu_walk(struct xpu_walk *walk)
+{
+	const struct drm_alink_xpu_vm_bind_op *args = &walk->op->args;
+	struct xpu_bo *bo = walk->op->bo;
+
+	switch (bo->kind) {
+	case XPU_BO_HOST:
+		return xpu_walk_host(walk);
+	case XPU_BO_HBM:
+		return xpu_walk_hbm(walk);
+	default:
+		return walk->run(walk, args->addr, args->offset |
+				 (u64)bo->slot << ALINK_REMOTE_SLOT_SHIFT,
+				 args->range, bo->kind == XPU_BO_GROUP ?
+				 ALINK_AP_GROUP : ALINK_AP_REMOTE);
+	}
+}
+
+/* --- the operation ------------------------------------------------------ */
+
+/**
+ * alink_xpu_bind_op_prepare - get all that an operation can take
+ * @vm:		VM, not locked
+ * @op:		operation whose arguments have been checked
+ *
+ * On failure what is there stays for alink_xpu_bind_op_fini().
+ *
+ * Return: 0, -ENOMEM, -EINTR on a fatal signal, -EINVAL for memory of others
+ * that the device cannot map, or as alink_xpu_bo_sgt().
+ */
+int alink_xpu_bind_op_prepare(struct xpu_vm *vm, struct xpu_bind_op *op)
+{
+	struct xpu_pt_need need = {};
+	struct xpu_walk walk = {
+		.op = op,
+		.run = xpu_run_count,
+		.need = &need,
+	};
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(op->spare); i++) {
+		op->spare[i] = kzalloc(sizeof(*op->spare[i]),
+				       GFP_KERNEL_ACCOUNT);
+		if (!op->spare[i])
+			return -ENOMEM;
+	}
+	if (op->bo) {
+		op->vm_bo = drm_gpuvm_bo_create(&vm->gpuvm, xpu_gem(op->bo));
+		if (!op->vm_bo)
+			return -ENOMEM;
+	}
+	if (op->bo && op->bo->kind == XPU_BO_HOST) {
+		op->sgt = alink_xpu_bo_sgt(op->bo);
+		if (IS_ERR(op->sgt))
+			return PTR_ERR(op->sgt);
+	}
+	if (op->bo) {
+		err = xpu_walk(&walk);
+		if (err)
+			return err;
+	}
+	alink_xpu_pt_need_range(&need, op->args.addr, op->args.range, op->bo);
+	return alink_xpu_pt_pool_fill(&op->pool, vm->pt.dev, &need);
+}
+
+/* Tables only: until here the VM is as it was. */
+static int xpu_bind_op_tables(struct xpu_vm *vm, struct xpu_bind_op *op)
+{
+	struct xpu_walk walk = {
+		.op = op,
+		.run = xpu_run_prepare,
+		.tree = &vm->pt,
+	};
+	u64 end = op->args.addr + op->args.range;
+	int err;
+
+	err = alink_xpu_pt_split(&vm->pt, &op->pool, op->args.addr);
+	if (!err)
+		err = alink_xpu_pt_split(&vm->pt, &op->pool, end);
+	if (!err && op->bo)
+		err = xpu_walk(&walk);
+	return err;
+}
+
+/**
+ * alink_xpu_bind_op_run - execute an operation
+ * @vm:		VM, locked
+ * @op:		operation that has been prepared
+ * @removed:	bindings that are no more are added here; they go after the
+ *		next alink_xpu_vm_flush()
+ *
+ * Context: process. Allocates nothing.
+ * Return: 0; anything else is a bug, and changes nothing.
+ */
+int alink_xpu_bind_op_run(struct xpu_vm *vm, struct xpu_bind_op *op,
+			  struct list_head *removed)
+{
+	struct xpu_step step = { .vm = vm, .op = op, .removed = removed };
+	struct xpu_walk walk = {
+		.op = op,
+		.run = xpu_run_map,
+		.tree = &vm->pt,
+	};
+	int err;
+
+	lockdep_assert_held(&vm->lock);
+
+	err = xpu_bind_op_tables(vm, op);
+	if (err)
+		goto out_warn;
+	if (op->bo) {
+		mutex_lock(&op->bo->gpuva_lock);
+		op->vm_bo = drm_gpuvm_bo_obtain_prealloc(op->vm_bo);
+		mutex_unlock(&op->bo->gpuva_lock);
+		err = drm_gpuvm_sm_map(&vm->gpuvm, &step, op->args.addr,
+				       op->args.range, xpu_gem(op->bo),
+				       op->args.offset);
+		if (!err)
+			xpu_walk(&walk);
+	} else {
+		err = drm_gpuvm_sm_unmap(&vm->gpuvm, &step, op->args.addr,
+					 op->args.range);
+		if (!err)
+			alink_xpu_pt_clear(&vm->pt, op->args.addr,
+					   op->args.range);
+	}
+out_warn:
+	drm_WARN_ON_ONCE(vm->gpuvm.drm, err);
+	return err;
+}
+
+/**
+ * alink_xpu_bind_op_fini - free what an operation holds
+ * @vm:		VM, not locked
+ * @op:		operation, executed or not
+ */
+void alink_xpu_bind_op_fini(struct xpu_vm *vm, struct xpu_bind_op *op)
+{
+	unsigned int i;
+
+	alink_xpu_pt_pool_free(&op->pool, vm->pt.dev);
+	for (i = 0; i < ARRAY_SIZE(op->spare); i++)
+		kfree(op->spare[i]);
+	if (op->vm_bo) {
+		mutex_lock(&op->bo->gpuva_lock);
+		drm_gpuvm_bo_put(op->vm_bo);
+		mutex_unlock(&op->bo->gpuva_lock);
+	}
+	if (op->bo)
+		drm_gem_object_put(xpu_gem(op->bo));
+}
