@@ -13,7 +13,7 @@ PAGE = os.path.join(ROOT, 'Documentation', 'admin-guide', 'security.rst')
 # How a test of that name is defined
 FORMS = {
     '.py': r'^\s*def {name}\(',
-    '.c': r'TEST(_F)?\({name}\)',
+    '.c': r'TEST(_F)?(_TIMEOUT)?\({name}[,)]',
 }
 
 

@@ -24,24 +24,6 @@
 #define VA_Q	0x20000000UL
 #define NOBODY	65534
 
-/* --- the PCI function ------------------------------------------------------ */
-
-static int pci_write(const char *sysfs, const char *file, const char *text)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/%s", sysfs, file);
-	return write_file(path, text);
-}
-
-static int drv_write(const char *file, const char *sysfs)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/alink_xpu/%s", file);
-	return write_file(path, strrchr(sysfs, '/') + 1);
-}
-
 /* What sysfs says the first xPU is, with the line feed */
 static void read_state(char *state, size_t len)
 {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sync_file.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,22 @@ int vm_bind(int fd, uint32_t vm, const struct drm_alink_xpu_vm_bind_op *op,
 		.vm_id = vm,
 		.num_binds = n,
 		.binds = (uintptr_t)op,
+	};
+
+	return xpu_ioctl(fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b);
+}
+
+int vm_bind_async(int fd, uint32_t vm,
+		  const struct drm_alink_xpu_vm_bind_op *op, uint32_t n,
+		  const struct drm_alink_xpu_sync *sync, uint32_t num_syncs)
+{
+	struct drm_alink_xpu_vm_bind b = {
+		.vm_id = vm,
+		.flags = DRM_ALINK_XPU_VM_BIND_ASYNC,
+		.num_binds = n,
+		.num_syncs = num_syncs,
+		.binds = (uintptr_t)op,
+		.syncs = num_syncs ? (uintptr_t)sync : 0,
 	};
 
 	return xpu_ioctl(fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b);
@@ -452,6 +469,53 @@ int syncobj_signal(int fd, uint32_t handle)
 	};
 
 	return xpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_SIGNAL, &a);
+}
+
+int syncobj_export(int fd, uint32_t handle, bool sync_file)
+{
+	struct drm_syncobj_handle h = {
+		.handle = handle,
+		.flags = sync_file ?
+			 DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE : 0,
+	};
+	int err = xpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &h);
+
+	return err ?: h.fd;
+}
+
+int syncobj_import(int fd, int obj, uint32_t *handle)
+{
+	struct drm_syncobj_handle h = { .fd = obj };
+	int err = xpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &h);
+
+	*handle = h.handle;
+	return err;
+}
+
+int sync_file_status(int sync_file)
+{
+	struct sync_file_info info = {};
+	int err = xpu_ioctl(sync_file, SYNC_IOC_FILE_INFO, &info);
+
+	return err ?: info.status;
+}
+
+/* --- the PCI function ---------------------------------------------------- */
+
+int pci_write(const char *sysfs, const char *file, const char *text)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", sysfs, file);
+	return write_file(path, text);
+}
+
+int drv_write(const char *file, const char *sysfs)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/alink_xpu/%s", file);
+	return write_file(path, strrchr(sysfs, '/') + 1);
 }
 
 /* --- patterns ----------------------------------------------------------- */

@@ -46,6 +46,9 @@ int vm_create(int fd, uint32_t *vm);
 int vm_destroy(int fd, uint32_t vm);
 int vm_bind(int fd, uint32_t vm, const struct drm_alink_xpu_vm_bind_op *op,
 	    uint32_t n);
+int vm_bind_async(int fd, uint32_t vm,
+		  const struct drm_alink_xpu_vm_bind_op *op, uint32_t n,
+		  const struct drm_alink_xpu_sync *sync, uint32_t num_syncs);
 int vm_map(int fd, uint32_t vm, uint32_t handle, uint64_t offset, uint64_t va,
 	   uint64_t size, uint32_t rights);
 int vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size);
@@ -98,11 +101,19 @@ int syncobj_create(int fd, uint32_t *handle);
 /* Waits for a point (0: binary); -ETIME */
 int syncobj_wait(int fd, uint32_t handle, uint64_t point, int64_t timeout_ms);
 int syncobj_signal(int fd, uint32_t handle);
+/* An fd of the syncobj, or of the fence that it has now; or -errno */
+int syncobj_export(int fd, uint32_t handle, bool sync_file);
+int syncobj_import(int fd, int obj, uint32_t *handle);
+/* 1 signalled, 0 not yet, or the error of the fence */
+int sync_file_status(int sync_file);
 
+/* A file of the PCI function at @sysfs, and one of the driver naming it */
+int pci_write(const char *sysfs, const char *file, const char *text);
+int drv_write(const char *file, const char *sysfs);
 /* 0 or -errno, and the number of bytes; text ends with NUL. */
 int write_file(const char *path, const char *text);
 ssize_t read_file(const char *path, char *text, size_t room);
-/* A property of the model, through the port that alink-vm offers */
+/* A property of the model, as JSON, through the port that alink-vm offers */
 int model_put(const char *device, const char *prop, const char *value);
 int model_set(const char *device, const char *prop, bool value);
 
