@@ -166,18 +166,21 @@ class Sweeps:
             'VM_DESTROY', vm_id=self.a.space()[0]), again=True)
 
     def VM_BIND(self):
-        """Map two objects, unmap a part; with a syncobj."""
-        def prepare():
+        """Map two objects, unmap a part; with a syncobj. Now, and later."""
+        def prepare(flags):
             vm = self.a.call('VM_CREATE').vm_id
-            return self.a.bind(vm, [
+            args = self.a.bind(vm, [
                 {'flags': READ | WRITE, 'handle': self.a.bo(HOST), 'addr': VA,
                  'range': 16 * PAGE},
                 {'flags': READ, 'handle': self.a.bo(HBM),
                  'addr': VA + (1 << 32), 'range': 16 * PAGE},
                 {'op': 1, 'addr': VA + 4 * PAGE, 'range': PAGE}],
                 [{'handle': self.a.syncobj(), 'flags': 1}])
+            args.flags = flags
+            return args
 
-        self.sweep('VM_BIND', prepare)
+        for what, flags in (('now', 0), ('later', 1)):
+            self.sweep('VM_BIND', lambda f=flags: prepare(f), f' {what}')
 
     def QUEUE_CREATE(self):
         """In host memory and in HBM."""

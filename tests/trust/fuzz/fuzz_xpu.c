@@ -154,7 +154,8 @@ static uint64_t sense(const char *call, const char *name, uint8_t c,
 			return pick(c, 1, 2, 6, 1, 6, 0, 3, 4, 5, 8);
 		if (is(call, "op"))
 			return pick(c, 3, 7, 1, 2, 5, 0, 8);
-		return strstr(call, "FENCE") || is(call, "sync") ? c % 2 : 0;
+		return strstr(call, "FENCE") || is(call, "sync") ||
+		       is(call, "VM_BIND") ? c % 2 : 0;
 	}
 	if (is(name, "size")) {
 		if (is(call, "QUEUE_CREATE"))

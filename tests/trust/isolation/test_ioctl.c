@@ -119,7 +119,7 @@ static void fill_table(FIXTURE_DATA(bad) *self)
 	ADD(VM_BIND, drm_alink_xpu_vm_bind,
 	    INIT(.vm_id = self->vm, .num_binds = 1,
 		 .binds = (uintptr_t)&self->op),
-	    F(drm_alink_xpu_vm_bind, flags, FLAGS, 0),
+	    F(drm_alink_xpu_vm_bind, flags, FLAGS, 1),
 	    F(drm_alink_xpu_vm_bind, pad, PAD, 0),
 	    F(drm_alink_xpu_vm_bind, vm_id, HANDLE, 0));
 	ADD(QUEUE_CREATE, drm_alink_xpu_queue_create,

@@ -106,6 +106,9 @@ static unsigned int churn_once(void)
 static unsigned int memory_once(void)
 {
 	uint64_t va = VA + (atomic_fetch_add(&turn, 1) % SLOTS) * LARGE;
+	struct drm_alink_xpu_vm_bind_op op = {
+		.flags = RW, .addr = va, .range = LARGE,
+	};
 	unsigned int done = 0;
 	uint32_t bo;
 	char *map;
@@ -120,8 +123,19 @@ static unsigned int memory_once(void)
 		map[atomic_load(&turn) % LARGE] = 1;
 		done++;
 	}
-	done += !vm_map(shared, shared_vm, bo, 0, va, LARGE, RW);
-	done += !vm_unmap(shared, shared_vm, va, LARGE);
+	/* Half of all later, which may be once the object is closed */
+	op.handle = bo;
+	if (va / LARGE & 1)
+		done += !vm_bind_async(shared, shared_vm, &op, 1, NULL, 0);
+	else
+		done += !vm_bind(shared, shared_vm, &op, 1);
+	op = (struct drm_alink_xpu_vm_bind_op) {
+		.op = DRM_ALINK_XPU_VM_BIND_UNMAP, .addr = va, .range = LARGE,
+	};
+	if (va / LARGE & 2)
+		done += !vm_bind_async(shared, shared_vm, &op, 1, NULL, 0);
+	else
+		done += !vm_bind(shared, shared_vm, &op, 1);
 	gem_close(shared, bo);
 	if (map != MAP_FAILED)
 		munmap(map, LARGE);
