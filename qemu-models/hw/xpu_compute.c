@@ -16,6 +16,8 @@
 
 /* Small pieces of one descriptor that run before others get their turn */
 #define STEP_PIECES     16
+/* As many bytes are copied while a range is translated and mapped. */
+#define RANGE_BYTES     512
 /* What takes less is run at once, ns */
 #define INLINE_COST     20000
 
@@ -246,6 +248,19 @@ static enum alink_status piece_map(XpuCompute *c, uint64_t *addr)
     return st;
 }
 
+/* What a piece takes of a run of the scheduler; a range costs a translation. */
+static uint64_t piece_weight(const XpuCompute *c)
+{
+    uint64_t sum = 0;
+    unsigned i;
+
+    for (i = 0; i < AC_NUM_OPERANDS; i++) {
+        sum += c->elems[i].len + c->elems[i].num * RANGE_BYTES;
+        sum += c->scales[i].len + c->scales[i].num * RANGE_BYTES;
+    }
+    return sum;
+}
+
 /* HBM that was written over is good again. */
 static void heal(XpuCompute *c, const AlinkSg *sg)
 {
@@ -395,8 +410,7 @@ enum alink_status xpu_compute(XpuQueue *q, const struct alink_xpu_desc *desc,
             return ALINK_ST_OK;
         }
         compute_run(c);
-        pass->bytes += c->elems[AC_A].len + c->elems[AC_B].len +
-                       c->elems[AC_DST].len;
+        pass->bytes += piece_weight(c);
         *done = compute_next(q, &st, addr);
     }
     if (st != ALINK_ST_OK) {
