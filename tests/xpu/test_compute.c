@@ -496,6 +496,7 @@ TEST_F(compute, gemm_512)
 	float *a = malloc(N * N * sizeof(*a)), *b = malloc(N * N * sizeof(*b));
 	struct alink_matrix ma, mb, md;
 	float *dst = (float *)(self->mem + 2 * PART);
+	struct alink_xpu_counters before, after;
 	struct alink_queue_state s;
 	uint64_t seq = 0;
 	int64_t start;
@@ -508,12 +509,16 @@ TEST_F(compute, gemm_512)
 	ma = alink_dense(ALINK_DT_BF16, self->va, N);
 	mb = alink_dense(ALINK_DT_BF16, self->va + PART, N);
 	md = alink_dense(ALINK_DT_FP32, self->va + 2 * PART, N);
+	ASSERT_EQ(0, alink_xpu_counters(self->xpu, &before));
 	start = now_ns();
 	err = alink_cmd_gemm(self->q, N, N, N, &md, &ma, &mb, 0, &seq);
 	wait_for(_metadata, self, err, seq);
 	start = now_ns() - start;
 	alink_queue_state(self->q, &s);
-	TH_LOG("%lld us, modelled %llu ns", (long long)start / 1000,
+	ASSERT_EQ(0, alink_xpu_counters(self->xpu, &after));
+	TH_LOG("%lld us, engine %llu us, modelled %llu ns",
+	       (long long)start / 1000,
+	       (unsigned long long)(after.busy_ns - before.busy_ns) / 1000,
 	       (unsigned long long)s.model_last_ns);
 	for (i = 0; i < N * N; i += 4099)
 		ASSERT_EQ(dot(a + i / N * N, b + i % N, N, N), dst[i]);
