@@ -235,7 +235,7 @@ static int xpu_bridge_start(struct xpu_device *xdev, struct xpu_loc *loc,
 {
 	struct xpu_bridges *bridges = &xdev->bridges;
 	struct xpu_bridge *bridge;
-	int err;
+	int err, ret;
 
 	err = xpu_bridge_reserve(bridges);
 	if (err)
@@ -263,10 +263,16 @@ static int xpu_bridge_start(struct xpu_device *xdev, struct xpu_loc *loc,
 	/* The bridge takes over what the caller holds. */
 	swap(bridge->loc, *loc);
 	bridge->q = q;
+	/* Only this one can be new: with a scan of all, n of them cost n * n. */
+	ret = xpu_bridge_look(xdev, bridge);
 	spin_lock(&bridges->lock);
 	list_add_tail(&bridge->node, &bridges->list);
 	spin_unlock(&bridges->lock);
-	mod_delayed_work(bridges->wq, &bridges->work, 0);
+	if (ret > 0)
+		queue_delayed_work(bridges->wq, &bridges->work,
+				   nsecs_to_jiffies(XPU_POLL_NS));
+	else
+		mod_delayed_work(bridges->wq, &bridges->work, 0);
 	return 0;
 }
 

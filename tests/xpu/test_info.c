@@ -215,7 +215,8 @@ TEST_F(info, syncobjs_have_a_limit)
 
 	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
 	for (n = 0; n <= DRM_ALINK_XPU_MAX_FENCES && !err; n++)
-		err = fence_to_syncobj(self, 1000000, 10000, s);
+		err = fence_to_syncobj(self, 1000000,
+				       DRM_ALINK_XPU_MAX_SYNCOBJ_MS, s);
 	EXPECT_EQ(err, -ENOSPC);
 	EXPECT_EQ(n, DRM_ALINK_XPU_MAX_FENCES + 1);
 	/* Reached, all of them: there is room again. */
