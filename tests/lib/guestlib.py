@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What Python tests in the guest share: commands, files of sysfs, properties of
-the models, and a runner that prints KTAP.
+the models, and what runs them.
 """
 import errno
 import json
@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 import time
-import traceback
+
+# pylint: disable-next=unused-import
+from taplib import main  # noqa: F401, for those who take it from here
 
 SKIP = 4
 
@@ -96,21 +98,3 @@ def model(device, name):
 
 
 # --- running -----------------------------------------------------------------
-
-def main(*tests):
-    """Runs the tests of a program in their order. KTAP."""
-    failed = 0
-    print(f'1..{len(tests)}', flush=True)
-    for number, test in enumerate(tests, 1):
-        start = time.monotonic()
-        try:
-            test()
-            verdict = 'ok'
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            verdict = 'not ok'
-            for line in traceback.format_exc().splitlines():
-                print(f'# {line}')
-        print(f'# {time.monotonic() - start:.1f} s')
-        print(f'{verdict} {number} - {test.__name__}', flush=True)
-    sys.exit(1 if failed else 0)

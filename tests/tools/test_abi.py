@@ -8,6 +8,11 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'lib'))
+
+# pylint: disable-next=wrong-import-position
+from taplib import main, tests_of  # noqa: E402
+
 ABI = os.path.join(ROOT, 'Documentation', 'abi')
 FIELDS = ['What', 'Date', 'KernelVersion', 'Contact', 'Description']
 
@@ -100,20 +105,5 @@ def test_the_readers_read():
         {'What': '/sys/d', 'Description': 'z'}], entries_of(text)
 
 
-def main():
-    """Runs all."""
-    tests = [(n, f) for n, f in globals().items() if n.startswith('test_')]
-    print(f'1..{len(tests)}')
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f'ok {number} {name}')
-        except AssertionError as e:
-            failed += 1
-            print(f'# {e}\nnot ok {number} {name}')
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    main(*tests_of(globals()))

@@ -7,6 +7,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), 'lib'))
+
+# pylint: disable-next=wrong-import-position
+from taplib import main, tests_of  # noqa: E402
+
 ALINK = os.environ.get('ALINK', 'alink')
 XPU = {'type': 'xpu', 'index': '0', 'variant': '0x0001', 'num_links': '8',
        'generation': '1', 'fabric_id': '3', 'serial': '0x00000000000abc03',
@@ -109,20 +115,5 @@ def test_usage():
     assert code == 1 and 'root directory' in err
 
 
-def main():
-    """Runs every test_ function."""
-    tests = [(n, f) for n, f in globals().items() if n.startswith('test_')]
-    bad = 0
-    print(f'TAP version 13\n1..{len(tests)}')
-    for i, (name, func) in enumerate(tests, 1):
-        try:
-            func()
-            print(f'ok {i} - {name}')
-        except Exception as e:  # pylint: disable=broad-except
-            bad += 1
-            print(f'# {type(e).__name__}: {e}\nnot ok {i} - {name}')
-    return 1 if bad else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    main(*tests_of(globals()))

@@ -11,6 +11,11 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'lib'))
+
+# pylint: disable-next=wrong-import-position
+from taplib import main, tests_of  # noqa: E402
+
 VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
 
 
@@ -151,21 +156,5 @@ def test_dry_run():
     assert code == 0 and 'alink-switch,id=sw1' in out, out
 
 
-def main():
-    """Runs every test_ function."""
-    tests = [(n, f) for n, f in globals().items() if n.startswith('test_')]
-    bad = 0
-    print(f'TAP version 13\n1..{len(tests)}', flush=True)
-    for i, (name, func) in enumerate(tests, 1):
-        try:
-            func()
-            print(f'ok {i} - {name}', flush=True)
-        except Exception as e:  # pylint: disable=broad-except
-            bad += 1
-            print(f'# {type(e).__name__}: {e}'.replace('\n', '\n# '))
-            print(f'not ok {i} - {name}', flush=True)
-    return 1 if bad else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    main(*tests_of(globals()))

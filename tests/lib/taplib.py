@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs tests that are functions, on the host or in the guest, and prints KTAP."""
+import sys
+import time
+import traceback
+
+
+def tests_of(names):
+    """The functions test_* of a module, from its globals(), in their order."""
+    return [f for n, f in names.items() if n.startswith('test_')]
+
+
+def main(*tests):
+    """Runs the tests of a program in their order, and ends it."""
+    failed = 0
+    print(f'1..{len(tests)}', flush=True)
+    for number, test in enumerate(tests, 1):
+        start = time.monotonic()
+        try:
+            test()
+            verdict = 'ok'
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            verdict = 'not ok'
+            for line in traceback.format_exc().splitlines():
+                print(f'# {line}')
+        print(f'# {time.monotonic() - start:.1f} s')
+        print(f'{verdict} {number} - {test.__name__}', flush=True)
+    sys.exit(1 if failed or not tests else 0)
