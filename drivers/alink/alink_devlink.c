@@ -113,3 +113,55 @@ out_free:
 	return err;
 }
 EXPORT_SYMBOL_GPL(alink_devlink_info);
+
+/**
+ * alink_devlink_diagnose - what a health reporter shows of every function
+ * @adev:	device
+ * @fmsg:	from devlink
+ * @extack:	says what went wrong
+ *
+ * A driver adds what is true of its kind of device.
+ *
+ * Context: process.
+ * Return: 0, -%EBUSY in reset, -%ENODEV when the device is gone.
+ */
+int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
+			   struct netlink_ext_ack *extack)
+{
+	if (!alink_dev_active(adev)) {
+		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
+		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
+	}
+	devlink_fmsg_u32_pair_put(fmsg, "state",
+				  alink_rd32(adev, ALINK_REG_STATE));
+	devlink_fmsg_u32_pair_put(fmsg, "heartbeat",
+				  alink_rd32(adev, ALINK_REG_HEARTBEAT));
+	devlink_fmsg_u32_pair_put(fmsg, "generation",
+				  alink_rd32(adev, ALINK_REG_GENERATION));
+	devlink_fmsg_u32_pair_put(fmsg, "guest_errors",
+				  alink_rd32(adev, ALINK_REG_GUEST_ERRORS));
+	return 0;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_diagnose);
+
+/**
+ * alink_devlink_fault - a fault event in a reporter's words
+ * @fmsg:	from devlink
+ * @event:	of class fault
+ *
+ * Context: process.
+ */
+void alink_devlink_fault(struct devlink_fmsg *fmsg,
+			 const struct alink_event *event)
+{
+	u32 recovery = le32_to_cpu(event->info);
+
+	devlink_fmsg_u32_pair_put(fmsg, "fault_code", le32_to_cpu(event->code));
+	devlink_fmsg_u32_pair_put(fmsg, "unit", le32_to_cpu(event->id));
+	devlink_fmsg_u64_pair_put(fmsg, "address", le64_to_cpu(event->addr));
+	devlink_fmsg_u64_pair_put(fmsg, "time_ns", le64_to_cpu(event->time_ns));
+	devlink_fmsg_u32_pair_put(fmsg, "recovery_class", recovery);
+	devlink_fmsg_string_pair_put(fmsg, "recovery",
+				     alink_recovery_str(recovery));
+}
+EXPORT_SYMBOL_GPL(alink_devlink_fault);

@@ -46,19 +46,11 @@ static int alink_switch_diagnose(struct devlink_health_reporter *reporter,
 {
 	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
 	struct alink_dev *adev = sw->adev;
+	int err;
 
-	if (!alink_dev_active(adev)) {
-		NL_SET_ERR_MSG(extack, "Switch is in reset, or gone");
-		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
-	}
-	devlink_fmsg_u32_pair_put(fmsg, "state",
-				  alink_rd32(adev, ALINK_REG_STATE));
-	devlink_fmsg_u32_pair_put(fmsg, "heartbeat",
-				  alink_rd32(adev, ALINK_REG_HEARTBEAT));
-	devlink_fmsg_u32_pair_put(fmsg, "generation",
-				  alink_rd32(adev, ALINK_REG_GENERATION));
-	devlink_fmsg_u32_pair_put(fmsg, "guest_errors",
-				  alink_rd32(adev, ALINK_REG_GUEST_ERRORS));
+	err = alink_devlink_diagnose(adev, fmsg, extack);
+	if (err)
+		return err;
 	devlink_fmsg_u64_pair_put(fmsg, "reductions",
 				  alink_rd64(adev, ALINK_SW_REG_REDUCTIONS));
 	devlink_fmsg_u64_pair_put(fmsg, "multicasts",
@@ -79,11 +71,7 @@ static int alink_switch_dump(struct devlink_health_reporter *reporter,
 	/* A dump on request has no fault to tell of. */
 	if (!event)
 		return alink_switch_diagnose(reporter, fmsg, extack);
-	devlink_fmsg_u32_pair_put(fmsg, "fault_code", le32_to_cpu(event->code));
-	devlink_fmsg_u32_pair_put(fmsg, "recovery", le32_to_cpu(event->info));
-	devlink_fmsg_u32_pair_put(fmsg, "id", le32_to_cpu(event->id));
-	devlink_fmsg_u64_pair_put(fmsg, "address", le64_to_cpu(event->addr));
-	devlink_fmsg_u64_pair_put(fmsg, "time_ns", le64_to_cpu(event->time_ns));
+	alink_devlink_fault(fmsg, event);
 	return 0;
 }
 

@@ -67,20 +67,6 @@ struct xpu_report {
 	const char *why;
 };
 
-static void xpu_fmsg_fault(struct devlink_fmsg *fmsg,
-			   const struct alink_event *event)
-{
-	u32 recovery = le32_to_cpu(event->info);
-
-	devlink_fmsg_u32_pair_put(fmsg, "fault_code", le32_to_cpu(event->code));
-	devlink_fmsg_u32_pair_put(fmsg, "unit", le32_to_cpu(event->id));
-	devlink_fmsg_u64_pair_put(fmsg, "address", le64_to_cpu(event->addr));
-	devlink_fmsg_u64_pair_put(fmsg, "time_ns", le64_to_cpu(event->time_ns));
-	devlink_fmsg_u32_pair_put(fmsg, "recovery_class", recovery);
-	devlink_fmsg_string_pair_put(fmsg, "recovery",
-				     alink_recovery_str(recovery));
-}
-
 static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 			       struct devlink_fmsg *fmsg,
 			       struct netlink_ext_ack *extack)
@@ -89,25 +75,17 @@ static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 	struct alink_dev *adev = xdev->adev;
 	struct alink_event event;
 	u64 faults;
+	int err;
 
-	if (!alink_dev_active(adev)) {
-		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
-		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
-	}
-	devlink_fmsg_u32_pair_put(fmsg, "state",
-				  alink_rd32(adev, ALINK_REG_STATE));
-	devlink_fmsg_u32_pair_put(fmsg, "heartbeat",
-				  alink_rd32(adev, ALINK_REG_HEARTBEAT));
-	devlink_fmsg_u32_pair_put(fmsg, "generation",
-				  alink_rd32(adev, ALINK_REG_GENERATION));
-	devlink_fmsg_u32_pair_put(fmsg, "guest_errors",
-				  alink_rd32(adev, ALINK_REG_GUEST_ERRORS));
+	err = alink_devlink_diagnose(adev, fmsg, extack);
+	if (err)
+		return err;
 	devlink_fmsg_u64_pair_put(fmsg, "commands",
 				  alink_rd64(adev, ALINK_XPU_REG_COMMANDS));
 	faults = alink_xpu_last_fault(xdev, &event);
 	devlink_fmsg_u64_pair_put(fmsg, "faults", faults);
 	if (faults)
-		xpu_fmsg_fault(fmsg, &event);
+		alink_devlink_fault(fmsg, &event);
 	return 0;
 }
 
@@ -121,7 +99,7 @@ static int xpu_health_dump(struct devlink_health_reporter *reporter,
 		return xpu_health_diagnose(reporter, fmsg, extack);
 	devlink_fmsg_string_pair_put(fmsg, "reason", report->why);
 	if (report->event)
-		xpu_fmsg_fault(fmsg, report->event);
+		alink_devlink_fault(fmsg, report->event);
 	return 0;
 }
 

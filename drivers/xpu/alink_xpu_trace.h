@@ -42,8 +42,8 @@ TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_UNMAP);
 	__print_symbolic(recovery, \
 			 { ALINK_RECOVERY_NONE,		"none" }, \
 			 { ALINK_RECOVERY_RETRY,	"retry" }, \
-			 { ALINK_RECOVERY_CONTEXT,	"context" }, \
-			 { ALINK_RECOVERY_DEVICE,	"device" }, \
+			 { ALINK_RECOVERY_CONTEXT,	"context reset" }, \
+			 { ALINK_RECOVERY_DEVICE,	"device reset" }, \
 			 { ALINK_RECOVERY_REPLACE,	"replace" })
 
 #define xpu_show_bind_op(op) \

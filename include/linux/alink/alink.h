@@ -23,6 +23,7 @@
 struct alink_dev;
 struct alink_port;
 struct devlink;
+struct devlink_fmsg;
 struct devlink_info_req;
 struct netlink_ext_ack;
 
@@ -155,6 +156,10 @@ void alink_hwmon_unregister(struct alink_dev *adev);
 /* --- devlink: alink_devlink.c ------------------------------------------- */
 int alink_devlink_info(struct alink_dev *adev, struct devlink_info_req *req,
 		       struct netlink_ext_ack *extack);
+int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
+			   struct netlink_ext_ack *extack);
+void alink_devlink_fault(struct devlink_fmsg *fmsg,
+			 const struct alink_event *event);
 
 /*
  * Optics registry (alink_module.c): the optics driver offers modules, the
