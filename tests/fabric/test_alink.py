@@ -7,15 +7,20 @@ import os
 import subprocess
 import sys
 import time
-import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+
+# pylint: disable-next=wrong-import-position
+from taplib import main, tests_of  # noqa: E402
 
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 
 
-def alink(*args, prefix=()):
+def alink(*args, prefix=(), given=None):
     """Exit code, standard output, standard error."""
     done = subprocess.run([*prefix, 'alink', *args], capture_output=True,
-                          text=True, timeout=30, check=False)
+                          input=given, text=True, timeout=30, check=False)
     return done.returncode, done.stdout, done.stderr.strip()
 
 
@@ -102,13 +107,32 @@ def test_routes():
 
 def test_long_tables():
     """More routes than one message or one answer of the device holds."""
-    for dst in range(2, 302):
-        good('route', 'add', 'sw1', str(dst), '0-63')
+    code, out, err = alink('-b', '-', given=''.join(
+        f'route add sw1 {dst} 0-63\n' for dst in range(2, 302)))
+    assert (code, out, err) == (0, '', ''), (code, out, err)
     rows = data('route', 'show', 'sw1')
     assert [r['dst'] for r in rows] == list(range(2, 302)), len(rows)
     assert all(r['ports'] == list(range(64)) for r in rows)
-    for dst in range(2, 302):
-        good('route', 'del', 'sw1', str(dst))
+    code, out, err = alink('-b', '-', given=''.join(
+        f'route del sw1 {dst}\n' for dst in range(2, 302)))
+    assert (code, out, err) == (0, '', ''), (code, out, err)
+
+
+def test_batch_stops():
+    """The first line that fails is named, those before it are done."""
+    lines = ('# routes\n\nroute add sw1 2 0-3  # four\n'
+             'route add sw1 3 64\nroute add sw1 4 0\n')
+    code, out, err = alink('--batch', '-', given=lines)
+    assert code == 1 and not out, (code, out)
+    assert 'alink: stdin:4: ' in err and 'No port 64' in err, err
+    assert [r['dst'] for r in data('route', 'show', 'sw1')] == [2]
+    code, out, err = alink('-j', '-b', '-', given='route show sw1\nlist\nx\n')
+    docs = [json.loads(line) for line in out.splitlines()]
+    assert [d['schema'] for d in docs] == ['alink.route', 'alink.list',
+                                          'alink.error'], docs
+    assert docs[2]['error']['message'].startswith('stdin:3: '), docs[2]
+    assert (code, err) == (2, ''), (code, err)
+    good('route', 'del', 'sw1', '2')
 
 
 def test_bad_routes():
@@ -243,23 +267,5 @@ def test_unbind_takes_the_device_out():
     assert data('path', 'xpu0', 'xpu1')['usable_links'] == 2
 
 
-def main():
-    """Runs all, in the order of the file."""
-    tests = [(n, f) for n, f in globals().items() if n.startswith('test_')]
-    print(f'1..{len(tests)}')
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f'ok {number} {name}')
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            for line in traceback.format_exc().splitlines():
-                print(f'# {line}')
-            print(f'not ok {number} {name}')
-        sys.stdout.flush()
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    main(*tests_of(globals()))

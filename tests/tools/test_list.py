@@ -104,6 +104,29 @@ def test_bad_values():
         assert attr in err, (attr, err)
 
 
+def test_batch():
+    """Lines of a file: comments, the first failure is named and ends it."""
+    tree = Tree({'xpu0': XPU})
+    path = os.path.join(tree.dir.name, 'batch')
+    for lines, want, rows, says in (
+            ('', 0, 0, ''), ('# nothing\n\n  \t\n', 0, 0, ''),
+            ('list\nlist xpu # all\n', 0, 2, ''),
+            ('list\nlist toaster\nlist\n', 2, 1, f'{path}:2: '),
+            ('list' + ' x' * 20, 2, 0, f'{path}:1: more than 16 words'),
+            ('nothing', 2, 0, f'{path}:1: no such object: nothing')):
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(lines)
+        code, out, err = tree.alink('-b', path)
+        assert (code, out.count('xpu0')) == (want, rows), (lines, code, out)
+        assert says in err and bool(says) == bool(err), (lines, err)
+    code, out, err = tree.alink('-b', path + '.not')
+    assert (code, out) == (2, '') and 'No such file' in err, (code, err)
+    code, out, err = tree.alink('-b', tree.dir.name)
+    assert (code, out) == (1, '') and 'cannot be read' in err, (code, err)
+    code, out, err = tree.alink('-b', path, 'list')
+    assert (code, out) == (2, '') and err, (code, out)
+
+
 def test_usage():
     """Mistakes on the command line: exit 2, nothing on standard output."""
     tree = Tree({'xpu0': XPU})

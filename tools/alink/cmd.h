@@ -21,6 +21,8 @@ enum alink_exit {
 
 struct alink_cmd_env {
 	struct alink_ctx *ctx;
+	/* Goes before messages: "FILE:LINE: " of a batch, or NULL */
+	const char *where;
 	bool json;
 	bool pretty;
 };
@@ -57,6 +59,12 @@ int cmd_refuse(struct alink_cmd_env *env, int code, const char *fmt, ...)
 /* Prints a document with schema and version around @data, and frees it. */
 int cmd_print_json(struct alink_cmd_env *env, const char *schema, int version,
 		   struct json_object *data);
+/* Runs "OBJECT [VERB] [ARGS]"; returns an enum alink_exit. */
+int cmd_run(struct alink_cmd_env *env, int argc, char **argv);
+/* Runs the lines of a file, or of standard input for "-", up to the first that
+ * fails, whose exit code it returns.
+ */
+int cmd_batch(struct alink_cmd_env *env, const char *path);
 /* A 64-bit number: as a number up to 2^53, as a string of digits above. */
 struct json_object *json_u64(uint64_t value);
 

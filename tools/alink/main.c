@@ -132,7 +132,8 @@ static void usage(FILE *f)
 	const struct alink_command *c;
 	char line[80];
 
-	fputs("usage: alink [OPTIONS] OBJECT [VERB] [ARGS]\n\n", f);
+	fputs("usage: alink [OPTIONS] OBJECT [VERB] [ARGS]\n"
+	      "       alink [OPTIONS] --batch FILE\n\n", f);
 	for (c = alink_commands; c->object; c++) {
 		snprintf(line, sizeof(line), "%s%s%s %s", c->object,
 			 c->verb ? " " : "", c->verb ? c->verb : "",
@@ -142,6 +143,8 @@ static void usage(FILE *f)
 	fputs("\n"
 	      "  -j, --json       print JSON: one object with schema and version\n"
 	      "  -p, --pretty     with -j: indented\n"
+	      "  -b, --batch FILE run the lines of FILE (-: standard input), up to\n"
+	      "                   the first that fails\n"
 	      "      --root DIR   read sysfs below DIR (a recorded tree; list only)\n"
 	      "  -V, --version    print the version\n"
 	      "  -h, --help       print this\n"
@@ -208,7 +211,12 @@ int cmd_print_json(struct alink_cmd_env *env, const char *schema, int version,
 static int fail_text(struct alink_cmd_env *env, int code, const char *text)
 {
 	struct json_object *doc, *e;
+	char full[512];
 
+	if (env->where) {
+		snprintf(full, sizeof(full), "%s%s", env->where, text);
+		text = full;
+	}
 	if (!env->json) {
 		fprintf(stderr, "alink: %s\n", text);
 		return code;
@@ -241,7 +249,7 @@ int cmd_refuse(struct alink_cmd_env *env, int code, const char *fmt, ...)
 	return fail_text(env, code, text);
 }
 
-static int run(struct alink_cmd_env *env, int argc, char **argv)
+int cmd_run(struct alink_cmd_env *env, int argc, char **argv)
 {
 	const struct alink_command *c;
 	bool object = false;
@@ -270,6 +278,7 @@ static int run(struct alink_cmd_env *env, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "batch", required_argument, NULL, 'b' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "pretty", no_argument, NULL, 'p' },
 		{ "root", required_argument, NULL, 'r' },
@@ -278,12 +287,15 @@ int main(int argc, char **argv)
 		{ }
 	};
 	struct alink_cmd_env env = { };
-	const char *root = NULL;
+	const char *root = NULL, *batch = NULL;
 	int c, code;
 
 	/* "+": options end at the object, as ip and devlink have it. */
-	while ((c = getopt_long(argc, argv, "+jpVh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+b:jpVh", options, NULL)) != -1) {
 		switch (c) {
+		case 'b':
+			batch = optarg;
+			break;
 		case 'j':
 			env.json = true;
 			break;
@@ -304,7 +316,7 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (optind == argc) {
+	if (batch ? optind != argc : optind == argc) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
@@ -315,8 +327,10 @@ int main(int argc, char **argv)
 	code = root ? alink_set_root(env.ctx, root) : 0;
 	if (code)
 		code = cmd_fail(&env, code);
+	else if (batch)
+		code = cmd_batch(&env, batch);
 	else
-		code = run(&env, argc - optind, argv + optind);
+		code = cmd_run(&env, argc - optind, argv + optind);
 	alink_free(env.ctx);
 	if (fflush(stdout) && code == EXIT_OK)
 		code = EXIT_FAILED;
