@@ -2,6 +2,7 @@
 """What the tests of the NIC driver share: two NICs of one Ethernet, each in a
 network namespace of its own, and traffic between them.
 """
+import atexit
 import contextlib
 import glob
 import json
@@ -66,11 +67,15 @@ class End:
         sh('ip', 'link', 'set', self.dev, 'netns', self.ns)
         self.configure()
 
-    def configure(self):
-        """Addresses, and up."""
+    def defaults(self):
+        """What most tests start from."""
         self.mtu(1500)
         self.features(tx='on', rx='on')
         self.features(tso='on')
+
+    def configure(self):
+        """Addresses, and up."""
+        self.defaults()
         self.sh('ip', 'addr', 'replace', f'{self.addr}/24', 'dev', self.dev)
         self.sh('ip', 'link', 'set', self.dev, 'up')
         self.sh('ip', 'addr', 'replace', f'{self.addr6}/64', 'dev', self.dev,
@@ -117,9 +122,21 @@ class End:
                      check=False), seconds)
 
 
-@contextlib.contextmanager
-def pair():
-    """Two ends, connected and up; leaves the devices as they were."""
+def part(ends):
+    """Takes the netdevs back and removes the namespaces."""
+    for end in ends:
+        # A namespace lives as long as a socket retransmits in it.
+        if end.dev:
+            end.sh('ip', 'link', 'set', end.dev, 'netns', '1', check=False)
+        sh('ip', 'netns', 'del', end.ns, check=False)
+    for end in ends:
+        wait_for(f'{end.function}: back from its namespace',
+                 lambda e=end: netdev(e.function)
+                 or not os.path.exists(f'{DRIVER}/{e.function}'))
+
+
+def connect():
+    """Two ends, each in its namespace, with a carrier."""
     found = functions()
     if len(found) < 2:
         skip(f'{len(found)} NICs with their driver, two are wanted')
@@ -132,18 +149,51 @@ def pair():
         for end in ends:
             wait_for(f'{end.ns}: carrier', end.carrier)
         ends[0].ping_works(ends[1])
+    except BaseException:
+        part(ends)
+        raise
+    return ends
+
+
+@contextlib.contextmanager
+def connected():
+    """Two ends for a block, which leaves the devices as they were."""
+    ends = connect()
+    try:
         yield ends
         assert not any(guest_errors()), f'guest errors: {guest_errors()}'
     finally:
+        part(ends)
+
+
+# Ends that the last test left as it found them. Connecting takes longer than
+# most tests do.
+KEPT = []
+
+
+def apart():
+    """The devices as they were before the first pair()."""
+    while KEPT:
+        part(KEPT.pop())
+
+
+@contextlib.contextmanager
+def pair():
+    """As connected(), but the next test gets the same ends."""
+    ends = KEPT.pop() if KEPT else connect()
+    try:
         for end in ends:
-            # A namespace lives as long as a socket retransmits in it.
-            if end.dev:
-                end.sh('ip', 'link', 'set', end.dev, 'netns', '1', check=False)
-            sh('ip', 'netns', 'del', end.ns, check=False)
-        for end in ends:
-            wait_for(f'{end.function}: back from its namespace',
-                     lambda e=end: netdev(e.function)
-                     or not os.path.exists(f'{DRIVER}/{e.function}'))
+            end.defaults()
+        ends[0].ping_works(ends[1])
+        yield ends
+        assert not any(guest_errors()), f'guest errors: {guest_errors()}'
+    except BaseException:
+        part(ends)
+        raise
+    KEPT.append(ends)
+
+
+atexit.register(apart)
 
 
 # --- traffic -----------------------------------------------------------------

@@ -74,6 +74,7 @@ def test_statistics():
 
 def test_devlink():
     """devlink names board, firmware and serial number, and the port."""
+    niclib.apart()
     out = json.loads(sh('devlink', '-j', 'dev', 'info'))['info']
     functions = niclib.functions()
     for function in functions:

@@ -8,8 +8,8 @@ import socket
 import struct
 import time
 
-from niclib import DRIVER, fails, knob, load, main, netdev, pair, read, sh, \
-    wait_for, write
+from niclib import DRIVER, apart, fails, knob, load, main, netdev, pair, read, \
+    sh, wait_for, write
 
 
 def test_udp():
@@ -171,6 +171,7 @@ def test_surprise_removal():
 
 def test_module_cycles():
     """Loaded and unloaded 20 times with its netdevs up."""
+    apart()
     for _ in range(20):
         sh('rmmod', 'alink_nic')
         sh('modprobe', 'alink_nic')

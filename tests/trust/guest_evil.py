@@ -333,7 +333,7 @@ class Evil:
         for kind in NIC_RECORDS:
             sh('dmesg', '-C')
             before = victim.told()
-            with niclib.pair() as (a, b):
+            with niclib.connected() as (a, b):
                 with niclib.load(a, b, seconds=60, streams=2):
                     for _ in range(4):
                         knob('nic0', 'x-record-lie', f'{kind}:3')
@@ -354,7 +354,7 @@ class Evil:
             self.result(f'{kind}: nic0 under traffic', bad or (
                 'no lie was told' if told <= 0 else '') or (
                     f'{len(log)} lines of log' if len(log) > LINES else ''))
-        with niclib.pair() as (a, b):
+        with niclib.connected() as (a, b):
             def timeouts():
                 return a.stats()['tx_timeouts']
             before = timeouts()

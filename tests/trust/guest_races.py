@@ -203,7 +203,7 @@ class Races:
 
     def nic(self):
         """Traffic against all that is done to a netdev"""
-        with niclib.pair() as (a, b):
+        with niclib.connected() as (a, b):
             def knobs():
                 a.sh('ethtool', '-G', a.dev, 'rx',
                      str(random.choice((128, 256, 512))))
