@@ -12,6 +12,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,8 @@ class Lane:
             parser.add_argument(*names, **how)
         parser.add_argument('only', nargs='*', help='parts to run; all if none')
         self.opts = parser.parse_args()
+        # What runs below is ended by the way out, not by the signal.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.start = time.monotonic()
         self.number = self.failed = 0
         self.figures = {}

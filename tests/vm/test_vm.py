@@ -104,8 +104,8 @@ def test_shell():
     assert status == 5 and b'all-42' in out, (status, out)
 
 
-def test_interrupt():
-    """Ctrl-C ends the VM at once and leaves no QEMU."""
+def ended_by(signum, booted):
+    """Exit status of a run that a signal ends; it must leave no QEMU."""
     with tempfile.TemporaryDirectory() as d:
         qmp = os.path.join(d, 'qmp')
         with subprocess.Popen([VM, 'run', '--topology', 'switch2', '--no-load',
@@ -118,13 +118,27 @@ def test_interrupt():
                     break
                 time.sleep(0.1)
             assert os.path.exists(qmp)
-            time.sleep(1)
-            os.killpg(vm.pid, signal.SIGINT)
+            time.sleep(booted)
+            os.killpg(vm.pid, signum)
             status = vm.wait(30)
-        assert status == 130, status
-        left = subprocess.run(['pgrep', '-f', qmp], capture_output=True,
-                              text=True, check=False).stdout
+        for _ in range(50):
+            left = subprocess.run(['pgrep', '-f', qmp], capture_output=True,
+                                  text=True, check=False).stdout
+            if not left:
+                break
+            time.sleep(0.1)
         assert not left, left
+        return status
+
+
+def test_interrupt():
+    """Ctrl-C ends the VM at once and leaves no QEMU."""
+    assert ended_by(signal.SIGINT, 1) == 130
+
+
+def test_killed():
+    """Nor does a launcher that can do nothing about its end."""
+    assert ended_by(signal.SIGKILL, 0) == -signal.SIGKILL
 
 
 def test_default_is_a_node():

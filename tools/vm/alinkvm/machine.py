@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """One run of a VM: the QEMU command line, its life, what came out of it."""
 
+import ctypes
 import os
 import shutil
 import signal
@@ -13,6 +14,14 @@ import time
 from . import Error, guest, loggate, paths, qmp, topology
 
 PORTS = ("ctl", "stdout", "stderr")
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """In a child before it runs: it ends when we do, also when we are killed
+    and can do nothing about it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kvm_works():
@@ -239,7 +248,7 @@ class Machine:
         start = time.monotonic()
         with subprocess.Popen(
                 line, stdin=None if not command else subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.PIPE, preexec_fn=die_with_parent,
                 start_new_session=bool(command)) as self.child:
             threading.Thread(target=pass_on, args=(self.child.stderr,),
                              daemon=True).start()
