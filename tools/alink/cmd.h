@@ -7,17 +7,7 @@
 
 #include <alink.h>
 
-/* Exit codes; part of the interface, see Documentation/admin-guide/alink.rst */
-enum alink_exit {
-	EXIT_OK			= 0,
-	EXIT_FAILED		= 1,
-	EXIT_USAGE		= 2,
-	EXIT_UNSUPPORTED	= 3,
-	EXIT_PERMISSION		= 4,
-	EXIT_NO_OBJECT		= 6,
-	EXIT_NO_DRIVER		= 9,
-	EXIT_LOST		= 15,
-};
+#include "exit.h"
 
 struct alink_cmd_env {
 	struct alink_ctx *ctx;
@@ -49,8 +39,6 @@ struct alink_command {
 
 extern const struct alink_command alink_commands[];
 
-/* The exit code for a negative errno of the library. */
-int exit_for(int err);
 /* Prints alink_error() as text or JSON and returns the exit code for @err. */
 int cmd_fail(struct alink_cmd_env *env, int err);
 /* The same for a mistake that the command itself found. */

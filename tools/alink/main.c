@@ -5,7 +5,6 @@
  * alink [OPTIONS] OBJECT [VERB] [ARGS]; the table below is the one place where
  * commands are named, help and completion come from it.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -151,27 +150,6 @@ static void usage(FILE *f)
 	      "\n"
 	      "exit: 0 ok, 1 failed, 2 usage, 3 unsupported, 4 permission,\n"
 	      "      6 no such object, 9 driver not loaded, 15 device lost\n", f);
-}
-
-int exit_for(int err)
-{
-	switch (err) {
-	case 0:
-		return EXIT_OK;
-	case -EACCES:
-	case -EPERM:
-		return EXIT_PERMISSION;
-	case -ENOPROTOOPT:
-		return EXIT_NO_DRIVER;
-	case -ENOENT:
-		return EXIT_NO_OBJECT;
-	case -ENODEV:
-		return EXIT_LOST;
-	case -EOPNOTSUPP:
-		return EXIT_UNSUPPORTED;
-	default:
-		return EXIT_FAILED;
-	}
 }
 
 struct json_object *json_u64(uint64_t value)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "demo.h"
 
@@ -60,25 +59,17 @@ static int find_xpus(struct machine *m)
 	return 0;
 }
 
-/* The first id that no switch has */
 static int make_group(struct machine *m)
 {
-	struct alink_group_info g = { .dev = ALINK_ALL };
+	struct alink_set members = {};
 	uint32_t i;
 	int err;
 
-	if (getrandom(&g.key, sizeof(g.key), 0) != sizeof(g.key))
-		return -EIO;
-	g.key |= 1;		/* never 0 */
 	for (i = 0; i < m->n; i++)
-		alink_set_add(&g.members, m->endpoint[i]);
-	do {
-		err = alink_group_add(m->ctx, &g);
-	} while (err == -EEXIST && ++g.id < ALINK_MAX_GROUPS);
+		alink_set_add(&members, m->endpoint[i]);
+	err = alink_group_make(m->ctx, &members, &m->group, &m->key);
 	if (err)
 		return complain(m, "group", err);
-	m->group = g.id;
-	m->key = g.key;
 	m->grouped = true;
 	return 0;
 }

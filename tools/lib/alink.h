@@ -228,6 +228,18 @@ int alink_partition_set(struct alink_ctx *ctx, uint32_t dev, uint32_t endpoint,
 			uint32_t partition);
 
 /**
+ * alink_group_make() - make a group on every switch
+ * @ctx:	context
+ * @members:	endpoint ids
+ * @id:		set to the first id that was free on all of them
+ * @key:	set to a random key
+ *
+ * Errors: as alink_group_add(); -EEXIST: no id is free.
+ */
+int alink_group_make(struct alink_ctx *ctx, const struct alink_set *members,
+		     uint32_t *id, uint64_t *key);
+
+/**
  * alink_fabric_up() - make every xPU reach every other over all its links
  * @ctx:	context
  * @partition:	1..1023: where all endpoints go
@@ -431,6 +443,13 @@ int alink_cmd_gemm(struct alink_queue *q, uint32_t m, uint32_t n, uint32_t k,
 int alink_cmd_cast(struct alink_queue *q, uint32_t m, uint32_t n,
 		   const struct alink_matrix *dst, const struct alink_matrix *a,
 		   uint32_t flags, uint64_t *seq);
+
+/*
+ * The queue goes on when the 64 bits at @va, in own HBM or system memory, are
+ * equal to @value, or (ALINK_WAIT_GE) not less.
+ */
+int alink_cmd_wait(struct alink_queue *q, uint64_t va, enum alink_wait cond,
+		   uint64_t value, uint64_t *seq);
 
 /* Start all that was appended: one doorbell. */
 void alink_queue_kick(struct alink_queue *q);

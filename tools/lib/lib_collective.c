@@ -18,7 +18,6 @@
  * nobody sends results before all are ready. In the ring, a rank is through
  * with a collective only when every other has added its part.
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,14 +165,8 @@ static int signal_word(struct alink_comm *c, uint64_t word_va)
 
 static int wait_word(struct alink_comm *c, uint64_t word)
 {
-	struct alink_xpu_desc d = {
-		.opcode = ALINK_XPU_OP_WAIT,
-		.subop = ALINK_WAIT_GE,
-		.dst = htole64(alink_bo_va(c->memory) + word),
-		.src = htole64(word_of(c->seq)),
-	};
-
-	return alink_cmd(c->queue, &d, NULL);
+	return alink_cmd_wait(c->queue, alink_bo_va(c->memory) + word,
+			      ALINK_WAIT_GE, word_of(c->seq), NULL);
 }
 
 static int switch_scatter(struct alink_comm *c, uint64_t src, uint64_t bytes,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <libmnl/libmnl.h>
 
@@ -297,6 +298,26 @@ int alink_group_add(struct alink_ctx *ctx, const struct alink_group_info *g)
 	alink_nl_u64(&req, ALINK_A_GROUP_KEY, g->key);
 	alink_nl_set(&req, ALINK_A_GROUP_MEMBERS, &g->members);
 	return alink_nl_run(ctx, &req, NULL, NULL);
+}
+
+int alink_group_make(struct alink_ctx *ctx, const struct alink_set *members,
+		     uint32_t *id, uint64_t *key)
+{
+	struct alink_group_info g = { .dev = ALINK_ALL, .members = *members };
+	int err;
+
+	if (getrandom(&g.key, sizeof(g.key), 0) != sizeof(g.key))
+		return alink_fail(ctx, -EIO, "no random number for a key: %s",
+				  strerror(errno));
+	g.key |= 1;		/* never 0 */
+	do {
+		err = alink_group_add(ctx, &g);
+	} while (err == -EEXIST && ++g.id < ALINK_MAX_GROUPS);
+	if (err)
+		return err;
+	*id = g.id;
+	*key = g.key;
+	return 0;
 }
 
 int alink_group_del(struct alink_ctx *ctx, uint32_t dev, uint32_t id)

@@ -289,6 +289,19 @@ int alink_cmd_atomic(struct alink_queue *q, unsigned int width, uint64_t dst,
 	return alink_cmd(q, &d, seq);
 }
 
+int alink_cmd_wait(struct alink_queue *q, uint64_t va, enum alink_wait cond,
+		   uint64_t value, uint64_t *seq)
+{
+	struct alink_xpu_desc d = {
+		.opcode = ALINK_XPU_OP_WAIT,
+		.subop = (uint8_t)cond,
+		.dst = htole64(va),
+		.src = htole64(value),
+	};
+
+	return alink_cmd(q, &d, seq);
+}
+
 void alink_queue_kick(struct alink_queue *q)
 {
 	if (q->kicked == q->tail)
