@@ -485,6 +485,8 @@ bool alink_queue_done(const struct alink_queue *q, uint64_t seq);
  * @model_ns:	modelled time of all commands so far
  * @model_last_ns: modelled time of the latest command
  * @bytes:	bytes moved so far
+ * @head:	commands that all this is about: the low 32 bits of the number of the
+ *		latest one. It may be behind what alink_queue_wait() has seen
  */
 struct alink_queue_state {
 	enum alink_status status;
@@ -493,6 +495,7 @@ struct alink_queue_state {
 	uint64_t model_ns;
 	uint64_t model_last_ns;
 	uint64_t bytes;
+	uint32_t head;
 };
 
 void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s);

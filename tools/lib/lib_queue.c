@@ -410,5 +410,6 @@ void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s)
 		.model_ns = le64toh(st->model_ns),
 		.model_last_ns = le64toh(st->model_last_ns),
 		.bytes = le64toh(st->bytes),
+		.head = le32toh(st->head),
 	};
 }
