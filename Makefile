@@ -2,10 +2,11 @@
 # The front door. Everything is built outside the tree, in ~/.cache/alink (or
 # $ALINK_CACHE); the scripts behind the targets say what they do.
 
-.PHONY: help demo bench setup qemu modules debug-kernel lint tools unit qtest guest check trust trust-slice
+.PHONY: help demo llm bench setup qemu modules debug-kernel lint tools unit qtest guest check trust trust-slice
 
 help:
 	@echo 'make demo      boot an 8-xPU node and train on it (ARGS=--help)'
+	@echo 'make llm       a transformer on 8 xPUs, checked bit by bit (ARGS=--help)'
 	@echo 'make check     all tests: lint, unit tests, device models, drivers'
 	@echo 'make trust     sanitizers, faults, leaks, planted bugs: all lanes'
 	@echo 'make trust-LANE   one lane; tests/trust/run --list has names and times'
@@ -31,6 +32,9 @@ debug-kernel: setup
 
 demo:
 	@tools/demo/run $(ARGS)
+
+llm:
+	@tools/llm/run $(ARGS)
 
 bench:
 	@tools/bench/run $(ARGS)
