@@ -157,20 +157,6 @@ alink_xpu_gem_prime_import(struct drm_device *drm,
 	return obj;
 }
 
-/* drm_driver.gem_prime_import: remove ends no mapping that comes after it. */
-struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
-					      struct dma_buf *dma_buf)
-{
-	struct drm_gem_object *obj;
-	int idx;
-
-	if (!drm_dev_enter(drm, &idx))
-		return ERR_PTR(-ENODEV);
-	obj = drm_gem_prime_import(drm, dma_buf);
-	drm_dev_exit(idx);
-	return obj;
-}
-
 /**
  * alink_xpu_bo_sgt - DMA addresses of a host object
  * @bo:		object
@@ -314,7 +300,7 @@ static void xpu_special_free(struct drm_gem_object *obj)
 	kfree(bo);
 }
 
-/* What is not host memory has no pages that anybody else could use. */
+/* Others' memory is theirs to hand on. */
 static struct dma_buf *xpu_special_export(struct drm_gem_object *obj, int flags)
 {
 	return ERR_PTR(-EOPNOTSUPP);
@@ -322,7 +308,7 @@ static struct dma_buf *xpu_special_export(struct drm_gem_object *obj, int flags)
 
 static const struct drm_gem_object_funcs xpu_hbm_funcs = {
 	.free = xpu_special_free,
-	.export = xpu_special_export,
+	.export = alink_xpu_hbm_export,
 	.mmap = alink_xpu_hbm_mmap,
 	.vm_ops = &alink_xpu_hbm_vm_ops,
 };

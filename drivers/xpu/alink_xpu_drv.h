@@ -64,6 +64,7 @@
 struct devlink;
 struct devlink_health_reporter;
 struct xpu_bo;
+struct xpu_peer;
 struct xpu_queue;
 struct xpu_vm;
 
@@ -426,6 +427,7 @@ struct xpu_window {
  * @slot:	imports: slot of the device
  * @rights:	imported segment: DRM_ALINK_XPU_VM_BIND_* that may work
  * @generation:	imports: xpu_device.generation when made; 0: not in the device
+ * @peer:	imports by PRIME: what they hold of the other xPU, or NULL
  * @node:	host objects: in xpu_device.bos
  * @dummy:	page that mappings of HBM show once the device is gone
  * @window_lock: protects @window
@@ -441,6 +443,7 @@ struct xpu_bo {
 	u32 slot;
 	u32 rights;
 	u64 generation;
+	struct xpu_peer *peer;
 	struct list_head node;
 	struct page *dummy;
 
@@ -604,8 +607,6 @@ void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event);
 /* alink_xpu_bo.c */
 struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
 						   size_t size);
-struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
-					      struct dma_buf *dma_buf);
 struct drm_gem_object *
 alink_xpu_gem_prime_import(struct drm_device *drm,
 			   struct dma_buf_attachment *attach,
@@ -623,6 +624,12 @@ int alink_xpu_gem_create_ioctl(struct drm_device *drm, void *data,
 			       struct drm_file *file);
 int alink_xpu_gem_mmap_offset_ioctl(struct drm_device *drm, void *data,
 				    struct drm_file *file);
+
+/* alink_xpu_prime.c */
+struct dma_buf *alink_xpu_hbm_export(struct drm_gem_object *obj, int flags);
+struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
+					      struct dma_buf *dma_buf);
+void alink_xpu_prime_release(struct xpu_bo *bo);
 
 /* alink_xpu_hbm.c */
 int alink_xpu_hbm_init(struct xpu_device *xdev);
@@ -757,6 +764,9 @@ int alink_xpu_fence_syncobj_ioctl(struct drm_device *drm, void *data,
 void alink_xpu_segment_destroy(struct xpu_segment *seg);
 void alink_xpu_group_destroy(struct xpu_group *group);
 void alink_xpu_import_release(struct xpu_bo *bo);
+struct xpu_bo *alink_xpu_import_segment_of(struct xpu_device *xdev,
+					   struct xpu_bo *theirs, u32 rights,
+					   struct xpu_segment **seg);
 int alink_xpu_segment_export_ioctl(struct drm_device *drm, void *data,
 				   struct drm_file *file);
 int alink_xpu_segment_revoke_ioctl(struct drm_device *drm, void *data,

@@ -185,6 +185,7 @@ void alink_xpu_import_release(struct xpu_bo *bo)
 				     ALINK_XPU_ADMIN_SEG_RELEASE, bo->slot);
 	if (bo->slot != U32_MAX)
 		xa_erase(&xdev->imports, bo->slot);
+	alink_xpu_prime_release(bo);
 }
 
 /* Both kinds take slots from one range, whatever the device allows. */
@@ -260,6 +261,43 @@ int alink_xpu_segment_import_ioctl(struct drm_device *drm, void *data,
 	err = drm_gem_handle_create(file, xpu_gem(bo), &args->handle);
 	drm_gem_object_put(xpu_gem(bo));
 	return err;
+}
+
+/**
+ * alink_xpu_import_segment_of - import HBM of another xPU of this host
+ * @xdev:	device
+ * @theirs:	HBM object of the other; held by the caller for as long as @seg
+ * @rights:	DRM_ALINK_XPU_SEGMENT_* that are opened to us
+ * @seg:	out: the segment, to be destroyed after the import
+ *
+ * Return: an object with one reference, or ERR_PTR.
+ */
+struct xpu_bo *alink_xpu_import_segment_of(struct xpu_device *xdev,
+					   struct xpu_bo *theirs, u32 rights,
+					   struct xpu_segment **seg)
+{
+	struct xpu_device *from = to_xpu(xpu_gem(theirs)->dev);
+	struct alink_xpu_import req = {
+		.endpoint = cpu_to_le32(from->fabric_id),
+		.key = cpu_to_le64(xpu_new_key()),
+	};
+	struct xpu_bo *bo;
+
+	*seg = xpu_segment_create(from, theirs, rights, le64_to_cpu(req.key));
+	if (IS_ERR(*seg)) {
+		bo = ERR_CAST(*seg);
+		goto clear;
+	}
+	req.object = cpu_to_le32((*seg)->id);
+	bo = xpu_import(xdev, XPU_BO_SEGMENT, xpu_gem(theirs)->size, &req);
+	if (IS_ERR(bo)) {
+		alink_xpu_segment_destroy(*seg);
+		goto clear;
+	}
+	bo->rights = rights;
+clear:
+	memzero_explicit(&req, sizeof(req));
+	return bo;
 }
 
 /* --- groups ------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -436,6 +437,70 @@ int seg_import(int fd, const struct drm_alink_xpu_segment_handle *h,
 
 	*handle = i.handle;
 	return err;
+}
+
+/* --- PRIME -------------------------------------------------------------- */
+
+int prime_export(int fd, uint32_t handle, uint32_t flags)
+{
+	struct drm_prime_handle p = { .handle = handle, .flags = flags };
+	int err = xpu_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &p);
+
+	return err ?: p.fd;
+}
+
+int prime_import(int fd, int buf, uint32_t *handle)
+{
+	struct drm_prime_handle p = { .fd = buf };
+	int err = xpu_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &p);
+
+	*handle = p.handle;
+	return err;
+}
+
+union fd_room {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+int send_fd(int sock, int fd)
+{
+	char byte = 0;
+	union fd_room room = {
+		.head = {
+			.cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		},
+	};
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &room, .msg_controllen = sizeof(room),
+	};
+
+	memcpy(CMSG_DATA(&room.head), &fd, sizeof(fd));
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+int recv_fd(int sock)
+{
+	char byte;
+	union fd_room room;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &room, .msg_controllen = sizeof(room),
+	};
+	int fd;
+
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) < 0)
+		return -errno;
+	if (msg.msg_controllen < sizeof(room.head) ||
+	    room.head.cmsg_type != SCM_RIGHTS)
+		return -ENODATA;
+	memcpy(&fd, CMSG_DATA(&room.head), sizeof(fd));
+	return fd;
 }
 
 /* --- syncobjs ----------------------------------------------------------- */

@@ -97,6 +97,13 @@ int seg_revoke(int fd, uint32_t id);
 int seg_import(int fd, const struct drm_alink_xpu_segment_handle *h,
 	       uint32_t *handle);
 
+/* A dma-buf of the object, or -errno. @flags: DRM_CLOEXEC, DRM_RDWR */
+int prime_export(int fd, uint32_t handle, uint32_t flags);
+int prime_import(int fd, int buf, uint32_t *handle);
+/* An fd over a socket; recv_fd() returns it or -errno. */
+int send_fd(int sock, int fd);
+int recv_fd(int sock);
+
 int syncobj_create(int fd, uint32_t *handle);
 /* Waits for a point (0: binary); -ETIME */
 int syncobj_wait(int fd, uint32_t handle, uint64_t point, int64_t timeout_ms);

@@ -27,6 +27,24 @@ extern "C" {
  * a segment export or a group binding uses it. VM, queue, export and group
  * binding ids belong to the open file, start at 1, and die with it.
  *
+ * PRIME: host and HBM objects can be exported (HBM since version 1.2), imported
+ * segments and groups cannot, with %EOPNOTSUPP. What is imported is either
+ * memory with pages, of any driver, and then a host object, but for
+ * %EOPNOTSUPP where the kernel had to read it; or HBM of an xPU of this driver.
+ * HBM comes back as the object it is in a file of the same xPU. In a file of
+ * another it becomes an imported segment, and each access goes through the
+ * fabric, which applies its rules: READ, and with a file descriptor that was
+ * exported with DRM_RDWR also WRITE and ATOMIC. The memory lives until the last
+ * importer has let go, whatever becomes of the exporter's process. A reset of
+ * either xPU voids the import, as it does others. Other devices cannot attach
+ * to HBM: %EOPNOTSUPP. An HBM dma-buf can be mapped if the object can.
+ *
+ * User space fills queues by itself, so nothing that they run gets into a
+ * dma-buf without being asked: %DMA_BUF_IOCTL_EXPORT_SYNC_FILE and poll(2) tell
+ * of what others put there. To let others wait for a queue, take the sync file
+ * of a &DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ and put it there with
+ * %DMA_BUF_IOCTL_IMPORT_SYNC_FILE. No queue waits for what is there.
+ *
  * Rules that hold for each ioctl:
  *
  * - Padding and reserved fields must be 0, unknown flags are refused, both
@@ -239,8 +257,8 @@ struct drm_alink_xpu_query_link {
 /**
  * struct drm_alink_xpu_gem_create - argument of &DRM_IOCTL_ALINK_XPU_GEM_CREATE
  *
- * The memory reads as zeros. Host objects can always be mapped, exported and
- * imported by PRIME. An HBM object consists of 1 to 16 pieces of HBM.
+ * The memory reads as zeros. Host objects can always be mapped. An HBM object
+ * consists of 1 to 16 pieces of HBM.
  *
  * Errors: %EINVAL (not exactly one of HOST and HBM, NEEDS_CPU without HBM, size
  * 0); %E2BIG (more than there can ever be); %ENOMEM (no system memory);
@@ -612,6 +630,12 @@ struct drm_alink_xpu_fence_syncobj {
  * the importer, handed to &DRM_IOCTL_ALINK_XPU_SEGMENT_IMPORT. Who has it can
  * reach the memory, from within the partition of the exporter. @key is what
  * protects the memory, keep it like a password.
+ *
+ * Nothing in it belongs to a host: endpoints are those of the fabric, and it is
+ * the exporting xPU that compares the key and looks at the rights, in each
+ * access. So the importer may be on another host. A handle is stale once its
+ * export is revoked, its exporter's file closed or its xPU reset: a later
+ * export of the same segment has another key.
  */
 struct drm_alink_xpu_segment_handle {
 	/** @endpoint: fabric id of the exporter */

@@ -210,6 +210,7 @@ TEST_F(two, handles_of_another_process)
 	EXPECT_EQ(AS_B(gem_offset(self->b, self->hbm, &self->hbm_off)), ENOENT);
 	EXPECT_EQ(AS_B(gem_close(self->b, self->hbm)), EINVAL);
 	EXPECT_EQ(AS_B(call_prime(self->b, self->host)), ENOENT);
+	EXPECT_EQ(AS_B(call_prime(self->b, self->hbm)), ENOENT);
 	EXPECT_EQ(AS_B(queue_destroy(self->b, self->q.id)), ENOENT);
 	EXPECT_EQ(AS_B(queue_state(self->b, self->q.id, &state, &error)),
 		  ENOENT);
@@ -285,6 +286,9 @@ TEST_F(two, no_global_names)
 TEST_F(two, import_needs_an_fd)
 {
 	struct drm_prime_handle p = { .handle = self->host, .flags = O_CLOEXEC };
+	struct drm_alink_xpu_group_import group = {
+		.group = GROUP, .key = KEY, .size = SIZE,
+	};
 	struct drm_prime_handle in = {};
 
 	ASSERT_EQ(xpu_ioctl(self->a, DRM_IOCTL_PRIME_HANDLE_TO_FD, &p), 0);
@@ -295,8 +299,11 @@ TEST_F(two, import_needs_an_fd)
 	in.fd = p.fd;
 	EXPECT_EQ(xpu_ioctl(self->b, DRM_IOCTL_PRIME_FD_TO_HANDLE, &in),
 		  -EBADF);
-	/* What is no host memory is not handed out at all. */
-	EXPECT_EQ(call_prime(self->a, self->hbm), -EOPNOTSUPP);
+	/* Memory of others is not handed on at all. */
+	ASSERT_EQ(xpu_ioctl(self->a, DRM_IOCTL_ALINK_XPU_GROUP_IMPORT, &group),
+		  0);
+	EXPECT_EQ(call_prime(self->a, group.handle), -EOPNOTSUPP);
+	EXPECT_EQ(gem_close(self->a, group.handle), 0);
 }
 
 /* --- mmap ----------------------------------------------------------------- */
