@@ -97,6 +97,8 @@ enum xpu_state {
  * @dtypes:	bitmap of enum alink_dtype
  * @compute_funcs: bitmap of enum alink_xpu_func
  * @compute_dtypes: bitmap of enum alink_dtype that these take
+ * @slice_us:	longest turn of a queue while an equal waits
+ * @starve_us:	longest wait of a queue for its turn
  * @name:	model name
  * @part_number: or empty
  * @board_serial: or empty
@@ -114,6 +116,8 @@ struct xpu_info {
 	u32 dtypes;
 	u32 compute_funcs;
 	u32 compute_dtypes;
+	u32 slice_us;
+	u32 starve_us;
 	char name[32];
 	char part_number[32];
 	char board_serial[32];
@@ -533,6 +537,7 @@ struct xpu_loc {
  * @vm:		its VM
  * @vec:	its interrupt
  * @hw_id:	queue and doorbell page of the device
+ * @priority:	as asked for; constant
  * @status:	status block; user space can write it
  * @busy_ns:	part of xpu_file.busy_ns
  * @lock:	protects @state and @error
@@ -549,6 +554,7 @@ struct xpu_queue {
 	struct xpu_vm *vm;
 	struct xpu_vector *vec;
 	u32 hw_id;
+	enum drm_alink_xpu_priority priority;
 	struct xpu_loc status;
 	atomic64_t busy_ns;
 	/* protects state and error */
@@ -560,6 +566,18 @@ struct xpu_queue {
 	/* orders faults and destruction */
 	struct mutex map_lock;
 	struct page *dummy;
+};
+
+/**
+ * struct xpu_turns - what the device counted of a queue's turns
+ * @turns:	turns that it had
+ * @wait_ns:	modelled time that it waited for them
+ * @worst_ns:	longest of these waits
+ */
+struct xpu_turns {
+	u64 turns;
+	u64 wait_ns;
+	u64 worst_ns;
 };
 
 /**
@@ -735,6 +753,7 @@ void alink_xpu_queues_cancel(struct xpu_device *xdev);
 void alink_xpu_queue_event(struct xpu_device *xdev,
 			   const struct alink_event *event);
 void alink_xpu_queue_account(struct xpu_queue *q, struct xpu_file *xfile);
+void alink_xpu_queue_turns(struct xpu_queue *q, struct xpu_turns *t);
 int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
 				 struct drm_file *file);
 int alink_xpu_queue_destroy_ioctl(struct drm_device *drm, void *data,

@@ -99,6 +99,8 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	info->dtypes = alink_rd32(adev, ALINK_XPU_REG_DTYPES);
 	info->compute_funcs = alink_rd32(adev, ALINK_XPU_REG_COMPUTE_FUNCS);
 	info->compute_dtypes = alink_rd32(adev, ALINK_XPU_REG_COMPUTE_DTYPES);
+	info->slice_us = alink_rd32(adev, ALINK_XPU_REG_SLICE_US);
+	info->starve_us = alink_rd32(adev, ALINK_XPU_REG_STARVE_US);
 	va_bits = alink_rd32(adev, ALINK_XPU_REG_VA_BITS);
 	if (alink_dev_lost(adev))
 		return -ENODEV;

@@ -51,6 +51,8 @@ static void xpu_query_device(struct xpu_device *xdev, void *data)
 	strscpy(d->name, info->name, sizeof(d->name));
 	d->compute_funcs = info->compute_funcs;
 	d->compute_dtypes = info->compute_dtypes;
+	d->slice_us = info->slice_us;
+	d->starve_us = info->starve_us;
 }
 
 static void xpu_query_memory(struct xpu_device *xdev, void *data)
@@ -235,6 +237,27 @@ static void xpu_count_bo(struct drm_gem_object *obj,
 		stats->resident += obj->size;
 }
 
+/* One queue, by the id that its user knows */
+static void xpu_show_queue(struct drm_printer *p, unsigned long id,
+			   struct xpu_queue *q)
+{
+	static const char *const names[] = {
+		[DRM_ALINK_XPU_PRIORITY_LOW] = "low",
+		[DRM_ALINK_XPU_PRIORITY_NORMAL] = "normal",
+		[DRM_ALINK_XPU_PRIORITY_HIGH] = "high",
+		[DRM_ALINK_XPU_PRIORITY_REALTIME] = "realtime",
+	};
+	struct xpu_turns t;
+
+	alink_xpu_queue_turns(q, &t);
+	drm_printf(p, "alink_xpu-queue-%lu-priority:\t%s\n", id,
+		   names[q->priority]);
+	drm_printf(p, "alink_xpu-queue-%lu-turns:\t%llu\n", id, t.turns);
+	drm_printf(p, "alink_xpu-queue-%lu-wait:\t%llu ns\n", id, t.wait_ns);
+	drm_printf(p, "alink_xpu-queue-%lu-wait-max:\t%llu ns\n", id,
+		   t.worst_ns);
+}
+
 /* drm_driver.show_fdinfo, see Documentation/gpu/drm-usage-stats.rst */
 void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
@@ -252,8 +275,10 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 
 	/* A queue that is in the table has its hardware queue. */
 	xa_lock(&xfile->queues);
-	xa_for_each(&xfile->queues, id, q)
+	xa_for_each(&xfile->queues, id, q) {
 		alink_xpu_queue_account(q, xfile);
+		xpu_show_queue(p, id, q);
+	}
 	xa_unlock(&xfile->queues);
 
 	drm_printf(p, "drm-engine-dma:\t%lld ns\n",

@@ -12,6 +12,13 @@
 #include "alink_xpu_drv.h"
 #include "alink_xpu_trace.h"
 
+/* Priorities are the same numbers in the device. */
+static_assert(DRM_ALINK_XPU_PRIORITY_LOW == (int)ALINK_XPU_PRIORITY_LOW);
+static_assert(DRM_ALINK_XPU_PRIORITY_NORMAL == (int)ALINK_XPU_PRIORITY_NORMAL);
+static_assert(DRM_ALINK_XPU_PRIORITY_HIGH == (int)ALINK_XPU_PRIORITY_HIGH);
+static_assert(DRM_ALINK_XPU_PRIORITY_REALTIME ==
+	      (int)ALINK_XPU_PRIORITY_REALTIME);
+
 #define STATUS_WORD(field) \
 	(offsetof(struct alink_xpu_queue_status, field) & ~7U)
 
@@ -252,6 +259,35 @@ void alink_xpu_queue_account(struct xpu_queue *q, struct xpu_file *xfile)
 	atomic64_add(now - old, &xfile->busy_ns);
 }
 
+/**
+ * alink_xpu_queue_turns - read how the queue fares among its equals
+ * @q:		queue that has its hardware queue
+ * @t:		out: 0 when the device is gone or in reset
+ *
+ * Context: any but hard interrupt; does not sleep.
+ */
+void alink_xpu_queue_turns(struct xpu_queue *q, struct xpu_turns *t)
+{
+	struct xpu_device *xdev = q->xdev;
+	struct alink_dev *adev;
+	int idx;
+
+	memset(t, 0, sizeof(*t));
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return;
+	adev = xdev->adev;
+	t->turns = alink_rd64(adev, ALINK_XPU_Q(q->hw_id, ALINK_XPU_Q_TURNS));
+	t->wait_ns = alink_rd64(adev, ALINK_XPU_Q(q->hw_id,
+						  ALINK_XPU_Q_WAIT_NS));
+	t->worst_ns = alink_rd64(adev, ALINK_XPU_Q(q->hw_id,
+						   ALINK_XPU_Q_WORST_NS));
+	drm_dev_exit(idx);
+	/* All ones: somebody resets it, or it went between the reads. */
+	if (t->turns == U64_MAX || t->wait_ns == U64_MAX ||
+	    t->worst_ns == U64_MAX)
+		memset(t, 0, sizeof(*t));
+}
+
 /* --- ioctls ------------------------------------------------------------- */
 
 static int xpu_queue_check(const struct drm_alink_xpu_queue_create *args)
@@ -264,14 +300,14 @@ static int xpu_queue_check(const struct drm_alink_xpu_queue_create *args)
 	if (args->size < 2 || args->size > XPU_MAX_RING ||
 	    !is_power_of_2(args->size))
 		return -EINVAL;
-	if (args->priority > DRM_ALINK_XPU_PRIORITY_HIGH)
+	if (args->priority > DRM_ALINK_XPU_PRIORITY_REALTIME)
 		return -EINVAL;
 	if (!IS_ALIGNED(args->ring | args->status, 64))
 		return -EINVAL;
 	if (args->ring >= XPU_VA_END || bytes > XPU_VA_END - args->ring ||
 	    args->status >= XPU_VA_END)
 		return -EINVAL;
-	if (args->priority == DRM_ALINK_XPU_PRIORITY_HIGH &&
+	if (args->priority >= DRM_ALINK_XPU_PRIORITY_HIGH &&
 	    !capable(CAP_SYS_NICE))
 		return -EPERM;
 	return 0;
@@ -385,6 +421,7 @@ int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
 		return -ENOMEM;
 	}
 	q->vm = vm;
+	q->priority = args->priority;
 	err = xpu_queue_attach(q, args);
 	if (err) {
 		alink_xpu_vm_put(vm);

@@ -107,6 +107,10 @@ static uint64_t read_const(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return ALINK_BIT(ALINK_XPU_NUM_FUNCS) - 1;
     case ALINK_XPU_REG_COMPUTE_DTYPES:
         return ac_dtypes();
+    case ALINK_XPU_REG_SLICE_US:
+        return XPU_SLICE_US;
+    case ALINK_XPU_REG_STARVE_US:
+        return XPU_STARVE_US;
     }
     g_assert_not_reached();
 }
@@ -144,6 +148,14 @@ static uint64_t read_queue(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return q ? q->tail : 0;
     case ALINK_XPU_Q_STATE:
         return q ? xpu_queue_state(q) : ALINK_XPU_Q_NONE;
+    case ALINK_XPU_Q_PRIORITY:
+        return q ? q->priority : 0;
+    case ALINK_XPU_Q_TURNS:
+        return q ? q->turns : 0;
+    case ALINK_XPU_Q_WAIT_NS:
+        return q ? q->wait_ns : 0;
+    case ALINK_XPU_Q_WORST_NS:
+        return q ? q->worst_ns : 0;
     }
     g_assert_not_reached();
 }
@@ -180,10 +192,16 @@ static const AlinkReg xpu_regs[] = {
     REG(XPU_REG_COMPUTE_FUNCS, 32, read_const),
     REG(XPU_REG_COMPUTE_DTYPES, 32, read_const),
     REG(XPU_REG_MACS, 64, read_counter),
+    REG(XPU_REG_SLICE_US, 32, read_const),
+    REG(XPU_REG_STARVE_US, 32, read_const),
     QUEUE_REG(XPU_Q_BUSY_NS, 64),
     QUEUE_REG(XPU_Q_HEAD, 32),
     QUEUE_REG(XPU_Q_TAIL, 32),
     QUEUE_REG(XPU_Q_STATE, 32),
+    QUEUE_REG(XPU_Q_PRIORITY, 32),
+    QUEUE_REG(XPU_Q_TURNS, 64),
+    QUEUE_REG(XPU_Q_WAIT_NS, 64),
+    QUEUE_REG(XPU_Q_WORST_NS, 64),
     { .name = "XPU_DB_TAIL", .offset = ALINK_XPU_DB_BASE + ALINK_XPU_DB_TAIL,
       .access = ALINK_WO, .width = 32, .doorbell = true,
       .count = ALINK_XPU_MAX_QUEUES, .stride = ALINK_XPU_DB_STRIDE,

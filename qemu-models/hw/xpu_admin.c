@@ -94,7 +94,7 @@ static bool queue_fields_ok(const struct alink_xpu_queue *req)
     return le32_to_cpu(req->id) < ALINK_XPU_MAX_QUEUES &&
            size >= 2 && size <= 65536 && is_power_of_2(size) &&
            vector >= 1 && vector < ALINK_XPU_NUM_VECTORS &&
-           le16_to_cpu(req->priority) <= 2 &&
+           le16_to_cpu(req->priority) <= ALINK_XPU_PRIORITY_REALTIME &&
            le64_to_cpu(req->ring) % 64 == 0 &&
            le64_to_cpu(req->status) % 64 == 0;
 }

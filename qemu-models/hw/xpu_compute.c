@@ -14,8 +14,6 @@
 #include "xpu_internal.h"
 #include "compute/alink_compute.h"
 
-/* Small pieces of one descriptor that run before others get their turn */
-#define STEP_PIECES     16
 /* As many bytes are copied while a range is translated and mapped. */
 #define RANGE_BYTES     512
 /* What takes less is run at once, ns */
@@ -26,6 +24,7 @@ struct XpuCompute {
     struct ac_plan plan;
     struct ac_piece piece;
     struct ac_work *work;
+    uint64_t model_ns;                  /* of the whole */
     AlinkSg elems[AC_NUM_OPERANDS];     /* of the piece */
     AlinkSg scales[AC_NUM_OPERANDS];
     uint64_t busy_ns;
@@ -302,9 +301,30 @@ static enum alink_status read_block(XpuQueue *q, uint64_t va,
     return st;
 }
 
-static enum alink_status compute_begin(XpuQueue *q,
-                                       const struct alink_xpu_desc *desc,
-                                       uint64_t *addr)
+/* Modelled time of the whole: traffic or arithmetic, whatever takes longer */
+static uint64_t whole_ns(const struct ac_plan *plan)
+{
+    return MAX(xpu_local_ns(ac_traffic(plan)),
+               DIV_ROUND_UP(ac_macs(plan), ac_mac_rate(plan)));
+}
+
+/* The piece's part of it, by elements of the result and steps of the sum */
+static uint64_t piece_ns(const XpuCompute *c)
+{
+    const struct ac_plan *plan = &c->plan;
+    const struct ac_piece *p = &c->piece;
+    double part = (double)p->dst.rows * p->dst.cols /
+                  ((double)plan->mat[AC_DST].rows * plan->mat[AC_DST].cols);
+
+    if (plan->func == ALINK_XPU_FN_GEMM) {
+        part *= (double)p->inners / plan->k;
+    }
+    return c->model_ns * part;
+}
+
+enum alink_status xpu_compute_begin(XpuQueue *q,
+                                    const struct alink_xpu_desc *desc,
+                                    uint64_t *addr)
 {
     uint64_t va = le64_to_cpu(desc->src);
     struct alink_xpu_compute block;
@@ -327,7 +347,12 @@ static enum alink_status compute_begin(XpuQueue *q,
     /* As g_new() does: QEMU does not go on without memory. */
     g_assert(c->work);
     ac_piece_first(&c->plan, &c->piece);
+    c->model_ns = whole_ns(&c->plan);
+    /* The ring is done with it; the engine will be charged for the rest. */
+    xpu_queue_settle(q);
     q->compute = c;
+    q->state = XPU_Q_ENGINE;
+    xpu_queue_ready(q);
     trace_alink_xpu_compute(alink_device_name(ALINK_DEVICE(q->xpu)), q->id,
                             desc->subop, c->plan.m, c->plan.n, c->plan.k);
     return ALINK_ST_OK;
@@ -346,12 +371,11 @@ void xpu_compute_end(XpuQueue *q)
 static void compute_account(XpuQueue *q)
 {
     const struct ac_plan *plan = &q->compute->plan;
-    uint64_t bytes = ac_traffic(plan), macs = ac_macs(plan);
 
-    q->desc_ns += MAX(xpu_local_ns(bytes),
-                      DIV_ROUND_UP(macs, ac_mac_rate(plan)));
-    q->bytes += bytes;
-    q->xpu->macs += macs;
+    q->desc_ns += q->compute->model_ns;
+    q->charged = q->desc_ns;
+    q->bytes += ac_traffic(plan);
+    q->xpu->macs += ac_macs(plan);
 }
 
 /* After a piece ran. True with ALINK_ST_OK: that was the last one. */
@@ -359,6 +383,7 @@ static bool compute_next(XpuQueue *q, enum alink_status *st, uint64_t *addr)
 {
     XpuCompute *c = q->compute;
 
+    xpu_queue_charge(q, piece_ns(c));
     *st = piece_finish(c, addr);
     if (*st == ALINK_ST_OK && ac_piece_next(&c->plan, &c->piece)) {
         return false;
@@ -384,37 +409,30 @@ static void compute_done(void *opaque)
     xpu_queue_worked(q, st, done, addr);
 }
 
-enum alink_status xpu_compute(XpuQueue *q, const struct alink_xpu_desc *desc,
-                              XpuPass *pass, bool *done, uint64_t *addr)
+enum alink_status xpu_compute_step(XpuQueue *q, XpuPass *pass, bool *done,
+                                   uint64_t *addr)
 {
-    enum alink_status st = ALINK_ST_OK;
-    unsigned i;
+    XpuCompute *c = q->compute;
+    enum alink_status st;
 
-    if (!q->compute) {
-        st = compute_begin(q, desc, addr);
-    }
-    for (i = 0; i < STEP_PIECES && st == ALINK_ST_OK && !*done; i++) {
-        XpuCompute *c = q->compute;
-
-        st = piece_map(c, addr);
-        if (st != ALINK_ST_OK) {
-            break;
-        }
-        trace_alink_xpu_piece(alink_device_name(ALINK_DEVICE(q->xpu)), q->id,
-                              c->piece.dst.row, c->piece.dst.rows,
-                              c->piece.dst.col, c->piece.dst.cols,
-                              c->piece.inner, c->piece.inners);
-        if (ac_piece_cost(&c->plan, &c->piece) > INLINE_COST) {
-            q->state = XPU_Q_WORK;
-            alink_work_submit(q->wq, compute_run, compute_done, c);
-            return ALINK_ST_OK;
-        }
-        compute_run(c);
-        pass->bytes += piece_weight(c);
-        *done = compute_next(q, &st, addr);
-    }
+    *done = false;
+    *addr = 0;
+    st = piece_map(c, addr);
     if (st != ALINK_ST_OK) {
         xpu_compute_end(q);
+        return st;
     }
+    trace_alink_xpu_piece(alink_device_name(ALINK_DEVICE(q->xpu)), q->id,
+                          c->piece.dst.row, c->piece.dst.rows,
+                          c->piece.dst.col, c->piece.dst.cols,
+                          c->piece.inner, c->piece.inners);
+    if (ac_piece_cost(&c->plan, &c->piece) > INLINE_COST) {
+        q->state = XPU_Q_WORK;
+        alink_work_submit(q->wq, compute_run, compute_done, c);
+        return ALINK_ST_OK;
+    }
+    compute_run(c);
+    pass->bytes += piece_weight(c);
+    *done = compute_next(q, &st, addr);
     return st;
 }

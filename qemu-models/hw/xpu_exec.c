@@ -429,7 +429,7 @@ enum alink_status xpu_exec(XpuQueue *q, const struct alink_xpu_desc *desc,
     case ALINK_XPU_OP_WAIT:
         return exec_wait(q, desc, done, addr);
     case ALINK_XPU_OP_COMPUTE:
-        return xpu_compute(q, desc, pass, done, addr);
+        return xpu_compute_begin(q, desc, addr);
     default:
         return xpu_move(q, desc, pass, done, addr);
     }

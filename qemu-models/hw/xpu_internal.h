@@ -5,7 +5,8 @@
  *   xpu.c         the function: variants, registers, BARs, reset, properties
  *   xpu_admin.c   admin commands
  *   xpu_mmu.c     contexts, page tables, translation
- *   xpu_queue.c   doorbells, the scheduler, completion, errors, drain
+ *   xpu_queue.c   doorbells, running descriptors, completion, errors, drain
+ *   xpu_sched.c   turns of the queues at rings and engines
  *   xpu_exec.c    descriptors: checks and dispatch; wait, atomics
  *   xpu_move.c    bulk work: copy, fill, reductions
  *   xpu_compute.c functions of the compute engines
@@ -28,6 +29,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(AlinkXpu, ALINK_XPU)
 
 #define XPU_NUM_CTX         256
 #define XPU_NUM_SEGMENTS    1024
+#define XPU_MAX_RINGS       16          /* of any variant */
+#define XPU_SLICE_US        100
+#define XPU_STARVE_US       1000
 #define XPU_BATCH           16          /* descriptors fetched at once */
 #define XPU_PAGE            4096ULL
 #define XPU_LARGE           (2ULL << 20)
@@ -97,7 +101,8 @@ typedef struct XpuCompute XpuCompute;
 
 typedef enum XpuQueueState {
     XPU_Q_READY,
-    XPU_Q_WORK,                 /* a worker has a chunk */
+    XPU_Q_ENGINE,               /* has a COMPUTE for the engine of its ring */
+    XPU_Q_WORK,                 /* a worker has a chunk, or a piece */
     XPU_Q_WAIT,                 /* ALINK_XPU_OP_WAIT is not true yet */
     XPU_Q_LATE,                 /* done; x-complete-late-us, or no bus master */
     XPU_Q_HALTED,
@@ -130,6 +135,14 @@ typedef struct XpuQueue {
     unsigned batch_num, batch_pos;
     uint64_t done;              /* bytes of the present descriptor */
     uint64_t desc_ns;           /* its modelled time so far */
+    uint64_t charged;           /* of it, what ring and engine were charged */
+
+    /* turns; in time of the unit that the queue is at */
+    uint64_t since;             /* when it became ready, or lost its turn */
+    uint64_t last_turn;         /* AlinkXpu.turns at its latest turn */
+    uint64_t turns;
+    uint64_t wait_ns;
+    uint64_t worst_ns;
 
     uint64_t model_ns;
     uint64_t model_last_ns;
@@ -140,6 +153,15 @@ typedef struct XpuQueue {
     AlinkWorkQueue *wq;
     QEMUTimer *late_timer;
 } XpuQueue;
+
+/* A ring, or the compute engine beside it: runs one queue at a time */
+typedef struct XpuUnit {
+    XpuQueue *current;          /* whose turn it is; it may have nothing to do */
+    XpuQueue *busy;             /* has work under way that nothing cuts short */
+    bool once;                  /* the turn is for one step */
+    uint64_t ns;                /* modelled time that it worked */
+    uint64_t turn_ns;           /* of it, in this turn */
+} XpuUnit;
 
 /* Work of one run of the scheduler */
 typedef struct XpuPass {
@@ -186,14 +208,16 @@ struct AlinkXpu {
 
     XpuCtx *ctx[XPU_NUM_CTX + 1];
     XpuQueue *queue[ALINK_XPU_MAX_QUEUES];
-    XpuQueue *ring_owner[32];
+    XpuUnit ring[XPU_MAX_RINGS];
+    XpuUnit engine[XPU_MAX_RINGS];
     QEMUBH *engine_bh;
     QEMUTimer *wait_timer;
     unsigned num_waiting;
     uint32_t wait_ns;           /* present distance of looks at memory */
     bool recheck;               /* waiting queues shall look at memory */
     bool looking;               /* and do, in this run of the scheduler */
-    unsigned turn;              /* of the round robin */
+    unsigned first;             /* ring that the next run begins with */
+    uint64_t turns;             /* that began at rings and engines so far */
 
     /* in flash: no reset clears it */
     struct alink_xpu_page retired[ALINK_XPU_MAX_RETIRED];
@@ -256,9 +280,13 @@ enum alink_status xpu_move(XpuQueue *q, const struct alink_xpu_desc *desc,
 
 /* --- xpu_compute.c ---------------------------------------------------------- */
 
-/* As xpu_exec(), for COMPUTE; the descriptor is checked, not what it names. */
-enum alink_status xpu_compute(XpuQueue *q, const struct alink_xpu_desc *desc,
-                              XpuPass *pass, bool *done, uint64_t *addr);
+/* Begins a COMPUTE; the descriptor is checked, not what it names. */
+enum alink_status xpu_compute_begin(XpuQueue *q,
+                                    const struct alink_xpu_desc *desc,
+                                    uint64_t *addr);
+/* As xpu_exec(), for one piece of what was begun. */
+enum alink_status xpu_compute_step(XpuQueue *q, XpuPass *pass, bool *done,
+                                   uint64_t *addr);
 /* Forgets a descriptor that was begun; no worker has it. */
 void xpu_compute_end(XpuQueue *q);
 
@@ -285,6 +313,24 @@ void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
 void xpu_queue_wait(XpuQueue *q);
 void xpu_sched_init(AlinkXpu *xpu);
 void xpu_sched_cleanup(AlinkXpu *xpu);
+
+/* --- xpu_sched.c ------------------------------------------------------------ */
+
+/* Whose next step it is at the unit, or NULL: nobody's, or a worker is busy. */
+XpuQueue *xpu_unit_pick(AlinkXpu *xpu, XpuUnit *u, unsigned ring);
+/* The highest priority of those that xpu_unit_pick() has to choose of, or -1 */
+int xpu_unit_priority(AlinkXpu *xpu, const XpuUnit *u, unsigned ring);
+/* From now on the queue wants a turn where it is, at its ring or the engine. */
+void xpu_queue_ready(XpuQueue *q);
+/* The unit where the queue is worked for it. */
+void xpu_queue_charge(XpuQueue *q, uint64_t ns);
+/* The ring worked for the present descriptor as long as desc_ns says. */
+void xpu_queue_settle(XpuQueue *q);
+/* The unit is the queue's, until it is released, whatever the turns. */
+void xpu_queue_occupy(XpuQueue *q);
+void xpu_queue_release(XpuQueue *q);
+/* The queue is about to go. */
+void xpu_queue_forget(XpuQueue *q);
 
 /* --- xpu_admin.c ------------------------------------------------------------ */
 

@@ -2,13 +2,14 @@
 /*
  * ALink xPU: queues: doorbells, the scheduler, completion, errors, drain.
  *
- * One guarded bottom half per xPU runs descriptors of all its queues: high
- * priority first, round robin within one, a bounded number at a time. A queue
- * leaves it for a worker (bulk work), for memory (WAIT) or for a timer
- * (x-complete-late-us), and others go on. A doorbell that finds nothing else to
- * do runs a few small descriptors at once: waking the main loop takes longer
- * than they do. Queues share rings by id: while a worker has a chunk of one,
- * the others of that ring wait. COMPUTE, which may take any time, has no ring.
+ * One guarded bottom half per xPU runs what the queues have to do, ring by ring,
+ * those whose queues have the higher priority first, a bounded part of each at a
+ * time; xpu_sched.c says whose turn it is at a ring, and at the compute engine
+ * beside it. A queue leaves for a worker (bulk work), for memory (WAIT) or for a
+ * timer (x-complete-late-us), and others go on. A doorbell that finds nothing
+ * else to do runs a few small descriptors at once: waking the main loop takes
+ * longer than they do. While a worker has a chunk of a queue, the others of its
+ * ring wait.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -16,9 +17,8 @@
 #include "trace.h"
 #include "xpu_internal.h"
 
-#define PASS_DESCS      256
+#define RING_DESCS      32
 #define PASS_BYTES      (1ULL << 20)
-#define QUEUE_DESCS     32
 #define INLINE_DESCS    4
 #define INLINE_BYTES    4096
 #define WAIT_MIN_NS     20000
@@ -75,6 +75,7 @@ static void wait_end(XpuQueue *q)
     if (q->state == XPU_Q_WAIT) {
         q->state = XPU_Q_READY;
         q->xpu->num_waiting--;
+        xpu_queue_ready(q);
     }
 }
 
@@ -88,15 +89,6 @@ static void wake_waiters(void)
             xpu->recheck = true;
             xpu_kick(xpu);
         }
-    }
-}
-
-static void ring_release(XpuQueue *q)
-{
-    XpuQueue **owner = &q->xpu->ring_owner[q->id % q->xpu->variant->rings];
-
-    if (*owner == q) {
-        *owner = NULL;
     }
 }
 
@@ -130,7 +122,7 @@ static void write_status(XpuQueue *q)
     if (st != ALINK_ST_OK && !q->error) {
         /* The event is all that can tell of it. */
         if (q->state != XPU_Q_WORK) {
-            ring_release(q);
+            xpu_queue_release(q);
         }
         xpu_kick(q->xpu);
         wait_end(q);
@@ -151,7 +143,7 @@ static void queue_halt(XpuQueue *q, enum alink_status st, uint64_t addr)
 
     wait_end(q);
     timer_del(q->late_timer);
-    ring_release(q);
+    xpu_queue_release(q);
     q->state = XPU_Q_HALTED;
     q->error = st;
     q->error_index = q->head;
@@ -214,7 +206,7 @@ static void queue_complete(XpuQueue *q)
     enum af_timing timing;
 
     q->state = XPU_Q_READY;
-    ring_release(q);
+    xpu_queue_release(q);
     if (desc->flags & ALINK_XPU_DF_FENCE) {
         st = xpu_store64(q, le64_to_cpu(desc->fence_addr),
                          le64_to_cpu(desc->fence_value), &q->desc_ns);
@@ -225,6 +217,7 @@ static void queue_complete(XpuQueue *q)
     }
     trace_alink_xpu_complete(xpu_name(q->xpu), q->id, q->head, desc->opcode,
                              q->desc_ns);
+    xpu_queue_settle(q);
     q->want_irq |= desc->flags & ALINK_XPU_DF_IRQ;
     q->dirty = true;
     q->head++;
@@ -233,8 +226,10 @@ static void queue_complete(XpuQueue *q)
     q->model_last_ns = timing == AF_TIMING_OFF ? 0 : q->desc_ns;
     q->model_ns += q->model_last_ns;
     q->desc_ns = 0;
+    q->charged = 0;
     q->done = 0;
     q->waited = false;
+    xpu_queue_ready(q);
     q->xpu->commands++;
     wake_waiters();
 }
@@ -293,24 +288,7 @@ static bool queue_fetch(XpuQueue *q)
     return true;
 }
 
-static bool queue_runnable(XpuQueue *q)
-{
-    XpuQueue *owner;
-
-    if (q->state == XPU_Q_LATE) {
-        return !timer_pending(q->late_timer);
-    }
-    if (q->state == XPU_Q_WAIT) {
-        return q->xpu->looking;
-    }
-    if (q->state != XPU_Q_READY || q->head == q->tail ||
-        (q->xpu->x_queue_stuck >> q->id & 1)) {
-        return false;
-    }
-    owner = q->xpu->ring_owner[q->id % q->xpu->variant->rings];
-    return !owner || owner == q;
-}
-
+/* One step of the queue, whose turn it is. */
 static void queue_step(XpuQueue *q, XpuPass *pass)
 {
     struct alink_xpu_desc *desc = &q->batch[q->batch_pos];
@@ -324,50 +302,137 @@ static void queue_step(XpuQueue *q, XpuPass *pass)
                              le64_to_cpu(desc->len));
         q->desc_ns = XPU_DESC_NS;
     }
-    st = xpu_exec(q, desc, pass, &done, &addr);
+    if (q->compute) {
+        st = xpu_compute_step(q, pass, &done, &addr);
+    } else {
+        st = xpu_exec(q, desc, pass, &done, &addr);
+    }
+    if (!q->compute) {
+        xpu_queue_settle(q);
+    }
     if (st != ALINK_ST_OK) {
         queue_halt(q, st, addr);
     } else if (done) {
         queue_done(q);
-    } else if (q->state == XPU_Q_WORK && !q->compute) {
-        q->xpu->ring_owner[q->id % q->xpu->variant->rings] = q;
+    } else if (q->state == XPU_Q_WORK) {
+        xpu_queue_occupy(q);
+    } else {
+        xpu_queue_release(q);
     }
 }
 
-static void queue_run(XpuQueue *q, XpuPass *pass)
+/* What is left of the descriptor needs no ring, and nobody's turn. */
+static void queue_look(XpuQueue *q, XpuPass *pass)
 {
-    uint64_t *busy_ns = &q->xpu->queue_busy_ns[q->id];
-    bool waits = q->state == XPU_Q_WAIT;
-    unsigned quota = QUEUE_DESCS, descs = pass->descs;
     int64_t start = get_clock();
 
-    if (q->state == XPU_Q_LATE) {
+    if (q->state == XPU_Q_LATE && !timer_pending(q->late_timer)) {
         queue_complete(q);
-    }
-    wait_end(q);
-    while (quota-- && q->state == XPU_Q_READY && q->head != q->tail &&
-           pass->descs && pass->bytes < PASS_BYTES) {
-        if (q->batch_pos >= q->batch_num && !queue_fetch(q)) {
-            break;
-        }
-        pass->descs--;
+    } else if (q->state == XPU_Q_WAIT && q->xpu->looking) {
+        wait_end(q);
         queue_step(q, pass);
+    } else {
+        return;
     }
     /* A look at memory that still has not what it waits for is no work. */
-    if (pass->descs != descs && !(waits && q->state == XPU_Q_WAIT)) {
-        *busy_ns += get_clock() - start;
+    if (q->state != XPU_Q_WAIT) {
+        q->xpu->queue_busy_ns[q->id] += get_clock() - start;
+        pass->descs--;
     }
+}
+
+static bool pass_left(const XpuPass *pass)
+{
+    return pass->descs && pass->bytes < PASS_BYTES;
+}
+
+static bool unit_run(AlinkXpu *xpu, XpuUnit *u, unsigned ring, XpuPass *pass)
+{
+    XpuQueue *q = pass_left(pass) ? xpu_unit_pick(xpu, u, ring) : NULL;
+    int64_t start = get_clock();
+
+    if (!q) {
+        return false;
+    }
+    do {
+        pass->descs--;
+        if (!q->compute && q->batch_pos >= q->batch_num && !queue_fetch(q)) {
+            break;
+        }
+        queue_step(q, pass);
+    } while (pass_left(pass) && xpu_unit_pick(xpu, u, ring) == q);
+    xpu->queue_busy_ns[q->id] += get_clock() - start;
+    return true;
+}
+
+static void ring_run(AlinkXpu *xpu, unsigned ring, XpuPass *pass)
+{
+    bool more;
+
+    do {
+        more = unit_run(xpu, &xpu->ring[ring], ring, pass);
+        more |= unit_run(xpu, &xpu->engine[ring], ring, pass);
+    } while (more);
+}
+
+/* The highest priority that has something to do at ring and engine, or -1 */
+static int ring_priority(AlinkXpu *xpu, unsigned ring)
+{
+    return MAX(xpu_unit_priority(xpu, &xpu->ring[ring], ring),
+               xpu_unit_priority(xpu, &xpu->engine[ring], ring));
+}
+
+/* All rings, each with an equal part of the run; true: one did something. */
+static bool rings_run(AlinkXpu *xpu)
+{
+    unsigned rings = xpu->variant->rings, first = xpu->first++ % rings;
+    int prio[XPU_MAX_RINGS], now;
+    unsigned i, num = 0;
+    bool did = false;
+
+    for (i = 0; i < rings; i++) {
+        prio[i] = ring_priority(xpu, i);
+        num += prio[i] >= 0;
+    }
+    for (now = ALINK_XPU_PRIORITY_REALTIME; now >= 0; now--) {
+        for (i = 0; i < rings; i++) {
+            unsigned ring = (first + i) % rings;
+            XpuPass pass = {
+                .descs = RING_DESCS,
+                .bytes = PASS_BYTES - PASS_BYTES / MAX(num, 1),
+            };
+
+            if (prio[ring] == now) {
+                ring_run(xpu, ring, &pass);
+                did |= pass.descs != RING_DESCS;
+            }
+        }
+    }
+    return did;
+}
+
+static bool looks_run(AlinkXpu *xpu)
+{
+    XpuPass pass = { .descs = ALINK_XPU_MAX_QUEUES };
+    unsigned i;
+
+    xpu->looking = xpu->recheck;
+    xpu->recheck = false;
+    for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
+        if (xpu->queue[i]) {
+            queue_look(xpu->queue[i], &pass);
+        }
+    }
+    xpu->looking = false;
+    return pass.descs != ALINK_XPU_MAX_QUEUES;
 }
 
 static void engine_bh(void *opaque)
 {
     AlinkXpu *xpu = opaque;
     g_autoptr(AlinkInBh) in = alink_bh_enter(ALINK_DEVICE(xpu), xpu->engine_bh);
-    XpuPass pass = { .descs = PASS_DESCS };
-    unsigned first = xpu->turn++;
-    bool more;
     int64_t start;
-    int prio;
+    bool did, more;
     unsigned i;
 
     if (!in) {
@@ -378,27 +443,17 @@ static void engine_bh(void *opaque)
         return;
     }
     start = get_clock();
-    xpu->looking = xpu->recheck;
-    xpu->recheck = false;
-    for (prio = 2; prio >= 0; prio--) {
-        for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
-            XpuQueue *q = xpu->queue[(first + i) % ALINK_XPU_MAX_QUEUES];
-
-            if (q && q->priority == prio && queue_runnable(q)) {
-                queue_run(q, &pass);
-            }
-        }
-    }
-    xpu->looking = false;
+    did = looks_run(xpu);
+    did |= rings_run(xpu);
     publish(xpu);
     more = xpu->recheck;
-    for (i = 0; i < ALINK_XPU_MAX_QUEUES && !more; i++) {
-        more = xpu->queue[i] && queue_runnable(xpu->queue[i]);
+    for (i = 0; i < xpu->variant->rings && !more; i++) {
+        more = ring_priority(xpu, i) >= 0;
     }
     if (more) {
         xpu_kick(xpu);
     }
-    if (pass.descs != PASS_DESCS) {
+    if (did) {
         xpu->busy_ns += get_clock() - start;
     }
 }
@@ -407,16 +462,21 @@ static void engine_bh(void *opaque)
 void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
                       uint64_t addr)
 {
+    unsigned ring = q->id % q->xpu->variant->rings;
+    XpuUnit *u = q->compute ? &q->xpu->engine[ring] : &q->xpu->ring[ring];
     XpuPass pass = {};
 
+    if (!q->compute) {
+        xpu_queue_settle(q);
+    }
     if (q->error) {
         /* It halted meanwhile, for its status block: that was the end. */
-        ring_release(q);
+        xpu_queue_release(q);
         q->state = XPU_Q_HALTED;
         xpu_kick(q->xpu);
         return;
     }
-    q->state = XPU_Q_READY;
+    q->state = q->compute ? XPU_Q_ENGINE : XPU_Q_READY;
     if (!alink_dma_allowed(ALINK_DEVICE(q->xpu)) && status == ALINK_ST_OK) {
         /*
          * Bus mastering went while it ran, or a reset: fence and next chunk
@@ -432,8 +492,11 @@ void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
     } else if (done) {
         queue_done(q);
     } else if (!q->aborting && !q->holding) {
-        /* The next chunk, with no way through the scheduler. */
-        queue_step(q, &pass);
+        /* The next chunk, with no way round, as long as the turn lasts. */
+        xpu_queue_release(q);
+        if (xpu_unit_pick(q->xpu, u, ring) == q) {
+            queue_step(q, &pass);
+        }
     }
     if (!q->aborting && !q->holding) {
         xpu_kick(q->xpu);
@@ -448,22 +511,24 @@ static void engine_inline(AlinkXpu *xpu, XpuQueue *q)
 {
     XpuPass pass = { .descs = INLINE_DESCS, .bytes = PASS_BYTES - INLINE_BYTES };
     g_autoptr(AlinkInBh) in = alink_bh_enter(ALINK_DEVICE(xpu), NULL);
+    unsigned own = q->id % xpu->variant->rings, i;
     int64_t start;
-    unsigned i;
 
     if (!in || !alink_dma_allowed(ALINK_DEVICE(xpu)) || xpu->recheck ||
-        q->state != XPU_Q_READY || !queue_runnable(q)) {
+        q->state != XPU_Q_READY || ring_priority(xpu, own) != q->priority) {
         return;
     }
     for (i = 0; i < ALINK_XPU_MAX_QUEUES; i++) {
-        if (xpu->queue[i] && xpu->queue[i] != q &&
-            queue_runnable(xpu->queue[i])) {
+        XpuQueue *other = xpu->queue[i];
+
+        if (other && other != q && (other->state == XPU_Q_ENGINE ||
+            (other->state == XPU_Q_READY && other->head != other->tail))) {
             return;
         }
     }
     assert(DEVICE(xpu)->mem_reentrancy_guard.engaged_in_io);
     start = get_clock();
-    queue_run(q, &pass);
+    ring_run(xpu, own, &pass);
     publish(xpu);
     xpu->busy_ns += get_clock() - start;
 }
@@ -479,9 +544,12 @@ void xpu_doorbell(AlinkXpu *xpu, uint32_t id, uint32_t tail)
                           "doorbell of queue %u, which does not exist", id);
         return;
     }
+    if (q->state == XPU_Q_READY && q->head == q->tail) {
+        xpu_queue_ready(q);
+    }
     q->tail = tail;
     engine_inline(xpu, q);
-    if (queue_runnable(q) || xpu->recheck) {
+    if (ring_priority(xpu, id % xpu->variant->rings) >= 0 || xpu->recheck) {
         xpu_kick(xpu);
     }
 }
@@ -532,7 +600,7 @@ static void queue_abort(XpuQueue *q)
         (q->state != XPU_Q_READY || q->head != q->tail)) {
         queue_halt(q, ALINK_ST_ABORTED, 0);
     }
-    ring_release(q);
+    xpu_queue_release(q);
     q->aborting = false;
 }
 
@@ -548,6 +616,7 @@ void xpu_queue_destroy(XpuQueue *q, bool tell)
     if (tell && q->want_irq) {
         queue_irq(xpu, q->vector);
     }
+    xpu_queue_forget(q);
     xpu->queue[q->id] = NULL;
     q->ctx->num_queues--;
     alink_work_free(q->wq);

@@ -38,8 +38,10 @@ BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE""".split()
 LIKELY = {'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'NET_ADMIN', 'SYS_MODULE',
           'SYS_RAWIO', 'SYS_ADMIN', 'SYS_NICE', 'SYS_RESOURCE'}
 
-# A call beside those of the interface: one whose argument needs a privilege.
-HIGH = 'ALINK_XPU_QUEUE_CREATE, high priority'
+# Calls beside those of the interface, whose argument needs a privilege, and the
+# argument: enum drm_alink_xpu_priority
+PRIVILEGED = {'ALINK_XPU_QUEUE_CREATE, high priority': 2,
+              'ALINK_XPU_QUEUE_CREATE, realtime priority': 3}
 # struct drm_alink_xpu_queue_create: vm_id, flags, ring, status, size, priority,
 # queue_id, pad, doorbell_offset
 QUEUE = struct.Struct('<IIQQIIIIQ')
@@ -175,8 +177,10 @@ def outcomes(node, inherited, ioctls, ops, key_attr):
     for name, number in ioctls.items():
         out[name] = call(number, bytearray(number >> 16 & 0x3fff))
     # Nothing is bound in the VM: allowed, it fails for that reason.
-    out[HIGH] = call(ioctls['ALINK_XPU_QUEUE_CREATE'], bytearray(QUEUE.pack(
-        struct.unpack('<II', vm)[1], 0, 0, 4096, 64, 2, 0, 0, 0)))
+    for name, priority in PRIVILEGED.items():
+        out[name] = call(ioctls['ALINK_XPU_QUEUE_CREATE'], bytearray(
+            QUEUE.pack(struct.unpack('<II', vm)[1], 0, 0, 4096, 64, priority,
+                       0, 0, 0)))
 
     link = Netlink()
     try:
@@ -236,7 +240,7 @@ def expect(caps, member, ops, ioctls):
     """name: may the caller do it?"""
     want = {'open': member or 'DAC_OVERRIDE' in caps, 'family': True}
     want.update({name: True for name in ioctls})
-    want[HIGH] = 'SYS_NICE' in caps
+    want.update({name: 'SYS_NICE' in caps for name in PRIVILEGED})
     for name, (_, _, admin) in ops.items():
         want[name] = not admin or 'NET_ADMIN' in caps
     return want

@@ -36,6 +36,8 @@
 #define ALINK_XPU_REG_COMPUTE_FUNCS 0x1080 /* RO 32 -  bitmap of enum alink_xpu_func that compute engines have; 0: none */
 #define ALINK_XPU_REG_COMPUTE_DTYPES 0x1084 /* RO 32 -  bitmap of enum alink_dtype that they take */
 #define ALINK_XPU_REG_MACS	0x1088	/* RO 64 0x0  multiply-accumulates of GEMMs completed since power on */
+#define ALINK_XPU_REG_SLICE_US	0x1090	/* RO 32 -  longest turn while an equal waits, modelled time, us */
+#define ALINK_XPU_REG_STARVE_US	0x1094	/* RO 32 -  a ready queue waits no longer for its turn, modelled time, us */
 
 /* Queue windows: what the device knows of a queue, and no user can write */
 #define ALINK_XPU_Q_BASE		0x4000
@@ -45,6 +47,10 @@
 #define ALINK_XPU_Q_HEAD	0x08	/* RO 32 0x0  descriptors consumed, free-running */
 #define ALINK_XPU_Q_TAIL	0x0c	/* RO 32 0x0  tail as the doorbell last said, free-running */
 #define ALINK_XPU_Q_STATE	0x10	/* RO 32 0x0  enum alink_xpu_queue_state */
+#define ALINK_XPU_Q_PRIORITY	0x14	/* RO 32 0x0  enum alink_xpu_priority */
+#define ALINK_XPU_Q_TURNS	0x18	/* RO 64 0x0  turns that it had */
+#define ALINK_XPU_Q_WAIT_NS	0x20	/* RO 64 0x0  modelled time that it waited for its turns, ns */
+#define ALINK_XPU_Q_WORST_NS	0x28	/* RO 64 0x0  longest of these waits, ns */
 
 enum alink_xpu_queue_state {
 	ALINK_XPU_Q_NONE	= 0,	/* there is no such queue */
@@ -234,6 +240,13 @@ struct alink_xpu_ctx {
 };
 static_assert(sizeof(struct alink_xpu_ctx) == 16, "context is 16 bytes");
 
+enum alink_xpu_priority {
+	ALINK_XPU_PRIORITY_LOW		= 0,
+	ALINK_XPU_PRIORITY_NORMAL	= 1,
+	ALINK_XPU_PRIORITY_HIGH		= 2,
+	ALINK_XPU_PRIORITY_REALTIME	= 3,	/* no equal ends its turn */
+};
+
 struct alink_xpu_queue {
 	__le32 id;		/* 0..NUM_QUEUES - 1; also its doorbell page */
 	__le32 ctx;
@@ -241,7 +254,7 @@ struct alink_xpu_queue {
 	__le64 status;		/* device virtual address of struct alink_xpu_queue_status, 64-byte aligned */
 	__le32 size;		/* descriptors: 2..65536, power of two */
 	__le16 vector;		/* 1..ALINK_XPU_NUM_VECTORS - 1 */
-	__le16 priority;	/* 0 low, 1 normal, 2 high */
+	__le16 priority;	/* enum alink_xpu_priority */
 };
 static_assert(sizeof(struct alink_xpu_queue) == 32, "queue is 32 bytes");
 

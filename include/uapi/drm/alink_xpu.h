@@ -57,8 +57,9 @@ extern "C" {
  *   grows with each addition, which says since when it is there; a program that
  *   needs it asks for that number or a higher one, of the same major. Nothing
  *   is taken away or changes its meaning within a major number.
- * - No ioctl needs a privilege, but for &DRM_ALINK_XPU_PRIORITY_HIGH. Who may
- *   use the device is a matter of the mode of its node.
+ * - No ioctl needs a privilege, but for &DRM_ALINK_XPU_PRIORITY_HIGH and
+ *   &DRM_ALINK_XPU_PRIORITY_REALTIME. Who may use the device is a matter of the
+ *   mode of its node.
  *
  * A function-level reset, and suspend, end each queue: its waiters return with
  * %ECANCELED, and it must be destroyed. VMs with what is bound in them and
@@ -183,6 +184,14 @@ struct drm_alink_xpu_query_device {
 	__u32 compute_funcs;
 	/** @compute_dtypes: bitmap of enum alink_dtype that they take */
 	__u32 compute_dtypes;
+	/** @slice_us: longest turn of a queue while an equal waits, modelled time
+	 * in us (since version 1.2)
+	 */
+	__u32 slice_us;
+	/** @starve_us: longest wait of a ready queue, modelled time in us (since
+	 * version 1.2)
+	 */
+	__u32 starve_us;
 };
 
 /**
@@ -436,11 +445,21 @@ struct drm_alink_xpu_vm_bind {
  * @DRM_ALINK_XPU_PRIORITY_LOW: below normal
  * @DRM_ALINK_XPU_PRIORITY_NORMAL: for all that has no reason to differ
  * @DRM_ALINK_XPU_PRIORITY_HIGH: needs CAP_SYS_NICE
+ * @DRM_ALINK_XPU_PRIORITY_REALTIME: needs CAP_SYS_NICE (since version 1.2)
+ *
+ * Queues share the rings of the device, and each ring works for the highest
+ * priority that is ready. Equals take turns of up to slice_us of &struct
+ * drm_alink_xpu_query_device; REALTIME keeps its turn for as long as it has work.
+ * Nobody starves: who has been ready for starve_us gets one command, or one
+ * piece of a large one, whatever its priority. Turns begin
+ * and end between commands or such pieces, never within one. All times are
+ * modelled ones. fdinfo shows the turns of each queue, and how long it waited for them.
  */
 enum drm_alink_xpu_priority {
 	DRM_ALINK_XPU_PRIORITY_LOW	= 0,
 	DRM_ALINK_XPU_PRIORITY_NORMAL	= 1,
 	DRM_ALINK_XPU_PRIORITY_HIGH	= 2,
+	DRM_ALINK_XPU_PRIORITY_REALTIME	= 3,
 };
 
 /**
@@ -457,8 +476,8 @@ enum drm_alink_xpu_priority {
  * as a 32-bit little-endian word at doorbell_tail. When queue or device are
  * gone, stores have no effect.
  *
- * Errors: %EINVAL; %EPERM (PRIORITY_HIGH without CAP_SYS_NICE); %ENOSPC (all
- * queues of the device are in use).
+ * Errors: %EINVAL; %EPERM (PRIORITY_HIGH or _REALTIME without CAP_SYS_NICE in the
+ * initial user namespace); %ENOSPC (all queues of the device are in use).
  */
 struct drm_alink_xpu_queue_create {
 	/** @vm_id: VM */

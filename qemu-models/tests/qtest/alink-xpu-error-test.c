@@ -449,13 +449,15 @@ static void test_queue_arguments(void)
         { 2, 1, 0, 0, 131072, 1, 0, ALINK_ST_BAD_FIELD },
         { 2, 1, 0, 0, 16, 0, 0, ALINK_ST_BAD_FIELD },
         { 2, 1, 0, 0, 16, 5, 0, ALINK_ST_BAD_FIELD },
-        { 2, 1, 0, 0, 16, 1, 3, ALINK_ST_BAD_FIELD },
+        { 2, 1, 0, 0, 16, 1, 4, ALINK_ST_BAD_FIELD },
+        { 2, 1, 0, 0, 16, 1, 0xffff, ALINK_ST_BAD_FIELD },
         { 2, 0, 0, 0, 16, 1, 0, ALINK_ST_NOT_FOUND },
         { 2, 2, 0, 0, 16, 1, 0, ALINK_ST_NOT_FOUND },
         { 2, ~0U, 0, 0, 16, 1, 0, ALINK_ST_NOT_FOUND },
         { 1, 1, 0, 0, 16, 1, 0, ALINK_ST_EXISTS },
         { 2, 1, 0, 0, 65536, 4, 2, ALINK_ST_OK },
         { 2, 1, 0, 0, 2, 1, 0, ALINK_ST_EXISTS },
+        { 62, 1, 0, 0, 2, 1, 3, ALINK_ST_OK },
         { 63, 1, 0, 0, 2, 1, 0, ALINK_ST_OK },
     };
     Rig r = rig_new();

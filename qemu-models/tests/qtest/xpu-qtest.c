@@ -109,11 +109,11 @@ void xq_free(XpuQtest *x)
 
 /* --- queues -------------------------------------------------------------- */
 
-XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size)
+static XpuQueueQtest *queue_at(XpuQtest *x, uint32_t id, uint32_t size,
+                               uint16_t priority, unsigned place)
 {
     XpuQueueQtest *q = &x->q[id];
-    /* Queues that share a DMA ring (m890: 16) do not share memory. */
-    uint64_t at = (id + id / 16 * 8) % 16 * RING_ROOM;
+    uint64_t at = place * RING_ROOM;
     struct alink_xpu_queue req = {
         .id = cpu_to_le32(id),
         .ctx = cpu_to_le32(1),
@@ -121,7 +121,7 @@ XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size)
         .status = cpu_to_le64(XQ_RING + at + STATUS_AT),
         .size = cpu_to_le32(size),
         .vector = cpu_to_le16(1 + id % 4),
-        .priority = cpu_to_le16(1),
+        .priority = cpu_to_le16(priority),
     };
 
     *q = (XpuQueueQtest) {
@@ -134,6 +134,19 @@ XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size)
                                   ALINK_TLV_XPU_QUEUE, &req, sizeof(req)), ==,
                      ALINK_ST_OK);
     return q;
+}
+
+XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size)
+{
+    /* Two queues that share a DMA ring (m890: 16) do not share memory. */
+    return queue_at(x, id, size, ALINK_XPU_PRIORITY_NORMAL,
+                    (id + id / 16 * 8) % 16);
+}
+
+XpuQueueQtest *xq_queue_prio(XpuQtest *x, uint32_t id, uint32_t size,
+                             uint16_t priority)
+{
+    return queue_at(x, id, size, priority, (id / 16 * 4 + id % 4) % 16);
 }
 
 uint16_t xq_queue_destroy(XpuQueueQtest *q)

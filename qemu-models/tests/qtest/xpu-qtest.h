@@ -74,6 +74,9 @@ uint16_t xq_invalidate(XpuQtest *x);
 
 /* Queue @id of context 1, vector 1 + id % 4. */
 XpuQueueQtest *xq_queue(XpuQtest *x, uint32_t id, uint32_t size);
+/* The same with a priority; all four queues of a ring have their own memory. */
+XpuQueueQtest *xq_queue_prio(XpuQtest *x, uint32_t id, uint32_t size,
+                             uint16_t priority);
 uint16_t xq_queue_destroy(XpuQueueQtest *q);
 /*
  * Writes a descriptor with the next fence, unless it has a fence of its own.

@@ -187,7 +187,7 @@ static uint64_t sense(const char *call, const char *name, uint8_t c,
 	if (is(name, "op"))
 		return c % 3;
 	if (is(name, "priority"))
-		return pick(c, 1, 0, 2, 3);
+		return pick(c, 1, 0, 2, 3, 4);
 	if (is(name, "rights"))
 		return pick(c, 3, 1, 7, 2, 0, 8);
 	if (is(name, "group"))

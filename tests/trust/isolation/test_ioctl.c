@@ -127,7 +127,7 @@ static void fill_table(FIXTURE_DATA(bad) *self)
 		 .size = 64, .priority = 1),
 	    F(drm_alink_xpu_queue_create, flags, FLAGS, 0),
 	    F(drm_alink_xpu_queue_create, pad, PAD, 0),
-	    F(drm_alink_xpu_queue_create, priority, ENUM, 3),
+	    F(drm_alink_xpu_queue_create, priority, ENUM, 4),
 	    F(drm_alink_xpu_queue_create, vm_id, HANDLE, 0));
 	ADD(QUEUE_DESTROY, drm_alink_xpu_queue_destroy,
 	    INIT(.queue_id = self->q.id),
