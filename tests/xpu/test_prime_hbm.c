@@ -442,18 +442,20 @@ TEST_F(hbm, exporter_goes)
 		ASSERT_EQ(import_at(&self->b, buf, RW, &bo), 0);
 		EXPECT_EQ(copy_status(&self->b, VA_MEM, VA, SIZE), 0);
 
-		if (i)
+		if (i) {
 			ASSERT_EQ(drv_write("unbind", sysfs), 0);
-		else
+		} else {
 			ASSERT_EQ(pci_write(sysfs, "reset", "1"), 0);
+		}
 		EXPECT_EQ(copy_status(&self->b, VA_MEM, VA, SIZE),
 			  ALINK_ST_KEY) {
 			TH_LOG("%s", how[i]);
 		}
 		/* No SIGBUS in a mapping by the dma-buf either */
 		map[1] = map[0] + 1;
-		if (i)
+		if (i) {
 			EXPECT_EQ(map[0], 0);
+		}
 		munmap(map, SIZE);
 		EXPECT_EQ(vm_unmap(self->b.fd, self->b.vm, VA, SIZE), 0);
 		if (i) {

@@ -43,50 +43,6 @@ FIXTURE_TEARDOWN(usage)
 
 /* --- fdinfo, as Documentation/gpu/drm-usage-stats.rst has it ---------------- */
 
-/* The value behind a key as text; false without the key, or with it twice */
-static bool fdinfo_text(int fd, const char *key, char *value, size_t room)
-{
-	size_t len = strlen(key);
-	char path[64], line[256];
-	int found = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, key, len) || line[len] != ':')
-			continue;
-		found++;
-		len++;
-		len += strspn(line + len, " \t");
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(value, room, "%s", line + len);
-		len = strlen(key);
-	}
-	fclose(f);
-	return found == 1;
-}
-
-/* A number with its unit, in bytes, ns or none; -1 without the key */
-static int64_t fdinfo(int fd, const char *key)
-{
-	char text[128], *unit;
-	int64_t n;
-
-	if (!fdinfo_text(fd, key, text, sizeof(text)))
-		return -1;
-	n = strtoll(text, &unit, 10);
-	if (unit == text)
-		return -1;
-	if (!strcmp(unit, " KiB"))
-		return n << 10;
-	if (!strcmp(unit, " MiB"))
-		return n << 20;
-	return !*unit || !strcmp(unit, " ns") ? n : -1;
-}
-
 TEST_F(usage, has_the_standard_keys)
 {
 	struct drm_alink_xpu_query_device d;

@@ -148,6 +148,50 @@ int xpu_memory(int fd, struct drm_alink_xpu_query_memory *m)
 	return xpu_query(fd, DRM_ALINK_XPU_QUERY_MEMORY, m, &size);
 }
 
+/* --- fdinfo, as Documentation/gpu/drm-usage-stats.rst has it ------------- */
+
+bool fdinfo_text(int fd, const char *key, char *value, size_t room)
+{
+	size_t len = strlen(key);
+	char path[64], line[256];
+	int found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, len) || line[len] != ':')
+			continue;
+		found++;
+		len++;
+		len += strspn(line + len, " \t");
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(value, room, "%s", line + len);
+		len = strlen(key);
+	}
+	fclose(f);
+	return found == 1;
+}
+
+int64_t fdinfo(int fd, const char *key)
+{
+	char text[128], *unit;
+	int64_t n;
+
+	if (!fdinfo_text(fd, key, text, sizeof(text)))
+		return -1;
+	n = strtoll(text, &unit, 10);
+	if (unit == text)
+		return -1;
+	if (!strcmp(unit, " KiB"))
+		return n << 10;
+	if (!strcmp(unit, " MiB"))
+		return n << 20;
+	return !*unit || !strcmp(unit, " ns") ? n : -1;
+}
+
 /* --- objects ------------------------------------------------------------ */
 
 int gem_create(int fd, uint32_t flags, uint64_t size, uint32_t *handle)
@@ -287,6 +331,12 @@ int queue_state(int fd, uint32_t id, uint32_t *state,
 
 int xq_open(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size)
 {
+	return xq_open_as(q, fd, vm, va, size, DRM_ALINK_XPU_PRIORITY_NORMAL);
+}
+
+int xq_open_as(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
+	       uint32_t priority)
+{
 	uint64_t ring = ((uint64_t)size * sizeof(struct alink_xpu_desc) +
 			 PAGE - 1) & ~(PAGE - 1);
 	struct drm_alink_xpu_queue_create c = {
@@ -294,7 +344,7 @@ int xq_open(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size)
 		.ring = va,
 		.status = va + ring,
 		.size = size,
-		.priority = DRM_ALINK_XPU_PRIORITY_NORMAL,
+		.priority = priority,
 	};
 	void *map, *db;
 	int err;

@@ -36,6 +36,11 @@ int xpu_device(int fd, struct drm_alink_xpu_query_device *d);
 int xpu_counters(int fd, struct drm_alink_xpu_query_counters *c);
 int xpu_memory(int fd, struct drm_alink_xpu_query_memory *m);
 
+/* The value behind a key as text; false without the key, or with it twice */
+bool fdinfo_text(int fd, const char *key, char *value, size_t room);
+/* A number with its unit, in bytes, ns or none; -1 without the key */
+int64_t fdinfo(int fd, const char *key);
+
 int gem_create(int fd, uint32_t flags, uint64_t size, uint32_t *handle);
 int gem_close(int fd, uint32_t handle);
 int gem_offset(int fd, uint32_t handle, uint64_t *offset);
@@ -73,6 +78,8 @@ struct xq {
 };
 
 int xq_open(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size);
+int xq_open_as(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
+	       uint32_t priority);
 void xq_close(struct xq *q);
 /* Appends a command; it carries the queue's next fence, and an interrupt. */
 void xq_push(struct xq *q, struct alink_xpu_desc desc);
