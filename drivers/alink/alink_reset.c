@@ -199,6 +199,35 @@ int alink_dev_error_resume(struct alink_dev *adev)
 }
 EXPORT_SYMBOL_GPL(alink_dev_error_resume);
 
+/**
+ * alink_dev_shutdown - leave the device quiet for the next kernel
+ * @adev:	device, whose users the driver has stopped
+ * @forget:	it has been told addresses that only a reset makes it forget
+ *
+ * For pci_driver.shutdown: power off, and kexec. The next kernel gives the
+ * memory that the device knows of to others, and may let it master the bus
+ * before it has reset it. Nothing starts the device again.
+ *
+ * Context: process; sleeps. The caller holds the device lock.
+ */
+void alink_dev_shutdown(struct alink_dev *adev, bool forget)
+{
+	int err = alink_dev_reset_prepare(adev);
+
+	pci_clear_master(adev->pdev);
+	if (err || !forget)
+		return;
+	mutex_lock(&adev->state_lock);
+	alink_mmio_open(adev);
+	err = alink_soft_reset(adev);
+	alink_mmio_close(adev);
+	mutex_unlock(&adev->state_lock);
+	if (err)
+		pci_warn(adev->pdev, "%s: no reset at shutdown: %pe\n",
+			 adev->name, ERR_PTR(err));
+}
+EXPORT_SYMBOL_GPL(alink_dev_shutdown);
+
 /* The guard found the device gone: release and tell everybody. */
 void alink_dev_lost_work(struct work_struct *work)
 {

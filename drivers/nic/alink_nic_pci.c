@@ -127,8 +127,7 @@ static void alink_nic_shutdown(struct pci_dev *pdev)
 	netif_device_detach(nic->dev);
 	alink_nic_stop(nic);
 	rtnl_unlock();
-	alink_dev_reset_prepare(nic->adev);
-	pci_clear_master(pdev);
+	alink_dev_shutdown(nic->adev, false);
 }
 
 /* --- reset ---------------------------------------------------------------- */

@@ -147,6 +147,15 @@ static void alink_optics_remove(struct pci_dev *pdev)
 	devlink_free(devlink);
 }
 
+/* Lasers stay as they are: light is what the links of others need. */
+static void alink_optics_shutdown(struct pci_dev *pdev)
+{
+	struct alink_optics *opt = pci_get_drvdata(pdev);
+
+	alink_optics_i2c_stop(opt);
+	alink_dev_shutdown(opt->adev, false);
+}
+
 static void alink_optics_reset_prepare(struct pci_dev *pdev)
 {
 	struct alink_optics *opt = pci_get_drvdata(pdev);
@@ -249,6 +258,7 @@ static struct pci_driver alink_optics_pci_driver = {
 	.id_table = alink_optics_ids,
 	.probe = alink_optics_probe,
 	.remove = alink_optics_remove,
+	.shutdown = alink_optics_shutdown,
 	.err_handler = &alink_optics_err_handler,
 	.driver.pm = pm_sleep_ptr(&alink_optics_pm_ops),
 };

@@ -125,6 +125,14 @@ static void alink_switch_remove(struct pci_dev *pdev)
 	devlink_free(devlink);
 }
 
+/* Its tables stay: the fabric goes on for others, also over a kexec. */
+static void alink_switch_shutdown(struct pci_dev *pdev)
+{
+	struct alink_switch *sw = pci_get_drvdata(pdev);
+
+	alink_dev_shutdown(sw->adev, false);
+}
+
 static void alink_switch_reset_prepare(struct pci_dev *pdev)
 {
 	struct alink_switch *sw = pci_get_drvdata(pdev);
@@ -211,6 +219,7 @@ static struct pci_driver alink_switch_pci_driver = {
 	.id_table = alink_switch_ids,
 	.probe = alink_switch_probe,
 	.remove = alink_switch_remove,
+	.shutdown = alink_switch_shutdown,
 	.err_handler = &alink_switch_err_handler,
 	.driver.pm = pm_sleep_ptr(&alink_switch_pm_ops),
 };

@@ -357,6 +357,24 @@ static void xpu_remove(struct pci_dev *pdev)
 	alink_xpu_bos_unmap(xdev);
 }
 
+/*
+ * Power off, or kexec. Users still run: their calls fail from here on, and what
+ * they have mapped shows memory.
+ */
+static void xpu_shutdown(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	alink_xpu_set_state(xdev, XPU_GONE);
+	cancel_delayed_work_sync(&xdev->reset_work);
+	alink_xpu_queues_cancel(xdev);
+	alink_xpu_wake_all(xdev);
+	alink_xpu_binds_kick(xdev);
+	alink_xpu_zap_all(xdev);
+	/* Queues of users are in it, with all that they were to do. */
+	alink_dev_shutdown(xdev->adev, true);
+}
+
 /* --- reset, errors, suspend --------------------------------------------- */
 
 static void xpu_reset_prepare(struct pci_dev *pdev)
@@ -458,6 +476,7 @@ struct pci_driver alink_xpu_pci_driver = {
 	.id_table = xpu_ids,
 	.probe = xpu_probe,
 	.remove = xpu_remove,
+	.shutdown = xpu_shutdown,
 	.err_handler = &xpu_err_handlers,
 	.driver.pm = pm_sleep_ptr(&xpu_pm_ops),
 };

@@ -74,6 +74,7 @@ void alink_dev_remove(struct alink_dev *adev);
 int alink_dev_register(struct alink_dev *adev);
 void alink_dev_unregister(struct alink_dev *adev);
 int alink_dev_reset_prepare(struct alink_dev *adev);
+void alink_dev_shutdown(struct alink_dev *adev, bool forget);
 int alink_dev_reset_done(struct alink_dev *adev);
 pci_ers_result_t alink_dev_error_detected(struct alink_dev *adev,
 					  pci_channel_state_t state);
