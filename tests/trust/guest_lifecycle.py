@@ -4,6 +4,7 @@
 devices whatever can happen to them, COUNT times over, while work runs on them.
 Prints TAP."""
 import contextlib
+import ctypes
 import errno
 import glob
 import itertools
@@ -25,6 +26,11 @@ ENDED = (errno.ECANCELED, errno.ENODEV)
 # Guards against hangs.
 PATIENCE = 90
 PM = '/sys/power'
+# Of x86_64: what this library of C has no name for
+SYS_REBOOT, SYS_KEXEC_FILE_LOAD = 169, 320
+REBOOT = (0xfee1dead, 672274793, 0x45584543)
+# On the command line of the kernel that was started by kexec
+SECOND = 'alink.kexec'
 # How QEMU's devices of topology node2 are made; HBM and rates by default.
 PLUGGED = {
     'xpu0': {'driver': 'alink-xpu', 'bus': 'dn-xpu0', 'fabric': 'fab0',
@@ -35,6 +41,28 @@ PLUGGED = {
             'plane': 1},
     'nic0': {'driver': 'alink-nic', 'bus': 'dn-nic0', 'netdev': 'net0'},
 }
+
+
+def plugged(name):
+    """How QEMU's device NAME is made, in any topology."""
+    if name in PLUGGED:
+        return PLUGGED[name]
+    number = name.lstrip('abcdefghijklmnopqrstuvwxyz')
+    if name.startswith('xpu'):
+        return {'driver': 'alink-xpu', 'bus': f'dn-{name}', 'fabric': 'fab0',
+                'endpoint': int(number)}
+    return {'driver': 'alink-nic', 'bus': f'dn-{name}',
+            'netdev': f'net{number}'}
+
+
+def syscall(number, *args):
+    """A system call of which the library knows nothing."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(ctypes.c_long(number),
+                    *(ctypes.c_void_p(a) if isinstance(a, int) else a
+                      for a in args)) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def devices():
@@ -215,25 +243,34 @@ class Life:
                      PATIENCE)
         return op
 
-    def replug(self, name):
-        """device_del, device_add"""
-        bdf = self.all[name]
-        qmp('device_del', id=name)
-        wait_for(f'{name}: unplugged', lambda: not os.path.exists(
-            f'/sys/bus/pci/devices/{bdf}'), PATIENCE)
+    def unplug(self, names):
+        """device_del of all, then wait until the guest has let go"""
+        for name in names:
+            qmp('device_del', id=name)
+        for name in names:
+            wait_for(f'{name}: unplugged', lambda n=name: not os.path.exists(
+                f'/sys/bus/pci/devices/{self.all[n]}'), PATIENCE)
 
-        # The guest let go; QEMU follows.
-        def add():
+    def plug(self, names):
+        """device_add of all, as soon as QEMU has let go too"""
+        def add(name):
             try:
-                qmp('device_add', id=name, **PLUGGED[name])
+                qmp('device_add', id=name, **plugged(name))
                 return True
             except AssertionError as err:
                 if 'uplicate' in str(err) or 'in use' in str(err):
                     return False
                 raise
-        wait_for(f'{name}: plugged', add, PATIENCE)
-        wait_for(f'{name}: has its driver', lambda: name in devices(),
-                 PATIENCE)
+        for name in names:
+            wait_for(f'{name}: plugged', lambda n=name: add(n), PATIENCE)
+        for name in names:
+            wait_for(f'{name}: has its driver',
+                     lambda n=name: n in devices(), PATIENCE)
+
+    def replug(self, name):
+        """device_del, device_add"""
+        self.unplug([name])
+        self.plug([name])
 
     # --- the parts -------------------------------------------------------------
 
@@ -311,6 +348,111 @@ class Life:
                     'reset_lock' in report else
                     'another one' if report else
                     'none: what the lane expects is out of date')
+
+    def check(self, count):
+        """Data through the first COUNT xPUs that there are"""
+        sh(self.life, 'check', str(count), timeout=PATIENCE)
+
+    def node(self):
+        """A GPU node, all at once: taken out in order, pulled out, unplugged
+        device by device. The xPU of the other node works all the while."""
+        # .../root port/upstream port/downstream port/xPU
+        up = os.path.realpath(pci(self.all['xpu0'], '')).split('/')[5]
+        inside = sorted(n for n, b in self.all.items()
+                        if up in os.path.realpath(pci(b, '')).split('/'))
+        xpus = [int(n[3:]) for n in inside if n.startswith('xpu')]
+        self.result('a node is 4 xPUs and 4 NICs behind one switch', '' if [
+            n.rstrip('0123456789') for n in inside] == ['nic'] * 4 +
+            ['xpu'] * 4 and xpus == [0, 1, 2, 3] else inside)
+
+        def gone():
+            wait_for('the node is gone', lambda: not any(
+                n in devices() for n in inside), PATIENCE)
+            self.check(1)
+
+        def taken_out():
+            write(pci(up, 'remove'), '1')
+            gone()
+            write('/sys/bus/pci/rescan', '1')
+
+        def pulled_out():
+            for name in inside:
+                knob(name, 'x-dead', True)
+            self.check_survivor(xpus)
+            write(pci(up, 'remove'), '1')
+            gone()
+            for name in inside:
+                knob(name, 'x-dead', False)
+            write('/sys/bus/pci/rescan', '1')
+
+        def unplugged():
+            self.unplug(inside)
+            gone()
+            self.plug(inside)
+
+        with self.load():
+            for op in taken_out, pulled_out, unplugged:
+                what = f'node {op.__name__.replace("_", " ")}'
+                done, bad = 0, ''
+                while done < self.count and not bad:
+                    bad = self.cycle(what, op, xpus)
+                    done += not bad
+                print(f'figure cycles_{what.replace(" ", "_")} {done}')
+                self.result(f'{what} under load', bad)
+
+    def check_survivor(self, dead):
+        """Those of DEAD are missed, though nobody told of them; the others
+        are as they were."""
+        for number in dead:
+            wait_for(f'xpu{number}: lost', lambda n=number: read(
+                f'/sys/class/alink/xpu{n}/state') == 'lost', PATIENCE)
+        self.check(1)
+
+    def kexec(self):
+        """Another kernel, at once, with work in flight. It finds all devices
+        quiet, and is called again there."""
+        with open('/proc/cmdline', encoding='ascii') as f:
+            line = f.read().split()
+        if SECOND in line:
+            self.after_kexec()
+            return
+        if os.uname().machine != 'x86_64':
+            self.result('kexec: system calls of x86_64 only', 'other machine')
+            return
+        with contextlib.ExitStack() as files:
+            kernel, initrd = (files.enter_context(open(os.environ[name], 'rb'))
+                              for name in ('ALINK_BOOT_KERNEL',
+                                           'ALINK_BOOT_INITRAMFS'))
+            text = ' '.join([*line, SECOND]).encode() + b'\0'
+            syscall(SYS_KEXEC_FILE_LOAD, kernel.fileno(), initrd.fileno(),
+                    len(text), ctypes.c_char_p(text), 0)
+        with self.load():
+            sleepers = [self.hold(n) for n in (0, 1)]
+            time.sleep(1)
+            awake = [s.poll() for s in sleepers]
+            self.result('work is in flight at kexec',
+                        '' if awake == [None, None] else awake)
+            os.sync()
+            syscall(SYS_REBOOT, *REBOOT, None)
+
+    def after_kexec(self):
+        """In the second kernel"""
+        log = sh('dmesg')
+        self.result('kexec: no device was left enabled',
+                    '' if 'left enabled' not in log else 'one was')
+        self.result('kexec: all devices work', self.usable())
+        # Nothing of what the first kernel's users had queued is done any more.
+        before = {n: read(f'/sys/class/alink/{n}/guest_errors')
+                  for n in devices()}
+        commands = [self.commands(n) for n in (0, 1)]
+        time.sleep(2)
+        self.result('kexec: nothing goes on by itself',
+                    '' if commands == [self.commands(n) for n in (0, 1)] and
+                    set(before.values()) == {'0'} else (commands, before))
+
+    def commands(self, number):
+        """Descriptors that an xPU has completed since power on"""
+        return int(sh(self.life, 'commands', str(number)).split()[1])
 
     def power(self):
         """Suspend as far as it goes, processors off and on"""

@@ -63,6 +63,7 @@ struct alink_dev_ops {
  * reset:	the driver stops its own users, then alink_dev_reset_prepare();
  *		alink_dev_reset_done(), then it starts them again. Suspend and
  *		resume are the same pair.
+ * shutdown:	the driver stops its own users, then alink_dev_shutdown()
  * AER:		error_detected, slot_reset and resume call the helper of that
  *		name; error_detected first stops what the driver's
  *		reset_prepare stops, unless the state is pci_channel_io_normal,

@@ -8,6 +8,7 @@
  *                        Prints "held". When the sleeper has been woken, all
  *                        mappings are used again, and "ended ERRNO" is printed.
  *   life_xpu rest N      the same without HBM, which would forbid a suspend
+ *   life_xpu commands N  prints "commands COUNT", completed since power on
  *   life_xpu kill N      sleepers of each kind on xPU N get SIGKILL; prints
  *                        "figure kill_ms_max MS" of the slowest to go
  */
@@ -185,12 +186,27 @@ static int kill_all(unsigned int n)
 	return 0;
 }
 
+static int commands(unsigned int n)
+{
+	struct drm_alink_xpu_query_counters c;
+	int fd = xpu_open(n), err;
+
+	if (fd < 0)
+		return fail("cannot open it", fd);
+	err = xpu_counters(fd, &c);
+	close(fd);
+	if (err)
+		return fail("counters", err);
+	printf("commands %llu\n", (unsigned long long)c.commands);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int n, i;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: life_xpu check|hold|rest|kill N\n");
+		fprintf(stderr, "usage: life_xpu check|commands|hold|rest|kill N\n");
 		return 2;
 	}
 	n = atoi(argv[2]);
@@ -198,6 +214,8 @@ int main(int argc, char **argv)
 		return hold(n, argv[1][0] == 'h');
 	if (!strcmp(argv[1], "kill"))
 		return kill_all(n);
+	if (!strcmp(argv[1], "commands"))
+		return commands(n);
 	for (i = 0; i < n; i++)
 		if (check_one(i))
 			return 1;

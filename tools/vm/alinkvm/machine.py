@@ -159,6 +159,9 @@ class Machine:
         tools = paths.tools()
         if tools:
             keep.setdefault("ALINK_TOOLS", tools)
+        # For a guest that boots once more, by kexec
+        keep["ALINK_BOOT_KERNEL"] = os.path.realpath(self.kernel.image)
+        keep["ALINK_BOOT_INITRAMFS"] = guest.initramfs(self.kernel)
         with open(f"{ctl}/env", "wb") as f:
             f.write(b"".join(os.fsencode(f"{k}={v}") + b"\0"
                              for k, v in keep.items()))
