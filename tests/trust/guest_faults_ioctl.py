@@ -17,6 +17,10 @@ from faultlib import Sweeper
 CALLS = uapi.ioctls()
 KINDS = uapi.structs(uapi.XPU_H)
 SYNCOBJ_CREATE = 3 << 30 | 8 << 16 | ord('d') << 8 | 0xbf
+# struct drm_prime_handle: handle, flags, fd
+PRIME = struct.Struct('=IIi')
+PRIME_TO_FD, PRIME_TO_HANDLE = (3 << 30 | PRIME.size << 16 | ord('d') << 8 | n
+                                for n in (0x2d, 0x2e))
 HOST, HBM, SEEN = 1, 2, 6
 READ, WRITE = 1, 2
 PAGE = 4096
@@ -259,6 +263,28 @@ class Sweeps:
         self.sweep('GROUP_IMPORT', lambda: self.a.args(
             'GROUP_IMPORT', group=GROUP, key=KEY, size=16 * PAGE))
 
+    def prime(self):
+        """Both kinds of memory as dma-bufs, and those of the other xPU here: HBM
+        is exported there and imported here behind one call."""
+        def export(xpu, handle):
+            return PRIME.unpack(fcntl.ioctl(xpu.fd, PRIME_TO_FD, PRIME.pack(
+                handle, os.O_CLOEXEC | os.O_RDWR, 0)))[2]
+
+        def import_here(buf):
+            try:
+                fcntl.ioctl(self.a.fd, PRIME_TO_HANDLE, PRIME.pack(0, 0, buf))
+            finally:
+                os.close(buf)
+
+        full = frozenset((errno.EMFILE, errno.ENFILE))
+        for what, flags in (('host', HOST), ('hbm', HBM)):
+            self.try_out(f'prime export {what}',
+                         lambda handle: os.close(export(self.a, handle)),
+                         lambda f=flags: self.a.bo(f), allowed=full)
+            self.try_out(f'prime import {what}', import_here,
+                         lambda f=flags: export(self.b, self.b.bo(f)),
+                         allowed=full)
+
     def files(self):
         """open, close, mmap."""
         self.sweeper.sweep(
@@ -328,6 +354,7 @@ def main():
             continue
         getattr(sweeps, name)()
     if not wanted:
+        sweeps.prime()
         sweeps.files()
     sweeper.done()
 
