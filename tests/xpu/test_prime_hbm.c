@@ -25,6 +25,7 @@
 #define SIZE		LARGE
 #define RDWR		(DRM_CLOEXEC | DRM_RDWR)
 #define PARTITION	5
+#define PATIENCE_NS	5000000000LL
 #define ALL_RIGHTS	(DRM_ALINK_XPU_SEGMENT_READ | \
 			 DRM_ALINK_XPU_SEGMENT_WRITE | \
 			 DRM_ALINK_XPU_SEGMENT_ATOMIC)
@@ -105,7 +106,7 @@ static uint64_t hbm_used(int fd)
 }
 
 /* Status of a copy in a queue of its own: one that fails ends its queue. */
-static int copy_status(struct side *s, uint64_t dst, uint64_t src,
+static int copy_once(struct side *s, uint64_t dst, uint64_t src,
 		       uint64_t len)
 {
 	struct drm_alink_xpu_queue_error error = {};
@@ -122,6 +123,20 @@ static int copy_status(struct side *s, uint64_t dst, uint64_t src,
 	if (err && err != -EIO)
 		return err;
 	return error.status;
+}
+
+/* The same; links that have just been reset are given time to come up. */
+static int copy_status(struct side *s, uint64_t dst, uint64_t src,
+		       uint64_t len)
+{
+	int64_t end = now_ns() + PATIENCE_NS;
+	int st;
+
+	do {
+		st = copy_once(s, dst, src, len);
+	} while ((st == ALINK_ST_NO_PATH || st == ALINK_ST_PORT_DOWN) &&
+		 now_ns() < end && !usleep(50000));
+	return st;
 }
 
 /* Imports an fd into @s and binds it at VA. */
@@ -429,7 +444,7 @@ TEST_F(hbm, exporter_goes)
 	static const char *const how[] = { "reset", "unbind" };
 	uint32_t bo, fresh, *map;
 	char sysfs[256];
-	int buf, i;
+	int buf, i, st;
 
 	ASSERT_EQ(xpu_sysfs(self->a.fd, sysfs, sizeof(sysfs)), 0);
 	for (i = 0; i < 2; i++) {
@@ -447,9 +462,12 @@ TEST_F(hbm, exporter_goes)
 		} else {
 			ASSERT_EQ(pci_write(sysfs, "reset", "1"), 0);
 		}
-		EXPECT_EQ(copy_status(&self->b, VA_MEM, VA, SIZE),
-			  ALINK_ST_KEY) {
-			TH_LOG("%s", how[i]);
+		st = copy_status(&self->b, VA_MEM, VA, SIZE);
+		/* Without its driver the other one may have no links. */
+		EXPECT_TRUE(st == ALINK_ST_KEY || (i && (
+			    st == ALINK_ST_NO_PATH ||
+			    st == ALINK_ST_PORT_DOWN))) {
+			TH_LOG("%s: status %d", how[i], st);
 		}
 		/* No SIGBUS in a mapping by the dma-buf either */
 		map[1] = map[0] + 1;
