@@ -216,6 +216,8 @@ void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
 		WRITE_ONCE(xdev->state, XPU_FAILED);
 		trace_alink_xpu_state(xdev);
 		xdev->faults.wedged = why;
+		/* First, so that the worker finds them ended, and tells so. */
+		alink_xpu_queues_cancel(xdev);
 		/* In here: once the driver stops, nobody queues it any more. */
 		queue_delayed_work(system_unbound_wq, &xdev->reset_work, 0);
 	}
@@ -225,7 +227,6 @@ void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
 
 	drm_err(&xdev->drm, "%s: cut off from the bus, resetting\n", why);
 	wake_up_all(&xdev->state_wait);
-	alink_xpu_queues_cancel(xdev);
 }
 
 /* --- commands ---------------------------------------------------------- */
