@@ -156,6 +156,10 @@ static uint64_t read_queue(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return q ? q->wait_ns : 0;
     case ALINK_XPU_Q_WORST_NS:
         return q ? q->worst_ns : 0;
+    case ALINK_XPU_Q_FAULT_ADDR:
+        return q && q->state == XPU_Q_FAULT ? q->fault_addr : 0;
+    case ALINK_XPU_Q_FAULT_RIGHTS:
+        return q && q->state == XPU_Q_FAULT ? q->fault_need : 0;
     }
     g_assert_not_reached();
 }
@@ -202,6 +206,8 @@ static const AlinkReg xpu_regs[] = {
     QUEUE_REG(XPU_Q_TURNS, 64),
     QUEUE_REG(XPU_Q_WAIT_NS, 64),
     QUEUE_REG(XPU_Q_WORST_NS, 64),
+    QUEUE_REG(XPU_Q_FAULT_ADDR, 64),
+    QUEUE_REG(XPU_Q_FAULT_RIGHTS, 32),
     { .name = "XPU_DB_TAIL", .offset = ALINK_XPU_DB_BASE + ALINK_XPU_DB_TAIL,
       .access = ALINK_WO, .width = 32, .doorbell = true,
       .count = ALINK_XPU_MAX_QUEUES, .stride = ALINK_XPU_DB_STRIDE,
@@ -320,7 +326,7 @@ static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
     ad->num_links = v->links;
     ad->num_vectors = ALINK_XPU_NUM_VECTORS;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
-               ALINK_CAP_ROUTES | ALINK_CAP_RETIRE;
+               ALINK_CAP_ROUTES | ALINK_CAP_RETIRE | ALINK_CAP_RETRY;
     alink_sensor_default(ad, ALINK_REG_TEMP, 46000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MEM, 44000);
     alink_sensor_default(ad, ALINK_REG_POWER, v->power_idle_mw);

@@ -140,6 +140,26 @@ static void queue_destroy(AlinkDevice *ad, AlinkAdminCmd *cmd)
     alink_admin_complete(cmd, ALINK_ST_OK);
 }
 
+static void queue_resume(AlinkDevice *ad, AlinkAdminCmd *cmd)
+{
+    const struct alink_xpu_resume *req;
+    uint32_t action;
+    XpuQueue *q;
+
+    req = alink_admin_tlv(cmd, ALINK_TLV_XPU_RESUME, NULL);
+    action = le32_to_cpu(req->action);
+    if (action > ALINK_XPU_RESUME_FAIL) {
+        bad_field(cmd, ALINK_TLV_XPU_RESUME, "no such action");
+        return;
+    }
+    q = find_queue(ALINK_XPU(ad), le32_to_cpu(req->queue));
+    if (!q || !xpu_queue_resume(q, action == ALINK_XPU_RESUME_RETRY)) {
+        alink_admin_fail(cmd, ALINK_ST_NOT_FOUND, ALINK_TLV_XPU_RESUME);
+        return;
+    }
+    alink_admin_complete(cmd, ALINK_ST_OK);
+}
+
 /* --- fabric: the core checks and answers -------------------------------------- */
 
 static void answer(AlinkAdminCmd *cmd, enum alink_status st, uint16_t tlv)
@@ -323,6 +343,10 @@ const AlinkAdminSpec xpu_admin[] = {
                  sizeof(struct alink_xpu_page) } } },
     { .opcode = ALINK_XPU_ADMIN_PAGE_LIST, .name = "PAGE_LIST",
       .caps = ALINK_CAP_RETIRE, .run = page_list },
+    { .opcode = ALINK_XPU_ADMIN_QUEUE_RESUME, .name = "QUEUE_RESUME",
+      .caps = ALINK_CAP_RETRY, .run = queue_resume,
+      .tlv = { { ALINK_TLV_XPU_RESUME, true, sizeof(struct alink_xpu_resume),
+                 sizeof(struct alink_xpu_resume) } } },
 };
 
 const size_t xpu_num_admin = ARRAY_SIZE(xpu_admin);

@@ -419,7 +419,10 @@ enum alink_status xpu_compute_step(XpuQueue *q, XpuPass *pass, bool *done,
     *addr = 0;
     st = piece_map(c, addr);
     if (st != ALINK_ST_OK) {
-        xpu_compute_end(q);
+        /* Pieces that are done must not be done again. */
+        if (!(st & XPU_ST_RETRY)) {
+            xpu_compute_end(q);
+        }
         return st;
     }
     trace_alink_xpu_piece(alink_device_name(ALINK_DEVICE(q->xpu)), q->id,

@@ -39,6 +39,12 @@ OBJECT_DECLARE_SIMPLE_TYPE(AlinkXpu, ALINK_XPU)
 
 /* --- translation ---------------------------------------------------------- */
 
+/*
+ * In the status of an access that failed: it may be tried again. Statuses carry
+ * it up to xpu_queue.c, and no further.
+ */
+#define XPU_ST_RETRY        0x10000
+
 #define XPU_TLB_SMALL       1024
 #define XPU_TLB_LARGE       256
 
@@ -53,6 +59,7 @@ typedef struct XpuCtx {
     uint64_t root;
     uint64_t walk_tag;          /* 2 MiB region + 1 whose table is known */
     uint64_t walk_table;        /* its level 0 table */
+    uint64_t retry_need;        /* rights of the latest XPU_ST_RETRY */
     XpuTlbEntry small[XPU_TLB_SMALL];
     XpuTlbEntry large[XPU_TLB_LARGE];
 } XpuCtx;
@@ -105,6 +112,7 @@ typedef enum XpuQueueState {
     XPU_Q_WORK,                 /* a worker has a chunk, or a piece */
     XPU_Q_WAIT,                 /* ALINK_XPU_OP_WAIT is not true yet */
     XPU_Q_LATE,                 /* done; x-complete-late-us, or no bus master */
+    XPU_Q_FAULT,                /* an access failed; the driver decides */
     XPU_Q_HALTED,
 } XpuQueueState;
 
@@ -130,6 +138,11 @@ typedef struct XpuQueue {
     uint32_t error;
     uint32_t error_index;
     uint64_t error_addr;
+
+    XpuQueueState fault_from;   /* where it goes on after a fault */
+    enum alink_status fault_status;
+    uint64_t fault_addr;
+    uint64_t fault_need;        /* ALINK_PTE_READ, WRITE, ATOMIC */
 
     struct alink_xpu_desc batch[XPU_BATCH];     /* private copies */
     unsigned batch_num, batch_pos;
@@ -245,8 +258,9 @@ void xpu_ctx_flush(XpuCtx *ctx);
 /*
  * Translates from @va on, at most @max bytes, as far as one range goes. @need:
  * ALINK_PTE_READ, WRITE, ATOMIC; all of them. The status is that of the first
- * byte. A fault in the tables themselves is reported to the driver from here;
- * @queue is only for that report.
+ * byte, with XPU_ST_RETRY where the table says so. A fault in the tables
+ * themselves is reported to the driver from here; @queue is only for that
+ * report.
  */
 enum alink_status xpu_translate(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
                                 uint64_t va, uint64_t max, uint64_t need,
@@ -305,6 +319,8 @@ void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx);
  */
 void xpu_drain(AlinkXpu *xpu);
 void xpu_kick(AlinkXpu *xpu);
+/* Ends state FAULT. False: the queue is in another one. */
+bool xpu_queue_resume(XpuQueue *q, bool retry);
 /* What ALINK_XPU_Q_STATE reads. */
 enum alink_xpu_queue_state xpu_queue_state(const XpuQueue *q);
 /* A worker has ended a chunk: goes on with the descriptor. */

@@ -61,6 +61,12 @@ static bool leaf_ok(AlinkXpu *xpu, uint64_t pte, uint64_t size)
            (addr < xpu->hbm_size && size <= xpu->hbm_size - addr);
 }
 
+/* How an access fails that an entry does not allow */
+static enum alink_status refuse(uint64_t pte, enum alink_status st)
+{
+    return pte & ALINK_PTE_RETRY ? st | XPU_ST_RETRY : st;
+}
+
 static bool table_ok(uint64_t pte)
 {
     return (pte & ~ALINK_PTE_ADDR_MASK) == ALINK_PTE_VALID;
@@ -107,7 +113,7 @@ static enum alink_status walk_last(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
     }
     *pte = le64_to_cpu(line[page - first]);
     if (!(*pte & ALINK_PTE_VALID)) {
-        return ALINK_ST_PAGE_FAULT;
+        return refuse(*pte, ALINK_ST_PAGE_FAULT);
     }
     if ((*pte & ALINK_PTE_LEAF) || !leaf_ok(xpu, *pte, XPU_PAGE)) {
         bad_table(xpu, queue, va, *pte, 0);
@@ -140,7 +146,7 @@ static enum alink_status walk(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
         }
         e = le64_to_cpu(e);
         if (!(e & ALINK_PTE_VALID)) {
-            return ALINK_ST_PAGE_FAULT;
+            return refuse(e, ALINK_ST_PAGE_FAULT);
         }
         if (level == 1 && (e & ALINK_PTE_LEAF)) {
             if (!leaf_ok(xpu, e, XPU_LARGE)) {
@@ -183,11 +189,11 @@ static enum alink_status translate_page(AlinkXpu *xpu, XpuCtx *ctx,
         trace_alink_xpu_walk(alink_device_name(ALINK_DEVICE(xpu)), ctx->id, va,
                              st);
     }
+    if (st == ALINK_ST_OK && (~pte & need)) {
+        st = refuse(pte, ALINK_ST_PERMISSION);
+    }
     if (st != ALINK_ST_OK) {
         return st;
-    }
-    if (~pte & need) {
-        return ALINK_ST_PERMISSION;
     }
     addr = (pte & ALINK_PTE_ADDR_MASK) + (va & (size - 1));
     span->ap = pte_aperture(pte);
@@ -210,6 +216,7 @@ enum alink_status xpu_translate(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
 
     st = translate_page(xpu, ctx, queue, va, need, span);
     if (st != ALINK_ST_OK) {
+        ctx->retry_need = need;
         return st;
     }
     /*

@@ -119,6 +119,7 @@ static void write_status(XpuQueue *q)
     } else if (st == ALINK_ST_OK) {
         st = ALINK_ST_UNSUPPORTED;
     }
+    st &= ~XPU_ST_RETRY;
     if (st != ALINK_ST_OK && !q->error) {
         /* The event is all that can tell of it. */
         if (q->state != XPU_Q_WORK) {
@@ -155,6 +156,61 @@ static void queue_halt(XpuQueue *q, enum alink_status st, uint64_t addr)
         alink_event_post(ALINK_DEVICE(xpu), ALINK_EVENT_QUEUE_ERROR, q->id,
                          st, q->head, addr);
     }
+}
+
+/*
+ * An access failed that may be tried again: the queue stands still, with what
+ * it has done so far, until the driver answers. @from: where it goes on.
+ */
+static void queue_fault(XpuQueue *q, enum alink_status st, uint64_t addr,
+                        XpuQueueState from)
+{
+    AlinkXpu *xpu = q->xpu;
+
+    wait_end(q);
+    xpu_queue_release(q);
+    q->state = XPU_Q_FAULT;
+    /* A WAIT that comes back arms the timer again. */
+    q->waited = false;
+    q->fault_from = from;
+    q->fault_status = st;
+    q->fault_addr = addr;
+    q->fault_need = q->ctx->retry_need;
+    trace_alink_xpu_fault(xpu_name(xpu), q->id, q->head, st, addr,
+                          q->fault_need);
+    alink_event_post(ALINK_DEVICE(xpu), ALINK_EVENT_QUEUE_FAULT, q->id, st,
+                     q->head, addr);
+}
+
+/* The present descriptor cannot go on. */
+static void queue_fail(XpuQueue *q, enum alink_status st, uint64_t addr,
+                       XpuQueueState from)
+{
+    bool retry = st & XPU_ST_RETRY;
+
+    st &= ~XPU_ST_RETRY;
+    if (retry && !q->aborting) {
+        queue_fault(q, st, addr, from);
+    } else {
+        queue_halt(q, st, addr);
+    }
+}
+
+bool xpu_queue_resume(XpuQueue *q, bool retry)
+{
+    if (q->state != XPU_Q_FAULT) {
+        return false;
+    }
+    trace_alink_xpu_resume(xpu_name(q->xpu), q->id, q->head, retry);
+    q->state = q->fault_from;
+    if (retry) {
+        xpu_queue_ready(q);
+    } else {
+        queue_halt(q, q->fault_status, q->fault_addr);
+    }
+    /* A status block and an interrupt, or work: both are the scheduler's. */
+    xpu_kick(q->xpu);
+    return true;
 }
 
 static void queue_irq(AlinkXpu *xpu, unsigned vector)
@@ -212,7 +268,8 @@ static void queue_complete(XpuQueue *q)
                          le64_to_cpu(desc->fence_value), &q->desc_ns);
     }
     if (st != ALINK_ST_OK) {
-        queue_halt(q, st, le64_to_cpu(desc->fence_addr));
+        /* All but the fence is done. */
+        queue_fail(q, st, le64_to_cpu(desc->fence_addr), XPU_Q_LATE);
         return;
     }
     trace_alink_xpu_complete(xpu_name(q->xpu), q->id, q->head, desc->opcode,
@@ -280,7 +337,7 @@ static bool queue_fetch(XpuQueue *q)
         }
     }
     if (st != ALINK_ST_OK) {
-        queue_halt(q, st, va);
+        queue_fail(q, st, va, XPU_Q_READY);
         return false;
     }
     q->batch_num = num;
@@ -311,7 +368,7 @@ static void queue_step(XpuQueue *q, XpuPass *pass)
         xpu_queue_settle(q);
     }
     if (st != ALINK_ST_OK) {
-        queue_halt(q, st, addr);
+        queue_fail(q, st, addr, q->compute ? XPU_Q_ENGINE : XPU_Q_READY);
     } else if (done) {
         queue_done(q);
     } else if (q->state == XPU_Q_WORK) {
@@ -559,6 +616,8 @@ enum alink_xpu_queue_state xpu_queue_state(const XpuQueue *q)
     switch (q->state) {
     case XPU_Q_WAIT:
         return ALINK_XPU_Q_WAITING;
+    case XPU_Q_FAULT:
+        return ALINK_XPU_Q_FAULT;
     case XPU_Q_HALTED:
         return ALINK_XPU_Q_HALTED;
     case XPU_Q_READY:

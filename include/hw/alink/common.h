@@ -136,6 +136,7 @@ enum alink_devtype {
 #define ALINK_CAP_INC			ALINK_BIT64(6)	/* in-network compute */
 #define ALINK_CAP_APERTURE		ALINK_BIT64(7)	/* xPU: BAR4 onto remote segments */
 #define ALINK_CAP_RETIRE		ALINK_BIT64(8)	/* xPU: table of retired pages */
+#define ALINK_CAP_RETRY			ALINK_BIT64(10)	/* xPU: accesses that are tried again, ALINK_PTE_RETRY */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */
@@ -342,6 +343,7 @@ enum alink_event_type {
 	ALINK_EVENT_ROUTE	= 6,	/* id = endpoint; code = 1 set, 0 deleted */
 	ALINK_EVENT_GROUP	= 7,	/* id = group; code = 1 added, 0 deleted; to members: info = plane */
 	ALINK_EVENT_PARTITION	= 8,	/* id = endpoint; code = partition */
+	ALINK_EVENT_QUEUE_FAULT	= 10,	/* xPU: id = queue; code = enum alink_status; info = descriptor index; addr = address */
 };
 
 /* Link-level frame descriptors, both directions. Written back with DONE set. */

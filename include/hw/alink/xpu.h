@@ -51,6 +51,8 @@
 #define ALINK_XPU_Q_TURNS	0x18	/* RO 64 0x0  turns that it had */
 #define ALINK_XPU_Q_WAIT_NS	0x20	/* RO 64 0x0  modelled time that it waited for its turns, ns */
 #define ALINK_XPU_Q_WORST_NS	0x28	/* RO 64 0x0  longest of these waits, ns */
+#define ALINK_XPU_Q_FAULT_ADDR	0x30	/* RO 64 0x0  in state FAULT: device virtual address of the access */
+#define ALINK_XPU_Q_FAULT_RIGHTS 0x38	/* RO 32 0x0  in state FAULT: ALINK_PTE_READ, WRITE, ATOMIC that it needs */
 
 enum alink_xpu_queue_state {
 	ALINK_XPU_Q_NONE	= 0,	/* there is no such queue */
@@ -58,6 +60,7 @@ enum alink_xpu_queue_state {
 	ALINK_XPU_Q_ACTIVE	= 2,	/* has descriptors, and runs or waits for its turn */
 	ALINK_XPU_Q_WAITING	= 3,	/* in a WAIT whose condition does not hold */
 	ALINK_XPU_Q_HALTED	= 4,	/* stopped by an error */
+	ALINK_XPU_Q_FAULT	= 8,	/* stopped by an access that may be tried again, see ALINK_PTE_RETRY */
 };
 
 /* Doorbell pages: one per queue, mapped to user space whole */
@@ -83,8 +86,9 @@ enum alink_xpu_queue_state {
 #define ALINK_PTE_LEAF			ALINK_BIT64(4)	/* level 1: maps 2 MiB */
 #define ALINK_PTE_APERTURE_SHIFT	5
 #define ALINK_PTE_APERTURE_MASK		ALINK_MASK64(6, 5)
+#define ALINK_PTE_RETRY			ALINK_BIT64(7)	/* what is not allowed here stops the queue, to be tried again; also without VALID */
 #define ALINK_PTE_ADDR_MASK		ALINK_MASK64(57, 12)	/* bits 11:0 are 0 */
-#define ALINK_PTE_RESERVED		(ALINK_MASK64(11, 7) | ALINK_MASK64(63, 58))
+#define ALINK_PTE_RESERVED		(ALINK_MASK64(11, 8) | ALINK_MASK64(63, 58))
 
 enum alink_aperture {
 	ALINK_AP_SYSTEM		= 0,	/* address: DMA address */
@@ -224,6 +228,8 @@ enum alink_xpu_admin_opcode {
 	/* with ALINK_CAP_RETIRE */
 	ALINK_XPU_ADMIN_PAGE_RETIRE	= 0x0120,	/* PAGE: appends to the table of retired pages */
 	ALINK_XPU_ADMIN_PAGE_LIST	= 0x0121,	/* -> PAGE list: the whole table, oldest first */
+	/* with ALINK_CAP_RETRY */
+	ALINK_XPU_ADMIN_QUEUE_RESUME	= 0x0130,	/* RESUME: a queue in state FAULT goes on, or halts */
 };
 
 #define ALINK_TLV_XPU_CTX		0x0100	/* struct alink_xpu_ctx */
@@ -232,6 +238,7 @@ enum alink_xpu_admin_opcode {
 #define ALINK_TLV_XPU_IMPORT		0x0103	/* struct alink_xpu_import */
 #define ALINK_TLV_XPU_GROUP_BIND	0x0104	/* struct alink_xpu_group_bind */
 #define ALINK_TLV_XPU_PAGE		0x0105	/* struct alink_xpu_page */
+#define ALINK_TLV_XPU_RESUME		0x0110	/* struct alink_xpu_resume */
 
 struct alink_xpu_ctx {
 	__le32 id;		/* 1..NUM_CTX */
@@ -314,5 +321,16 @@ enum alink_xpu_retire_cause {
 };
 
 #define ALINK_XPU_MAX_RETIRED		64	/* pages that the table holds */
+
+struct alink_xpu_resume {
+	__le32 queue;
+	__le32 action;		/* enum alink_xpu_resume_action */
+};
+static_assert(sizeof(struct alink_xpu_resume) == 8, "resume is 8 bytes");
+
+enum alink_xpu_resume_action {
+	ALINK_XPU_RESUME_RETRY	= 0,	/* try the access again */
+	ALINK_XPU_RESUME_FAIL	= 1,	/* halt with the status of the access */
+};
 
 #endif /* HW_ALINK_XPU_H */

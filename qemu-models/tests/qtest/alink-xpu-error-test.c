@@ -236,7 +236,7 @@ static void test_bad_tables(void)
     Rig r = rig_new();
     unsigned bit;
 
-    for (bit = 7; bit < 12; bit++) {
+    for (bit = 8; bit < 12; bit++) {
         bad_entry(&r, XQ_HOLE, 0, hbm | 1ULL << bit, ALINK_ST_PAGE_FAULT);
     }
     bad_entry(&r, XQ_HOLE, 0, hbm | 1ULL << 58, ALINK_ST_PAGE_FAULT);
@@ -256,8 +256,9 @@ static void test_bad_tables(void)
     /* A table that is nowhere. */
     bad_entry(&r, XQ_HOLE, 3, AQ_NOWHERE | ALINK_PTE_VALID, ALINK_ST_DMA);
     bad_entry(&r, XQ_HOLE, 1, AQ_NOWHERE | ALINK_PTE_VALID, ALINK_ST_DMA);
-    /* Without VALID nothing else counts. */
-    qtest_writeq(r.aq->qts, xq_entry(r.x, XQ_HOLE, 0), ~ALINK_PTE_VALID);
+    /* Without VALID nothing else counts, but for RETRY. */
+    qtest_writeq(r.aq->qts, xq_entry(r.x, XQ_HOLE, 0),
+                 ~(ALINK_PTE_VALID | ALINK_PTE_RETRY));
     fails(&r, xq_copy(XQ_SYS, XQ_HOLE, 8), ALINK_ST_PAGE_FAULT, XQ_HOLE);
     rig_free(&r);
 }
