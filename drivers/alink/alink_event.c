@@ -16,7 +16,8 @@
 				 ALINK_BIT64(ALINK_EVENT_THERMAL) | \
 				 ALINK_BIT64(ALINK_EVENT_ROUTE) | \
 				 ALINK_BIT64(ALINK_EVENT_GROUP) | \
-				 ALINK_BIT64(ALINK_EVENT_PARTITION))
+				 ALINK_BIT64(ALINK_EVENT_PARTITION) | \
+				 ALINK_BIT64(ALINK_EVENT_QUEUE_FAULT))
 
 /* Is there an entry at @head that the device has written? */
 static bool alink_event_ready(struct alink_dev *adev, u32 head)

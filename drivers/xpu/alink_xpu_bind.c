@@ -41,9 +41,24 @@ static int xpu_check_map(struct xpu_device *xdev, struct drm_file *file,
 	return 0;
 }
 
+static int xpu_check_map_user(struct xpu_vm *vm, struct xpu_bind_op *op)
+{
+	const struct drm_alink_xpu_vm_bind_op *args = &op->args;
+	struct xpu_bo *bo;
+
+	if (!args->flags || args->flags & ~XPU_BIND_RIGHTS || args->handle)
+		return -EINVAL;
+	bo = alink_xpu_user_create(vm, args->offset, args->addr, args->range,
+				   args->flags);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+	op->bo = bo;
+	return 0;
+}
+
 /* Checks one operation, and finds its object. */
 static int xpu_check_op(struct xpu_device *xdev, struct drm_file *file,
-			struct xpu_bind_op *op)
+			struct xpu_vm *vm, struct xpu_bind_op *op)
 {
 	const struct drm_alink_xpu_vm_bind_op *args = &op->args;
 
@@ -56,6 +71,8 @@ static int xpu_check_op(struct xpu_device *xdev, struct drm_file *file,
 	switch (args->op) {
 	case DRM_ALINK_XPU_VM_BIND_MAP:
 		return xpu_check_map(xdev, file, op);
+	case DRM_ALINK_XPU_VM_BIND_MAP_USER:
+		return xpu_check_map_user(vm, op);
 	case DRM_ALINK_XPU_VM_BIND_UNMAP:
 		return args->flags || args->handle || args->offset ? -EINVAL :
 								      0;
@@ -86,7 +103,7 @@ static int xpu_ops_get(struct xpu_device *xdev, struct drm_file *file,
 	}
 	kvfree(args);
 	for (i = 0; i < n && !err; i++)
-		err = xpu_check_op(xdev, file, &bind->ops[i]);
+		err = xpu_check_op(xdev, file, bind->vm, &bind->ops[i]);
 	return err;
 }
 

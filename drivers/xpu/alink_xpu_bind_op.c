@@ -257,7 +257,44 @@ static int xpu_walk(struct xpu_walk *walk)
 	}
 }
 
+/* --- memory of a process ------------------------------------------------- */
+
+/* What it can take at most: nothing is mapped by a large page, or all is. */
+static void xpu_user_count(struct xpu_bind_op *op, struct xpu_pt_need *need)
+{
+	u64 va = op->args.addr;
+
+	alink_xpu_pt_need_run(need, va, va ^ XPU_PAGE_SIZE, op->args.range);
+}
+
+static int xpu_user_tables(struct xpu_vm *vm, struct xpu_bind_op *op)
+{
+	u64 va = op->args.addr, end = va + op->args.range;
+
+	return alink_xpu_pt_prepare(&vm->pt, &op->pool, va, va, end - va) ?:
+	       alink_xpu_user_prepare(op->bo, &op->pool, va, end);
+}
+
+static void xpu_user_map(struct xpu_vm *vm, struct xpu_bind_op *op)
+{
+	u64 va = op->args.addr, end = va + op->args.range;
+
+	alink_xpu_pt_mark(&vm->pt, va, end - va);
+	alink_xpu_user_map(op->bo, va, end);
+}
+
 /* --- the operation ------------------------------------------------------ */
+
+static bool xpu_op_is_user(const struct xpu_bind_op *op)
+{
+	return op->bo && op->bo->kind == XPU_BO_USER;
+}
+
+/* Where in its object the memory begins */
+static u64 xpu_op_offset(const struct xpu_bind_op *op)
+{
+	return xpu_op_is_user(op) ? 0 : op->args.offset;
+}
 
 /**
  * alink_xpu_bind_op_prepare - get all that an operation can take
@@ -296,7 +333,9 @@ int alink_xpu_bind_op_prepare(struct xpu_vm *vm, struct xpu_bind_op *op)
 		if (IS_ERR(op->sgt))
 			return PTR_ERR(op->sgt);
 	}
-	if (op->bo) {
+	if (xpu_op_is_user(op)) {
+		xpu_user_count(op, &need);
+	} else if (op->bo) {
 		err = xpu_walk(&walk);
 		if (err)
 			return err;
@@ -319,7 +358,9 @@ static int xpu_bind_op_tables(struct xpu_vm *vm, struct xpu_bind_op *op)
 	err = alink_xpu_pt_split(&vm->pt, &op->pool, op->args.addr);
 	if (!err)
 		err = alink_xpu_pt_split(&vm->pt, &op->pool, end);
-	if (!err && op->bo)
+	if (!err && xpu_op_is_user(op))
+		err = xpu_user_tables(vm, op);
+	else if (!err && op->bo)
 		err = xpu_walk(&walk);
 	return err;
 }
@@ -356,8 +397,10 @@ int alink_xpu_bind_op_run(struct xpu_vm *vm, struct xpu_bind_op *op,
 		mutex_unlock(&op->bo->gpuva_lock);
 		err = drm_gpuvm_sm_map(&vm->gpuvm, &step, op->args.addr,
 				       op->args.range, xpu_gem(op->bo),
-				       op->args.offset);
-		if (!err)
+				       xpu_op_offset(op));
+		if (!err && xpu_op_is_user(op))
+			xpu_user_map(vm, op);
+		else if (!err)
 			xpu_walk(&walk);
 	} else {
 		err = drm_gpuvm_sm_unmap(&vm->gpuvm, &step, op->args.addr,

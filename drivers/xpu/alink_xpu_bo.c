@@ -24,6 +24,10 @@ static void xpu_bo_unmap(struct xpu_bo *bo)
 	struct drm_gem_object *obj = &shmem->base;
 	struct sg_table *sgt;
 
+	if (bo->kind == XPU_BO_USER) {
+		alink_xpu_user_unmap(bo);
+		return;
+	}
 	dma_resv_lock(obj->resv, NULL);
 	sgt = shmem->sgt;
 	shmem->sgt = NULL;
@@ -40,16 +44,22 @@ static void xpu_bo_unmap(struct xpu_bo *bo)
 }
 
 /* Remove waits for an object that it finds in the list without a reference. */
-static void xpu_host_free(struct drm_gem_object *obj)
+static void xpu_bo_untrack(struct xpu_bo *bo)
 {
-	struct xpu_device *xdev = to_xpu(obj->dev);
-	struct xpu_bo *bo = to_xpu_bo(obj);
+	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
 
-	xpu_bo_unmap(bo);
 	spin_lock(&xdev->bos_lock);
 	list_del(&bo->node);
 	spin_unlock(&xdev->bos_lock);
 	wake_up_var(&xdev->bos);
+}
+
+static void xpu_host_free(struct drm_gem_object *obj)
+{
+	struct xpu_bo *bo = to_xpu_bo(obj);
+
+	xpu_bo_unmap(bo);
+	xpu_bo_untrack(bo);
 	mutex_destroy(&bo->gpuva_lock);
 	drm_gem_shmem_object_free(obj);
 }
@@ -128,8 +138,13 @@ struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
 	return xpu_gem(bo);
 }
 
-/* Puts a host object where remove will find it. */
-static void xpu_bo_track(struct xpu_bo *bo)
+/**
+ * alink_xpu_bo_track - put an object where remove will find it
+ * @bo:		host object or memory of a process, about to be mapped for DMA
+ *
+ * Within drm_dev_enter(), so that remove does not come first.
+ */
+void alink_xpu_bo_track(struct xpu_bo *bo)
 {
 	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
 
@@ -152,7 +167,7 @@ alink_xpu_gem_prime_import(struct drm_device *drm,
 		/* remove may look at once; the caller sets them again */
 		obj->import_attach = attach;
 		obj->resv = attach->dmabuf->resv;
-		xpu_bo_track(to_xpu_bo(obj));
+		alink_xpu_bo_track(to_xpu_bo(obj));
 	}
 	return obj;
 }
@@ -167,7 +182,7 @@ alink_xpu_gem_prime_import(struct drm_device *drm,
  */
 struct sg_table *alink_xpu_bo_sgt(struct xpu_bo *bo)
 {
-	xpu_bo_track(bo);
+	alink_xpu_bo_track(bo);
 	return drm_gem_shmem_get_pages_sgt(&bo->shmem);
 }
 
@@ -281,16 +296,24 @@ err_unlock:
 	return ERR_PTR(-ENOMEM);
 }
 
-/* --- HBM and imports ---------------------------------------------------- */
+/* --- HBM, imports, memory of processes ----------------------------------- */
 
 static void xpu_special_free(struct drm_gem_object *obj)
 {
 	struct xpu_bo *bo = to_xpu_bo(obj);
 
-	if (bo->kind == XPU_BO_HBM)
+	switch (bo->kind) {
+	case XPU_BO_HBM:
 		alink_xpu_hbm_free(to_xpu(obj->dev), bo);
-	else
+		break;
+	case XPU_BO_USER:
+		alink_xpu_user_free(bo);
+		xpu_bo_untrack(bo);
+		break;
+	default:
 		alink_xpu_import_release(bo);
+		break;
+	}
 	drm_gem_object_release(obj);
 	if (bo->dummy)
 		__free_page(bo->dummy);

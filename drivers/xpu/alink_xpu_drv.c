@@ -72,6 +72,7 @@ static void xpu_release(struct drm_device *drm)
 	struct xpu_device *xdev = to_xpu(drm);
 
 	alink_xpu_binds_fini(xdev);
+	alink_xpu_fault_fini(xdev);
 	alink_xpu_bridges_fini(xdev);
 	alink_xpu_hbm_fini(xdev);
 	drm_WARN_ON(drm, !xa_empty(&xdev->ctx_ids) ||

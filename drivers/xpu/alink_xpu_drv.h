@@ -4,7 +4,7 @@
  *
  * Locks, outermost first:
  *
- *	mmap_lock (faults)
+ *	mmap_lock (faults; changes of memory that processes lent us)
  *	  xpu_device.ctx_lock		list of VMs, contexts of the device
  *	  xpu_vm.lock			bindings and page tables of one VM
  *	    xpu_bo.gpuva_lock		list of bindings of one object
@@ -19,8 +19,9 @@
  * reset_lock held: reset_done takes these. It takes no VM lock.
  *
  * Asynchronous VM_BIND takes xpu_vm.lock and what is below it, but for
- * scrub.lock and xpu_hbm.lock, where kernel fences wait to be signalled: with
- * one of these held nobody allocates memory, nor takes a dma_resv or mmap_lock.
+ * scrub.lock and xpu_hbm.lock, where kernel fences wait to be signalled, and so
+ * does an MMU notifier, where memory is reclaimed: with one of these held nobody
+ * allocates memory, takes a dma_resv or mmap_lock, or waits for a reset.
  */
 #ifndef ALINK_XPU_DRV_H
 #define ALINK_XPU_DRV_H
@@ -46,6 +47,8 @@
 #include <hw/alink/xpu.h>
 #include <linux/alink/alink.h>
 
+#include "alink_xpu_pt.h"
+
 #define XPU_PAGE_SIZE		4096
 #define XPU_LARGE_PAGE_SIZE	SZ_2M
 #define XPU_VA_BITS		48
@@ -66,6 +69,7 @@ struct devlink_health_reporter;
 struct xpu_bo;
 struct xpu_peer;
 struct xpu_queue;
+struct xpu_user;
 struct xpu_vm;
 
 /**
@@ -99,6 +103,7 @@ enum xpu_state {
  * @compute_dtypes: bitmap of enum alink_dtype that these take
  * @slice_us:	longest turn of a queue while an equal waits
  * @starve_us:	longest wait of a queue for its turn
+ * @user_memory: memory of processes can be lent to the device
  * @name:	model name
  * @part_number: or empty
  * @board_serial: or empty
@@ -118,42 +123,11 @@ struct xpu_info {
 	u32 compute_dtypes;
 	u32 slice_us;
 	u32 starve_us;
+	bool user_memory;
 	char name[32];
 	char part_number[32];
 	char board_serial[32];
 	char fw_text[32];
-};
-
-/**
- * struct xpu_pt - one page table
- * @entry:	512 entries, read by the device
- * @dma:	DMA address of @entry
- * @child:	tables behind the entries; NULL at level 0
- * @used:	valid entries
- * @level:	3 (root) to 0
- * @node:	in xpu_pt_tree.garbage, once no entry points here; in a pool
- */
-struct xpu_pt {
-	__le64 *entry;
-	dma_addr_t dma;
-	struct xpu_pt **child;
-	u16 used;
-	u8 level;
-	struct list_head node;
-};
-
-/**
- * struct xpu_pt_tree - page tables of one context
- * @dev:	for DMA memory
- * @root:	level 3, or NULL when the device is gone
- * @garbage:	tables that old translations may still lead through
- * @stale:	a translation that was valid has changed: the TLB must go
- */
-struct xpu_pt_tree {
-	struct device *dev;
-	struct xpu_pt *root;
-	struct list_head garbage;
-	bool stale;
 };
 
 /**
@@ -170,30 +144,6 @@ struct xpu_bad_page {
 	s64 time;
 	u32 cause;
 	bool stored;
-};
-
-/**
- * struct xpu_pt_need - how many tables a change can need at most
- * @leaf:	of level 0, for what is mapped by small pages
- * @split:	of level 0, for large leaves that are split
- * @inner:	of levels 1 and 2
- * @region:	2 MiB that @leaf counted last
- */
-struct xpu_pt_need {
-	u64 leaf;
-	u64 split;
-	u64 inner;
-	u64 region;
-};
-
-/**
- * struct xpu_pt_pool - page tables in no tree
- * @leaf:	of level 0
- * @inner:	of any other level
- */
-struct xpu_pt_pool {
-	struct list_head leaf;
-	struct list_head inner;
 };
 
 /**
@@ -306,10 +256,11 @@ struct xpu_faults {
  * @reporter:	health reporter of @devlink
  * @info:	constants
  * @fabric_id:	endpoint id, or ALINK_ID_NONE
- * @reset_lock:	protects @state and @generation. Held for reading over each
+ * @reset_lock:	protects @state, @generation and @harmless. Held for reading over each
  *		command, so that a writer finds none in flight
  * @state:	see there
  * @generation:	counts losses of all that the device remembers; from 1
+ * @harmless:	in XPU_RESETTING: it has lost the bus, and gets it back afterwards
  * @state_wait:	woken when @state changes
  * @reset_work:	resets a device that cannot be trusted any more
  * @hbm_base:	BAR2, bus address for CPU mappings; 0: no HBM is visible
@@ -323,7 +274,7 @@ struct xpu_faults {
  * @groups:	groups in which we have memory: struct xpu_group
  * @imports:	import slots in use: struct xpu_bo
  * @bos_lock:	protects @bos
- * @bos:	host objects, for remove to unmap
+ * @bos:	host objects and memory of processes, for remove to unmap
  * @hbm:	HBM allocator
  * @scrub:	kernel queue
  * @num_vectors: of @vectors; at least 1
@@ -332,6 +283,7 @@ struct xpu_faults {
  * @bridges:	kernel fences
  * @faults:	what went wrong
  * @bind_wq:	runs xpu_vm.bind_work
+ * @fault_wq:	runs xpu_queue.fault_work
  * @num_jobs:	asynchronous VM_BINDs that are not over, all VMs
  */
 struct xpu_device {
@@ -343,10 +295,11 @@ struct xpu_device {
 	struct xpu_info info;
 	u32 fabric_id;
 
-	/* protects state and generation; read-held over each command */
+	/* protects state, generation, harmless; read-held over each command */
 	struct rw_semaphore reset_lock;
 	enum xpu_state state;
 	u64 generation;
+	bool harmless;
 	wait_queue_head_t state_wait;
 	struct delayed_work reset_work;
 
@@ -375,6 +328,7 @@ struct xpu_device {
 	struct xpu_bridges bridges;
 	struct xpu_faults faults;
 	struct workqueue_struct *bind_wq;
+	struct workqueue_struct *fault_wq;
 	atomic_t num_jobs;
 };
 
@@ -407,6 +361,7 @@ enum xpu_bo_kind {
 	XPU_BO_HBM,
 	XPU_BO_SEGMENT,		/* imported */
 	XPU_BO_GROUP,		/* imported */
+	XPU_BO_USER,		/* of a process; no handle names it */
 };
 
 /**
@@ -432,10 +387,11 @@ struct xpu_window {
  * @rights:	imported segment: DRM_ALINK_XPU_VM_BIND_* that may work
  * @generation:	imports: xpu_device.generation when made; 0: not in the device
  * @peer:	imports by PRIME: what they hold of the other xPU, or NULL
- * @node:	host objects: in xpu_device.bos
+ * @node:	host objects, memory of processes: in xpu_device.bos
  * @dummy:	page that mappings of HBM show once the device is gone
  * @window_lock: protects @window
  * @window:	HBM: the page where the kernel looked last, or NULL
+ * @user:	memory of a process: what only alink_xpu_user.c knows
  * @gpuva_lock:	protects the object's list of bindings
  */
 struct xpu_bo {
@@ -450,6 +406,7 @@ struct xpu_bo {
 	struct xpu_peer *peer;
 	struct list_head node;
 	struct page *dummy;
+	struct xpu_user *user;
 
 	/* protects window */
 	struct mutex window_lock;
@@ -545,6 +502,7 @@ struct xpu_loc {
  * @error:	why it halted
  * @dead:	destroyed; the doorbell must not be mapped any more
  * @generation:	xpu_device.generation when made; 0: not yet
+ * @fault_work:	answers an access that may be tried again
  * @map_lock:	protects @dead against faults, and @dummy
  * @dummy:	page that a doorbell mapping shows afterwards
  */
@@ -563,6 +521,7 @@ struct xpu_queue {
 	struct drm_alink_xpu_queue_error error;
 	bool dead;
 	u64 generation;
+	struct work_struct fault_work;
 	/* orders faults and destruction */
 	struct mutex map_lock;
 	struct page *dummy;
@@ -616,6 +575,8 @@ u64 alink_xpu_generation(struct xpu_device *xdev);
 int alink_xpu_state_errno(struct xpu_device *xdev);
 void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why);
 void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state);
+void alink_xpu_cut_off(struct xpu_device *xdev);
+void alink_xpu_invalidate(struct xpu_device *xdev, u32 ctx);
 int alink_xpu_irq_init(struct xpu_device *xdev);
 void alink_xpu_irq_fini(struct xpu_device *xdev);
 void alink_xpu_wake_all(struct xpu_device *xdev);
@@ -633,6 +594,7 @@ struct xpu_bo *alink_xpu_bo_alloc_special(struct xpu_device *xdev,
 					  enum xpu_bo_kind kind, u64 size);
 struct xpu_bo *alink_xpu_bo_lookup(struct drm_file *file, u32 handle);
 struct sg_table *alink_xpu_bo_sgt(struct xpu_bo *bo);
+void alink_xpu_bo_track(struct xpu_bo *bo);
 void alink_xpu_bos_unmap(struct xpu_device *xdev);
 int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc);
 void alink_xpu_loc_put(struct xpu_loc *loc);
@@ -680,26 +642,6 @@ void alink_xpu_zap_doorbell(struct xpu_queue *q);
 void alink_xpu_zap_all(struct xpu_device *xdev);
 u64 alink_xpu_doorbell_offset(const struct xpu_queue *q);
 
-/* alink_xpu_pt.c */
-int alink_xpu_pt_init(struct xpu_pt_tree *tree, struct device *dev);
-void alink_xpu_pt_fini(struct xpu_pt_tree *tree);
-void alink_xpu_pt_need_range(struct xpu_pt_need *need, u64 va, u64 len,
-			     bool map);
-void alink_xpu_pt_need_run(struct xpu_pt_need *need, u64 va, u64 pa, u64 len);
-void alink_xpu_pt_pool_init(struct xpu_pt_pool *pool);
-int alink_xpu_pt_pool_fill(struct xpu_pt_pool *pool, struct device *dev,
-			   const struct xpu_pt_need *need);
-void alink_xpu_pt_pool_free(struct xpu_pt_pool *pool, struct device *dev);
-int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
-			 u64 va, u64 pa, u64 len);
-int alink_xpu_pt_split(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
-		       u64 va);
-void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
-		      u64 bits);
-void alink_xpu_pt_clear(struct xpu_pt_tree *tree, u64 va, u64 len);
-void alink_xpu_pt_collect(struct xpu_pt_tree *tree, struct list_head *old);
-void alink_xpu_pt_free(struct device *dev, struct list_head *list);
-
 /* alink_xpu_vm.c */
 void alink_xpu_gpuvm_free(struct drm_gpuvm *gpuvm);
 struct xpu_vm *alink_xpu_vm_lookup(struct xpu_file *xfile, u32 id);
@@ -741,6 +683,57 @@ void alink_xpu_vm_binds_drain(struct xpu_vm *vm);
 /* alink_xpu_bind.c */
 int alink_xpu_vm_bind_ioctl(struct drm_device *drm, void *data,
 			    struct drm_file *file);
+
+/* alink_xpu_user.c */
+#if IS_ENABLED(CONFIG_HMM_MIRROR) && IS_ENABLED(CONFIG_MMU_NOTIFIER)
+#define XPU_HAS_USER	true
+struct xpu_bo *alink_xpu_user_create(struct xpu_vm *vm, u64 start, u64 va,
+				     u64 range, u32 rights);
+void alink_xpu_user_free(struct xpu_bo *bo);
+void alink_xpu_user_unmap(struct xpu_bo *bo);
+int alink_xpu_user_prepare(struct xpu_bo *bo, struct xpu_pt_pool *pool, u64 va,
+			   u64 end);
+void alink_xpu_user_map(struct xpu_bo *bo, u64 va, u64 end);
+int alink_xpu_user_fault(struct xpu_bo *bo, u64 va, u32 rights);
+#else
+#define XPU_HAS_USER	false
+static inline struct xpu_bo *alink_xpu_user_create(struct xpu_vm *vm, u64 start,
+						   u64 va, u64 range,
+						   u32 rights)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void alink_xpu_user_free(struct xpu_bo *bo)
+{
+}
+
+static inline void alink_xpu_user_unmap(struct xpu_bo *bo)
+{
+}
+
+static inline int alink_xpu_user_prepare(struct xpu_bo *bo,
+					 struct xpu_pt_pool *pool, u64 va,
+					 u64 end)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void alink_xpu_user_map(struct xpu_bo *bo, u64 va, u64 end)
+{
+}
+
+static inline int alink_xpu_user_fault(struct xpu_bo *bo, u64 va, u32 rights)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+/* alink_xpu_fault.c */
+int alink_xpu_fault_init(struct xpu_device *xdev);
+void alink_xpu_fault_fini(struct xpu_device *xdev);
+void alink_xpu_fault_queue_init(struct xpu_queue *q);
+void alink_xpu_fault_kick(struct xpu_queue *q);
 
 /* alink_xpu_queue.c */
 struct xpu_queue *alink_xpu_queue_lookup(struct xpu_file *xfile, u32 id);

@@ -154,6 +154,7 @@ static void xpu_dump_queue(struct seq_buf *s, struct xpu_queue *q, u32 id)
 		[ALINK_XPU_Q_ACTIVE]	= "active",
 		[ALINK_XPU_Q_WAITING]	= "waiting",
 		[ALINK_XPU_Q_HALTED]	= "halted",
+		[ALINK_XPU_Q_FAULT]	= "waits for memory",
 	};
 	struct alink_dev *adev = q->xdev->adev;
 	u32 state;
@@ -162,8 +163,8 @@ static void xpu_dump_queue(struct seq_buf *s, struct xpu_queue *q, u32 id)
 	spin_lock(&q->lock);
 	seq_buf_printf(s, "queue %u: VM %u, %s, in the device %s", id,
 		       q->vm->ctx, states[q->state],
-		       state < ARRAY_SIZE(device_states) ?
-		       device_states[state] : "unknown");
+		       state < ARRAY_SIZE(device_states) &&
+		       device_states[state] ? device_states[state] : "unknown");
 	seq_buf_printf(s, ", head %u, tail %u, busy %llu ns",
 		       alink_rd32(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_HEAD)),
 		       alink_rd32(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_TAIL)),
@@ -199,6 +200,7 @@ static void xpu_dump_bindings(struct seq_buf *s, struct xpu_vm *vm)
 		[XPU_BO_HBM]		= "HBM",
 		[XPU_BO_SEGMENT]	= "segment",
 		[XPU_BO_GROUP]		= "group",
+		[XPU_BO_USER]		= "user",
 	};
 	struct drm_gpuva *va;
 	unsigned int n = 0;

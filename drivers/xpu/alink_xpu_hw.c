@@ -5,6 +5,7 @@
  */
 #include <linux/cleanup.h>
 #include <linux/ctype.h>
+#include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/pci.h>
 
@@ -102,6 +103,10 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	info->slice_us = alink_rd32(adev, ALINK_XPU_REG_SLICE_US);
 	info->starve_us = alink_rd32(adev, ALINK_XPU_REG_STARVE_US);
 	va_bits = alink_rd32(adev, ALINK_XPU_REG_VA_BITS);
+	/* Where the kernel may bounce DMA, both would not see the same memory. */
+	info->user_memory = XPU_HAS_USER &&
+			    alink_dev_caps(adev) & ALINK_CAP_RETRY &&
+			    dma_max_mapping_size(&xdev->pdev->dev) == SIZE_MAX;
 	if (alink_dev_lost(adev))
 		return -ENODEV;
 
@@ -179,6 +184,8 @@ u64 alink_xpu_generation(struct xpu_device *xdev)
  *		device remembers cannot be relied upon any more. XPU_GONE is
  *		for ever. XPU_STOPPING keeps the generation: what is there
  *		must still be undone.
+ *
+ * In XPU_FAILED and XPU_GONE the device masters no bus.
  */
 void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state)
 {
@@ -186,11 +193,32 @@ void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state)
 	if (xdev->state != XPU_GONE) {
 		if (state != XPU_ACTIVE && state != XPU_STOPPING)
 			xdev->generation++;
+		if (state == XPU_FAILED || state == XPU_GONE)
+			pci_clear_master(xdev->pdev);
+		xdev->harmless = false;
 		WRITE_ONCE(xdev->state, state);
 		trace_alink_xpu_state(xdev);
 	}
 	up_write(&xdev->reset_lock);
 	wake_up_all(&xdev->state_wait);
+}
+
+/**
+ * alink_xpu_cut_off - see to it that a reset has no memory to fear for
+ * @xdev:	device
+ *
+ * The device is about to be reset, and has not been yet: it works with what it
+ * remembers. Without the bus it does not. alink_dev_reset_done() gives that
+ * back, when it knows that the device has forgotten.
+ */
+void alink_xpu_cut_off(struct xpu_device *xdev)
+{
+	down_write(&xdev->reset_lock);
+	if (xdev->state == XPU_RESETTING && !xdev->harmless) {
+		pci_clear_master(xdev->pdev);
+		xdev->harmless = true;
+	}
+	up_write(&xdev->reset_lock);
 }
 
 /**
@@ -368,6 +396,45 @@ void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 	} while (state != XPU_STOPPING);
 }
 
+/**
+ * alink_xpu_invalidate - see to it that no old translation is in use
+ * @xdev:	device
+ * @ctx:	context whose tables have changed
+ *
+ * Memory is reclaimed through here, so this neither allocates, nor waits for
+ * the end of a reset, which may. It need not: after the reset the device begins
+ * with the tables as they are then.
+ *
+ * Context: process; sleeps, not longer than a command may take.
+ */
+void alink_xpu_invalidate(struct xpu_device *xdev, u32 ctx)
+{
+	u16 status = ALINK_ST_ABORTED;
+	enum xpu_state state;
+	int err = 0;
+	u64 asked;
+
+	down_read(&xdev->reset_lock);
+	state = xdev->state;
+	asked = xdev->generation;
+	if (state == XPU_ACTIVE || state == XPU_STOPPING)
+		err = alink_admin_id(xdev->adev,
+				     ALINK_XPU_ADMIN_TLB_INVALIDATE, ctx,
+				     &status);
+	up_read(&xdev->reset_lock);
+
+	if (state == XPU_RESETTING)
+		alink_xpu_cut_off(xdev);
+	/* No such context: it has just been destroyed. */
+	if (!err || err == -ENODEV || status == ALINK_ST_NOT_FOUND)
+		return;
+	drm_err(&xdev->drm, "context %u: translations stay in use: %pe\n", ctx,
+		ERR_PTR(err));
+	alink_xpu_wedge(xdev, asked, "translations stay in use");
+	/* A reset may have begun in between. */
+	alink_xpu_cut_off(xdev);
+}
+
 /* --- interrupts and events --------------------------------------------- */
 
 static irqreturn_t xpu_queue_irq(int irq, void *data)
@@ -471,6 +538,7 @@ void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event)
 		alink_xpu_queue_event(xdev, event);
 		break;
 	case ALINK_EVENT_QUEUE_ERROR:
+	case ALINK_EVENT_QUEUE_FAULT:
 		alink_xpu_queue_event(xdev, event);
 		break;
 	case ALINK_EVENT_FAULT:

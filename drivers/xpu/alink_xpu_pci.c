@@ -272,6 +272,8 @@ static int xpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = alink_xpu_bridges_init(xdev);
 	if (!err)
 		err = alink_xpu_binds_init(xdev);
+	if (!err)
+		err = alink_xpu_fault_init(xdev);
 	if (err)
 		return err;
 
@@ -383,6 +385,7 @@ static void xpu_reset_prepare(struct pci_dev *pdev)
 
 	xpu_stop(xdev);
 	alink_dev_reset_prepare(xdev->adev);
+	alink_xpu_cut_off(xdev);
 }
 
 static void xpu_reset_done(struct pci_dev *pdev)
@@ -446,6 +449,7 @@ static int xpu_suspend(struct device *dev)
 	}
 	xpu_stop(xdev);
 	alink_dev_reset_prepare(xdev->adev);
+	alink_xpu_cut_off(xdev);
 	return 0;
 }
 

@@ -8,6 +8,10 @@
  * signalled. Tables that drop out stay allocated until the caller has
  * invalidated the TLB, takes them with collect, and frees them where it may.
  *
+ * Where memory comes only when it is used (alink_xpu_user.c), there are marks:
+ * entries with RETRY and without VALID. One of level 1 has LEAF also, which the
+ * device ignores there: it stands for 2 MiB, and is split as a leaf is.
+ *
  * The caller serialises all calls on one tree.
  */
 #include <linux/dma-mapping.h>
@@ -222,11 +226,11 @@ static void pt_free_below(struct xpu_pt_tree *tree, struct xpu_pt *pt)
 static void pt_set(struct xpu_pt_tree *tree, struct xpu_pt *pt, unsigned int i,
 		   u64 value)
 {
-	bool was = pt->entry[i] & cpu_to_le64(ALINK_PTE_VALID);
-
-	if (was)
+	if (pt->entry[i] == cpu_to_le64(value))
+		return;
+	if (pt->entry[i] & cpu_to_le64(ALINK_PTE_VALID))
 		tree->stale = true;
-	pt->used += !!(value & ALINK_PTE_VALID) - was;
+	pt->used += !!value - !!pt->entry[i];
 	WRITE_ONCE(pt->entry[i], cpu_to_le64(value));
 }
 
@@ -244,18 +248,19 @@ static void pt_link(struct xpu_pt_tree *tree, struct xpu_pt *pt,
 	pt_set(tree, pt, i, PT_ADDR(child->dma) | ALINK_PTE_VALID);
 }
 
-/* Replaces a large leaf by a table that says the same. */
+/* Replaces a large leaf, or mark, by a table that says the same. */
 static int pt_split_leaf(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 			 struct xpu_pt *pt, unsigned int i)
 {
 	u64 leaf = le64_to_cpu(pt->entry[i]) & ~ALINK_PTE_LEAF;
+	u64 step = leaf & ALINK_PTE_VALID ? XPU_PAGE_SIZE : 0;
 	struct xpu_pt *child = pt_take(pool, pt->level - 1);
 	unsigned int k;
 
 	if (!child)
 		return -ENOMEM;
 	for (k = 0; k < PT_ENTRIES; k++)
-		pt_set(tree, child, k, leaf + (u64)k * XPU_PAGE_SIZE);
+		pt_set(tree, child, k, leaf + k * step);
 	pt_link(tree, pt, i, child);
 	return 0;
 }
@@ -399,6 +404,39 @@ void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
 		va += step;
 		pa += step;
 		len -= step;
+	}
+}
+
+/**
+ * alink_xpu_pt_mark - take what is mapped away, to come back when it is used
+ * @tree:	page tables
+ * @va:		device virtual address
+ * @len:	bytes
+ *
+ * The tables are there: the range was marked before, or prepared with @va as
+ * the address behind it. No large leaf crosses its ends. No table drops out.
+ */
+void alink_xpu_pt_mark(struct xpu_pt_tree *tree, u64 va, u64 len)
+{
+	struct xpu_pt *pt, *child;
+	unsigned int i;
+	u64 step, at;
+
+	for (; len; va += step, len -= step) {
+		step = min(len, XPU_LARGE_PAGE_SIZE -
+			   (va & (XPU_LARGE_PAGE_SIZE - 1)));
+		pt = pt_find(tree, va, 1);
+		i = pt_index(va, 1);
+		child = pt->child[i];
+		if (!child) {
+			/* For a part of it a mark is there already. */
+			if (step == XPU_LARGE_PAGE_SIZE)
+				pt_set(tree, pt, i,
+				       ALINK_PTE_RETRY | ALINK_PTE_LEAF);
+			continue;
+		}
+		for (at = va; at < va + step; at += XPU_PAGE_SIZE)
+			pt_set(tree, child, pt_index(at, 0), ALINK_PTE_RETRY);
 	}
 }
 

@@ -95,6 +95,9 @@ static void xpu_queue_detach(struct xpu_queue *q)
 {
 	struct xpu_vm *vm = q->vm;
 
+	/* Before its hardware queue is somebody else's. */
+	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_CANCELED, NULL);
+	cancel_work_sync(&q->fault_work);
 	if (q->hw_id)
 		xa_erase(&q->xdev->queues, q->hw_id);
 	mutex_lock(&vm->lock);
@@ -186,7 +189,14 @@ void alink_xpu_queue_peek(struct xpu_queue *q)
 	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_HALTED, &error);
 }
 
-/* ALINK_EVENT_QUEUE_ERROR, or ALINK_EVENT_NONE: some events were lost */
+static void xpu_queue_fault(struct xpu_queue *q)
+{
+	spin_lock(&q->lock);
+	alink_xpu_fault_kick(q);
+	spin_unlock(&q->lock);
+}
+
+/* ALINK_EVENT_QUEUE_*, or ALINK_EVENT_NONE: some events were lost */
 void alink_xpu_queue_event(struct xpu_device *xdev,
 			   const struct alink_event *event)
 {
@@ -201,11 +211,15 @@ void alink_xpu_queue_event(struct xpu_device *xdev,
 	/* A queue stays in the table until it is destroyed. */
 	xa_lock(&xdev->queues);
 	if (le16_to_cpu(event->type) == ALINK_EVENT_NONE) {
-		xa_for_each(&xdev->queues, id, q)
+		xa_for_each(&xdev->queues, id, q) {
 			alink_xpu_queue_peek(q);
+			xpu_queue_fault(q);
+		}
 	} else {
 		q = xa_load(&xdev->queues, le32_to_cpu(event->id));
-		if (q && error.status)
+		if (q && le16_to_cpu(event->type) == ALINK_EVENT_QUEUE_FAULT)
+			xpu_queue_fault(q);
+		else if (q && error.status)
 			xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_HALTED, &error);
 	}
 	xa_unlock(&xdev->queues);
@@ -395,6 +409,7 @@ static struct xpu_queue *xpu_queue_alloc(struct xpu_device *xdev)
 	kref_init(&q->ref);
 	spin_lock_init(&q->lock);
 	mutex_init(&q->map_lock);
+	alink_xpu_fault_queue_init(q);
 	q->state = DRM_ALINK_XPU_QUEUE_RUNNING;
 	return q;
 }

@@ -29,6 +29,7 @@ TRACE_DEFINE_ENUM(ALINK_RECOVERY_DEVICE);
 TRACE_DEFINE_ENUM(ALINK_RECOVERY_REPLACE);
 TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_MAP);
 TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_UNMAP);
+TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_MAP_USER);
 
 #define xpu_show_state(state) \
 	__print_symbolic(state, \
@@ -49,7 +50,8 @@ TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_UNMAP);
 #define xpu_show_bind_op(op) \
 	__print_symbolic(op, \
 			 { DRM_ALINK_XPU_VM_BIND_MAP,	"map" }, \
-			 { DRM_ALINK_XPU_VM_BIND_UNMAP,	"unmap" })
+			 { DRM_ALINK_XPU_VM_BIND_UNMAP,	"unmap" }, \
+			 { DRM_ALINK_XPU_VM_BIND_MAP_USER, "map-user" })
 
 TRACE_EVENT(alink_xpu_state,
 	    TP_PROTO(struct xpu_device *xdev),
@@ -162,6 +164,43 @@ TRACE_EVENT(alink_xpu_bind,
 	    TP_printk("dev=%s ctx=%u %s addr=%#llx range=%#llx rights=%#x err=%d",
 		      __get_str(dev), __entry->ctx, xpu_show_bind_op(__entry->op),
 		      __entry->addr, __entry->range, __entry->rights, __entry->err)
+);
+
+/* A queue stood still for memory of a process; err says why it halts */
+TRACE_EVENT(alink_xpu_user_fault,
+	    TP_PROTO(struct xpu_queue *q, u64 addr, u32 rights, int err),
+	    TP_ARGS(q, addr, rights, err),
+	    TP_STRUCT__entry(__string(dev, dev_name(q->xdev->drm.dev))
+			     __field(u32, queue)
+			     __field(u32, ctx)
+			     __field(u64, addr)
+			     __field(u32, rights)
+			     __field(int, err)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->queue = q->hw_id;
+			   __entry->ctx = q->vm->ctx;
+			   __entry->addr = addr;
+			   __entry->rights = rights;
+			   __entry->err = err;),
+	    TP_printk("dev=%s queue=%u ctx=%u addr=%#llx rights=%#x err=%d",
+		      __get_str(dev), __entry->queue, __entry->ctx,
+		      __entry->addr, __entry->rights, __entry->err)
+);
+
+/* Memory of a process was taken from the device */
+TRACE_EVENT(alink_xpu_user_zap,
+	    TP_PROTO(struct xpu_vm *vm, u64 addr, u64 range),
+	    TP_ARGS(vm, addr, range),
+	    TP_STRUCT__entry(__string(dev, dev_name(vm->xdev->drm.dev))
+			     __field(u32, ctx)
+			     __field(u64, addr)
+			     __field(u64, range)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->ctx = vm->ctx;
+			   __entry->addr = addr;
+			   __entry->range = range;),
+	    TP_printk("dev=%s ctx=%u addr=%#llx range=%#llx", __get_str(dev),
+		      __entry->ctx, __entry->addr, __entry->range)
 );
 
 DECLARE_EVENT_CLASS(alink_xpu_fence,

@@ -91,8 +91,7 @@ void alink_xpu_vm_flush(struct xpu_vm *vm, struct list_head *old)
 
 	if (!vm->pt.stale && list_empty(&vm->pt.garbage))
 		return;
-	alink_xpu_admin_undo(vm->xdev, 0, ALINK_XPU_ADMIN_TLB_INVALIDATE,
-			     vm->ctx);
+	alink_xpu_invalidate(vm->xdev, vm->ctx);
 	alink_xpu_pt_collect(&vm->pt, old);
 }
 

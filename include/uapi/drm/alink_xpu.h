@@ -184,11 +184,13 @@ struct drm_alink_xpu_query_device {
 	__u32 compute_funcs;
 	/** @compute_dtypes: bitmap of enum alink_dtype that they take */
 	__u32 compute_dtypes;
-	/** @slice_us: longest turn of a queue while an equal waits, modelled time
-	 * in us (since version 1.2)
+	/**
+	 * @slice_us: longest turn of a queue while an equal waits, modelled
+	 * time in us (since version 1.2)
 	 */
 	__u32 slice_us;
-	/** @starve_us: longest wait of a ready queue, modelled time in us (since
+	/**
+	 * @starve_us: longest wait of a ready queue, modelled time in us (since
 	 * version 1.2)
 	 */
 	__u32 starve_us;
@@ -332,11 +334,17 @@ struct drm_alink_xpu_vm_destroy {
  * @DRM_ALINK_XPU_VM_BIND_MAP: map part of a GEM object. What was bound in the
  *	range before is replaced; bindings are split where they must be.
  * @DRM_ALINK_XPU_VM_BIND_UNMAP: unmap whatever is bound in the range
+ * @DRM_ALINK_XPU_VM_BIND_MAP_USER: map memory of the caller, in place of what
+ *	was bound in the range before (since version 1.2)
  */
 enum drm_alink_xpu_vm_bind_op_code {
 	DRM_ALINK_XPU_VM_BIND_MAP	= 0,
 	DRM_ALINK_XPU_VM_BIND_UNMAP	= 1,
+	DRM_ALINK_XPU_VM_BIND_MAP_USER	= 2,
 };
+
+/** DRM_ALINK_XPU_MAX_USER_RANGE - most bytes of one VM_BIND_MAP_USER */
+#define DRM_ALINK_XPU_MAX_USER_RANGE	(1ull << 38)
 
 /** DRM_ALINK_XPU_VM_BIND_READ - the device may read */
 #define DRM_ALINK_XPU_VM_BIND_READ	(1u << 0)
@@ -350,17 +358,37 @@ enum drm_alink_xpu_vm_bind_op_code {
  *
  * @addr, @range and @offset are multiples of min_page_size. Large pages are
  * used where @addr and the memory behind it are aligned to large_page_size.
+ *
+ * VM_BIND_MAP_USER maps the memory that the calling process has at @offset: its
+ * anonymous memory, and files of tmpfs and hugetlbfs. All of it is brought in
+ * before the call returns, but nothing is pinned. The device sees at any time
+ * what the process has there: when a page is unmapped, moved, write-protected,
+ * shared by fork or swapped out, the device has ended its accesses before that
+ * takes effect. A queue that accesses the page later waits until the process
+ * has one there again, and goes on; if the process has none, or not with that
+ * right, it halts with ALINK_ST_PAGE_FAULT or ALINK_ST_PERMISSION. That is also
+ * how it ends when the process is gone. A child of fork has memory of its own,
+ * which is not bound. Such memory can hold no status block, and no fence that
+ * the kernel waits for: the kernel does not look into it.
+ *
+ * Errors of VM_BIND_MAP_USER beside those of &struct drm_alink_xpu_vm_bind:
+ * %EINVAL (@offset not aligned, or the range wraps; a handle); %EFAULT (not all
+ * of it is memory of the process, or it cannot be had); %EACCES (memory that
+ * the process may not read, or that it may not write, with VM_BIND_WRITE or
+ * VM_BIND_ATOMIC); %EOPNOTSUPP (memory of a device, of a buffer object or of
+ * another file; a device without ALINK_CAP_RETRY, one whose DMA the kernel may
+ * bounce, a kernel without HMM); %E2BIG (more than %DRM_ALINK_XPU_MAX_USER_RANGE).
  */
 struct drm_alink_xpu_vm_bind_op {
 	/** @op: &enum drm_alink_xpu_vm_bind_op_code */
 	__u32 op;
-	/** @flags: MAP: one or more of DRM_ALINK_XPU_VM_BIND_*; UNMAP: 0 */
+	/** @flags: MAP, MAP_USER: one or more of DRM_ALINK_XPU_VM_BIND_*; UNMAP: 0 */
 	__u32 flags;
-	/** @handle: MAP: GEM handle; UNMAP: 0 */
+	/** @handle: MAP: GEM handle; others: 0 */
 	__u32 handle;
 	/** @pad: 0 */
 	__u32 pad;
-	/** @offset: MAP: offset in the object, bytes; UNMAP: 0 */
+	/** @offset: MAP: offset in the object; MAP_USER: address; UNMAP: 0 */
 	__u64 offset;
 	/** @addr: device virtual address */
 	__u64 addr;
