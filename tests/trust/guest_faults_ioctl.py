@@ -170,7 +170,8 @@ class Sweeps:
             'VM_DESTROY', vm_id=self.a.space()[0]), again=True)
 
     def VM_BIND(self):
-        """Map two objects, unmap a part; with a syncobj. Now, and later."""
+        """Map two objects, unmap a part; with a syncobj. Memory of this
+        process, and a part of it no more. Now, and later."""
         def prepare(flags):
             vm = self.a.call('VM_CREATE').vm_id
             args = self.a.bind(vm, [
@@ -183,8 +184,21 @@ class Sweeps:
             args.flags = flags
             return args
 
+        def lend(flags):
+            mem = mmap.mmap(-1, 16 * PAGE, mmap.MAP_PRIVATE |
+                            mmap.MAP_ANONYMOUS)
+            at = ctypes.addressof(ctypes.c_char.from_buffer(mem))
+            args = self.a.bind(self.a.call('VM_CREATE').vm_id, [
+                {'op': 2, 'flags': READ | WRITE, 'offset': at, 'addr': VA,
+                 'range': 16 * PAGE},
+                {'op': 1, 'addr': VA + 4 * PAGE, 'range': PAGE}])
+            args.flags = flags
+            args.lent = mem
+            return args
+
         for what, flags in (('now', 0), ('later', 1)):
             self.sweep('VM_BIND', lambda f=flags: prepare(f), f' {what}')
+            self.sweep('VM_BIND', lambda f=flags: lend(f), f' lent {what}')
 
     def QUEUE_CREATE(self):
         """In host memory and in HBM."""

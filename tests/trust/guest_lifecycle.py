@@ -103,7 +103,7 @@ class Life:
         queries, and readers of all that is shown, all the while. It takes what
         processor time there is, and is in nobody's way."""
         sh('alink', 'fabric', 'up', check=False)
-        roles = ['submit', 'churn', 'remote'] if xpus else []
+        roles = ['submit', 'churn', 'lend', 'remote'] if xpus else []
         work = [subprocess.Popen(
             ['nice', self.race, '3600', 'query', *roles],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

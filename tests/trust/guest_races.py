@@ -179,7 +179,7 @@ class Races:
     def submit(self):
         """Submission against reset"""
         self.at_once('submit against reset',
-                     ['submit', 'submit', 'churn', 'query'],
+                     ['submit', 'submit', 'churn', 'lend', 'query'],
                      ('reset_xpu', lambda: self.reset('alink_xpu'), 0.3))
 
     def close(self):

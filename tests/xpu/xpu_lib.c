@@ -292,6 +292,20 @@ int vm_map(int fd, uint32_t vm, uint32_t handle, uint64_t offset, uint64_t va,
 	return vm_bind(fd, vm, &op, 1);
 }
 
+int vm_map_user(int fd, uint32_t vm, const void *mem, uint64_t va,
+		uint64_t size, uint32_t rights)
+{
+	struct drm_alink_xpu_vm_bind_op op = {
+		.op = DRM_ALINK_XPU_VM_BIND_MAP_USER,
+		.flags = rights,
+		.offset = (uintptr_t)mem,
+		.addr = va,
+		.range = size,
+	};
+
+	return vm_bind(fd, vm, &op, 1);
+}
+
 int vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size)
 {
 	struct drm_alink_xpu_vm_bind_op op = {

@@ -56,6 +56,9 @@ int vm_bind_async(int fd, uint32_t vm,
 		  const struct drm_alink_xpu_sync *sync, uint32_t num_syncs);
 int vm_map(int fd, uint32_t vm, uint32_t handle, uint64_t offset, uint64_t va,
 	   uint64_t size, uint32_t rights);
+/* Memory of this process */
+int vm_map_user(int fd, uint32_t vm, const void *mem, uint64_t va,
+		uint64_t size, uint32_t rights);
 int vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size);
 
 /* A queue with ring, status block and fence in one host object */

@@ -28,6 +28,7 @@
 #define NUM_FILES	2
 #define NUM_LIVE	8
 #define NUM_MAPS	8
+#define LENT		(2 * LARGE)
 
 /* What guest_fuzz.py made for us; others are not there. */
 #define GROUP_ID	1
@@ -50,6 +51,7 @@ enum {
 	CALL_FROM_FD,
 	CALL_OTHER_FILE,
 	CALL_REOPEN,
+	CALL_LENT,
 	CALL_END,
 };
 
@@ -77,6 +79,8 @@ static int dmabuf = -1;
 static struct drm_alink_xpu_segment_handle segment;
 /* Where pointers of arguments lead to; a page of no access lies behind. */
 static uint8_t *room, *edge;
+/* Memory for the device; inputs change it, and take it away. */
+static uint8_t *lent;
 
 static void live_add(enum id id, uint64_t value)
 {
@@ -134,12 +138,20 @@ static bool is(const char *name, const char *other)
 	return !strcmp(name, other);
 }
 
+/* Of the operation of VM_BIND that is being filled in */
+static bool of_user;
+
 /* A value that makes sense for a field; what has no rule is 0 at first. */
 static uint64_t sense(const char *call, const char *name, uint8_t c,
 		      uint64_t flags)
 {
 	int id = id_of(name);
 
+	/* Memory of ours, in place of an object */
+	if (is(call, "op") && of_user && id == ID_HANDLE)
+		return 0;
+	if (is(call, "op") && of_user && is(name, "offset"))
+		return (uintptr_t)lent + pick(c, 0, PAGE, LARGE, 100);
 	if (id == ID_HANDLE && is(call, "sync"))
 		return live_pick(ID_SYNCOBJ, c);
 	if (id == ID_HANDLE && flags == DRM_ALINK_XPU_FENCE_VA &&
@@ -257,6 +269,8 @@ static void fill(struct fuzz_in *in, const char *call,
 				special(in, c, value);
 		if (is(name, "flags"))
 			flags = value;
+		if (is(name, "op"))
+			of_user = value == DRM_ALINK_XPU_VM_BIND_MAP_USER;
 		put(arg + f[i].offset, f[i].size, value);
 	}
 }
@@ -405,6 +419,45 @@ static void do_desc(struct fuzz_in *in)
 	memcpy(maps[i].at + n * sizeof(d), &d, sizeof(d));
 }
 
+/* Something happens to memory that the device may have. */
+static void do_lent(struct fuzz_in *in)
+{
+	uint8_t c = take(in);
+	uint8_t *at = lent + pick(take(in), 0, PAGE, LARGE, 2 * PAGE);
+	size_t size = pick(take(in), PAGE, 2 * PAGE, LARGE);
+
+	switch (c % 6) {
+	case 0:
+		if (!mprotect(at, size, PROT_READ | PROT_WRITE))
+			memset(at, c, PAGE);
+		break;
+	case 1:
+		madvise(at, size, MADV_DONTNEED);
+		break;
+	case 2:
+		mprotect(at, size, PROT_READ);
+		break;
+	case 3:
+		munmap(at, size);
+		break;
+	case 4:
+		mmap(at, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		break;
+	default:
+		mprotect(at, size, PROT_NONE);
+		break;
+	}
+}
+
+/* As each input finds it */
+static void make_lent(void)
+{
+	if (mmap(lent, LENT, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		 MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		abort();
+}
+
 /* --- the rest --------------------------------------------------------------- */
 
 static void do_syncobj(struct fuzz_in *in, unsigned int call)
@@ -526,6 +579,9 @@ static void do_call(struct fuzz_in *in, unsigned int call)
 		close_file(file);
 		choose_file(i);
 		break;
+	case CALL_LENT:
+		do_lent(in);
+		break;
 	}
 }
 
@@ -572,6 +628,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	if (room == MAP_FAILED || mprotect(room + 2 * PAGE, PAGE, PROT_NONE))
 		abort();
 	edge = room + 2 * PAGE;
+	/* Aligned as large pages are; what is around it is not ours. */
+	lent = mmap(NULL, LENT + LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	if (lent == MAP_FAILED)
+		abort();
+	lent = (uint8_t *)(((uintptr_t)lent + LARGE - 1) & ~(LARGE - 1));
 	for (i = 0; i < NUM_FILES; i++)
 		files[i].fd = -1;
 	find_files();
@@ -586,6 +648,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_begin(data, size);
 	memset(room, 0, 2 * PAGE);
+	make_lent();
 	memset(&segment, 0, sizeof(segment));
 	choose_file(0);
 	while (in.at < in.end && fuzz_call()) {

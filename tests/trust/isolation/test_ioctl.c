@@ -473,6 +473,7 @@ TEST_F(bad, counts)
 	}
 	for (bit = 1; bit < 32; bit++) {
 		op = self->op;
+		/* 2 is memory of the caller: then a handle is too much. */
 		op.op = 1U << bit;
 		EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
 	}
@@ -496,6 +497,44 @@ TEST_F(bad, counts)
 	op.addr = ~(PAGE - 1);
 	op.range = 2 * PAGE;
 	EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), -EINVAL);
+}
+
+/* Memory of the caller: no address gives the kernel's, or another's. */
+TEST_F(bad, memory_of_the_caller)
+{
+	struct drm_alink_xpu_vm_bind_op op = {
+		.op = DRM_ALINK_XPU_VM_BIND_MAP_USER, .flags = RW, .addr = VA2,
+		.range = PAGE,
+	};
+	unsigned int bit;
+	void *mem;
+
+	for (bit = 0; bit < 64; bit++) {
+		op.offset = 1ULL << bit;
+		EXPECT_NE(vm_bind(self->fd, self->vm, &op, 1), 0);
+		op.offset = ~0ULL << bit & ~(PAGE - 1);
+		EXPECT_NE(vm_bind(self->fd, self->vm, &op, 1), 0);
+	}
+	for (bit = 12; bit < 64; bit++) {
+		op.offset = PAGE;
+		op.range = 1ULL << bit;
+		EXPECT_NE(vm_bind(self->fd, self->vm, &op, 1), 0);
+	}
+	/* A page between two that are nobody's */
+	mem = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		   MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(mem, MAP_FAILED);
+	ASSERT_EQ(munmap(mem, PAGE), 0);
+	ASSERT_EQ(munmap(mem + 2 * PAGE, PAGE), 0);
+	op.offset = (uintptr_t)mem;
+	op.range = 2 * PAGE;
+	EXPECT_NE(vm_bind(self->fd, self->vm, &op, 1), 0);
+	op.offset += PAGE;
+	EXPECT_NE(vm_bind(self->fd, self->vm, &op, 1), 0);
+	op.range = PAGE;
+	EXPECT_EQ(vm_bind(self->fd, self->vm, &op, 1), 0);
+	EXPECT_EQ(vm_unmap(self->fd, self->vm, VA2, PAGE), 0);
+	munmap(mem + PAGE, PAGE);
 }
 
 TEST_F(bad, objects_of_another_type)

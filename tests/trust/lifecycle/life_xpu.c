@@ -4,7 +4,8 @@
  *
  *   life_xpu check N     a copy through N xPUs, its data checked: exit status 0
  *   life_xpu hold N      holds xPU N: a command that never ends, a sleeper in
- *                        WAIT_FENCE, mappings of host memory, HBM and doorbell.
+ *                        WAIT_FENCE, mappings of host memory, HBM and doorbell,
+ *                        memory of its own in a VM.
  *                        Prints "held". When the sleeper has been woken, all
  *                        mappings are used again, and "ended ERRNO" is printed.
  *   life_xpu rest N      the same without HBM, which would forbid a suspend
@@ -26,6 +27,7 @@
 
 #define VA		0x10000000UL
 #define VA_HOST		0x18000000UL
+#define VA_LENT		0x1c000000UL
 #define VA_Q		0x20000000UL
 #define SEED		0x5eed
 /* Guards against a hang; what is promised is measured. */
@@ -38,6 +40,7 @@ struct held {
 	struct xq q;
 	char *hbm;
 	char *host;
+	char *lent;
 };
 
 static int fail(const char *what, int err)
@@ -68,6 +71,13 @@ static int take(struct held *h, unsigned int n, bool with_hbm)
 		err = vm_map(h->fd, h->vm, host, 0, VA_HOST, LARGE, RW);
 	if (err)
 		return err;
+	h->lent = mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (h->lent == MAP_FAILED)
+		return -errno;
+	err = vm_map_user(h->fd, h->vm, h->lent, VA_LENT, LARGE, RW);
+	if (err)
+		return err;
 	h->hbm = gem_map(h->fd, hbm, LARGE);
 	h->host = gem_map(h->fd, host, LARGE);
 	if (h->hbm == MAP_FAILED || h->host == MAP_FAILED)
@@ -94,6 +104,12 @@ static int check_one(unsigned int n)
 		return fail("copy from HBM", err);
 	if (pattern_check(h.host, LARGE, SEED + n) != LARGE)
 		return fail("memory holds something else", -EILSEQ);
+	err = xq_copy(&h.q, VA_LENT, VA, LARGE);
+	if (err)
+		return fail("copy to memory of ours", err);
+	if (pattern_check(h.lent, LARGE, SEED + n) != LARGE)
+		return fail("memory of ours holds something else", -EILSEQ);
+	munmap(h.lent, LARGE);
 	munmap(h.hbm, LARGE);
 	munmap(h.host, LARGE);
 	xq_close(&h.q);
@@ -127,7 +143,9 @@ static int hold(unsigned int n, bool with_hbm)
 	for (i = 0; i < LARGE; i += PAGE) {
 		h.hbm[i]++;
 		h.host[i]++;
+		h.lent[i]++;
 	}
+	munmap(h.lent, LARGE);
 	*h.q.doorbell = h.q.tail;
 	xq_close(&h.q);
 	close(h.fd);

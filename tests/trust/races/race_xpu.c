@@ -12,6 +12,7 @@
  *   queues   queues made, asked for their state, destroyed, on the shared file
  *   sync     syncobjs and fences, on the shared file
  *   remote   memory of one xPU exported, imported by the other and revoked
+ *   lend     memory of the process bound, changed and taken away under engines
  *   query    all that can be asked
  */
 #include <errno.h>
@@ -218,6 +219,45 @@ close:
 	return done;
 }
 
+static unsigned int lend_once(void)
+{
+	unsigned int done = 0, i;
+	uint32_t vm;
+	struct xq q;
+	int fd = open_any();
+	char *mem;
+
+	if (fd < 0)
+		return 0;
+	mem = mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mem != MAP_FAILED && !vm_create(fd, &vm) &&
+	    !xq_open(&q, fd, vm, VA_Q, 64)) {
+		for (i = 0; i < 16 && on(); i++) {
+			if (!vm_map_user(fd, vm, mem, VA, LARGE, RW))
+				done++;
+			xq_push(&q, (struct alink_xpu_desc) {
+				.opcode = ALINK_XPU_OP_FILL, .dst = VA,
+				.src = i, .len = LARGE });
+			xq_ring(&q);
+			madvise(mem + i * PAGE, LARGE / 2, MADV_DONTNEED);
+			mem[i * PAGE] = i;
+			if (i % 4 == 3)
+				mprotect(mem, LARGE, PROT_READ);
+			mprotect(mem, LARGE, PROT_READ | PROT_WRITE);
+			done += !xq_wait(&q, WAIT_MS, NULL);
+		}
+		/* The memory goes while it is bound, or after the file. */
+		if (i % 2)
+			munmap(mem, LARGE / 2);
+		xq_close(&q);
+	}
+	close(fd);
+	if (mem != MAP_FAILED)
+		munmap(mem, LARGE);
+	return done;
+}
+
 static unsigned int query_once(void)
 {
 	struct drm_alink_xpu_query_counters c;
@@ -253,6 +293,7 @@ static const struct role {
 	{ "queues", queues_once, true },
 	{ "sync", sync_once, true },
 	{ "remote", remote_once },
+	{ "lend", lend_once },
 	{ "query", query_once },
 };
 
