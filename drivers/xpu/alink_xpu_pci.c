@@ -199,6 +199,30 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	}
 }
 
+/*
+ * Is HBM where the kernel thinks it is? A reset through sysfs that began before
+ * the kernel had assigned BARs, and ended after, put old ones back. CPUs would
+ * see anything but HBM then, and nothing would fail.
+ */
+static int xpu_check_hbm_bar(struct pci_dev *pdev)
+{
+	int pos = PCI_BASE_ADDRESS_0 + 4 * ALINK_XPU_BAR_HBM;
+	struct pci_bus_region want;
+	u32 low, high;
+	u64 have;
+
+	pcibios_resource_to_bus(pdev->bus, &want,
+				&pdev->resource[ALINK_XPU_BAR_HBM]);
+	pci_read_config_dword(pdev, pos, &low);
+	pci_read_config_dword(pdev, pos + 4, &high);
+	have = (u64)high << 32 | (low & PCI_BASE_ADDRESS_MEM_MASK);
+	if (have == want.start)
+		return 0;
+	pci_err(pdev, "BAR2 is at %#llx, the kernel put it at %#llx: remove and rescan\n",
+		have, (u64)want.start);
+	return -EIO;
+}
+
 static int xpu_map_bars(struct xpu_device *xdev)
 {
 	struct pci_dev *pdev = xdev->pdev;
@@ -208,6 +232,9 @@ static int xpu_map_bars(struct xpu_device *xdev)
 			ALINK_XPU_DB_BASE;
 	if (!xdev->info.hbm_visible)
 		return 0;
+	err = xpu_check_hbm_bar(pdev);
+	if (err)
+		return err;
 
 	err = pci_request_selected_regions(pdev, BIT(ALINK_XPU_BAR_HBM),
 					   "alink_xpu");
