@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """In the guest: a fault sweep of every ioctl of the xPU, and of open and mmap.
 Prints TAP. The list of ioctls is the header's."""
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -290,11 +291,23 @@ class Sweeps:
             finally:
                 os.close(buf)
 
+        def handle_and_spare(flags):
+            handle, spare = self.a.bo(flags), os.dup(self.a.fd)
+            os.close(spare)
+            return handle, spare
+
+        def close_spare(arg):
+            # DRM's core leaves the file open when it cannot tell its number,
+            # which is the lowest that was free.
+            with contextlib.suppress(OSError):
+                os.close(arg[1])
+
         full = frozenset((errno.EMFILE, errno.ENFILE))
         for what, flags in (('host', HOST), ('hbm', HBM)):
             self.try_out(f'prime export {what}',
-                         lambda handle: os.close(export(self.a, handle)),
-                         lambda f=flags: self.a.bo(f), allowed=full)
+                         lambda arg: os.close(export(self.a, arg[0])),
+                         lambda f=flags: handle_and_spare(f), close_spare,
+                         allowed=full)
             self.try_out(f'prime import {what}', import_here,
                          lambda f=flags: export(self.b, self.b.bo(f)),
                          allowed=full)
