@@ -24,7 +24,7 @@ DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
 # Work on a device that is reset or gone ends in one of these.
 ENDED = (errno.ECANCELED, errno.ENODEV)
 # Guards against hangs.
-PATIENCE = 90
+PATIENCE = 240
 PM = '/sys/power'
 # Of x86_64: what this library of C has no name for
 SYS_REBOOT, SYS_KEXEC_FILE_LOAD = 169, 320
