@@ -22,6 +22,7 @@ static void xpu_bo_unmap(struct xpu_bo *bo)
 {
 	struct drm_gem_shmem_object *shmem = &bo->shmem;
 	struct drm_gem_object *obj = &shmem->base;
+	struct dma_buf_attachment *attach = obj->import_attach;
 	struct sg_table *sgt;
 
 	if (bo->kind == XPU_BO_USER) {
@@ -31,16 +32,21 @@ static void xpu_bo_unmap(struct xpu_bo *bo)
 	dma_resv_lock(obj->resv, NULL);
 	sgt = shmem->sgt;
 	shmem->sgt = NULL;
-	if (sgt && !obj->import_attach) {
+	if (sgt && !attach) {
 		dma_unmap_sgtable(obj->dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
 		sg_free_table(sgt);
 		kfree(sgt);
 		drm_gem_shmem_put_pages(shmem);
 	}
 	dma_resv_unlock(obj->resv);
-	if (sgt && obj->import_attach)
-		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt,
+	if (!attach)
+		return;
+	if (sgt)
+		dma_buf_unmap_attachment_unlocked(attach, sgt,
 						  DMA_BIDIRECTIONAL);
+	/* Many an exporter, udmabuf is one, keeps the mapping until then. */
+	obj->import_attach = NULL;
+	dma_buf_detach(bo->import, attach);
 }
 
 /* Remove waits for an object that it finds in the list without a reference. */
@@ -57,11 +63,15 @@ static void xpu_bo_untrack(struct xpu_bo *bo)
 static void xpu_host_free(struct drm_gem_object *obj)
 {
 	struct xpu_bo *bo = to_xpu_bo(obj);
+	struct dma_buf *import = bo->import;
 
 	xpu_bo_unmap(bo);
 	xpu_bo_untrack(bo);
 	mutex_destroy(&bo->gpuva_lock);
 	drm_gem_shmem_object_free(obj);
+	/* Last: its reservation is the object's. */
+	if (import)
+		dma_buf_put(import);
 }
 
 /* Memory that a device writes is never code. */
@@ -167,6 +177,8 @@ alink_xpu_gem_prime_import(struct drm_device *drm,
 		/* remove may look at once; the caller sets them again */
 		obj->import_attach = attach;
 		obj->resv = attach->dmabuf->resv;
+		/* The reference is the caller's, who leaves it to the object. */
+		to_xpu_bo(obj)->import = attach->dmabuf;
 		alink_xpu_bo_track(to_xpu_bo(obj));
 	}
 	return obj;
@@ -394,7 +406,7 @@ int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc)
 
 	switch (bo->kind) {
 	case XPU_BO_HOST:
-		if (xpu_gem(bo)->import_attach)
+		if (bo->import)
 			return -EOPNOTSUPP;
 		err = drm_gem_shmem_pin(&bo->shmem);
 		if (err)

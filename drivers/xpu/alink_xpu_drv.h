@@ -66,6 +66,7 @@
 
 struct devlink;
 struct devlink_health_reporter;
+struct dma_buf;
 struct xpu_bo;
 struct xpu_peer;
 struct xpu_queue;
@@ -387,6 +388,7 @@ struct xpu_window {
  * @rights:	imported segment: DRM_ALINK_XPU_VM_BIND_* that may work
  * @generation:	imports: xpu_device.generation when made; 0: not in the device
  * @peer:	imports by PRIME: what they hold of the other xPU, or NULL
+ * @import:	host objects: dma-buf that the memory is of, a reference, or NULL
  * @node:	host objects, memory of processes: in xpu_device.bos
  * @dummy:	page that mappings of HBM show once the device is gone
  * @window_lock: protects @window
@@ -404,6 +406,7 @@ struct xpu_bo {
 	u32 rights;
 	u64 generation;
 	struct xpu_peer *peer;
+	struct dma_buf *import;
 	struct list_head node;
 	struct page *dummy;
 	struct xpu_user *user;
