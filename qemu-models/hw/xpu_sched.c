@@ -171,6 +171,10 @@ XpuQueue *xpu_unit_pick(AlinkXpu *xpu, XpuUnit *u, unsigned ring)
     if (!best) {
         return NULL;
     }
+    /* Whoever was given one step has it: more may ask before it begins. */
+    if (current && u->once && !u->turn_ns) {
+        return u->current;
+    }
     if (starved) {
         return turn_begin(u, starved, true);
     }
