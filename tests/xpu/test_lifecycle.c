@@ -78,44 +78,6 @@ FIXTURE_TEARDOWN(life)
 	close(self->fd);
 }
 
-/* A command that nothing ever ends */
-static void push_endless(struct xq *q)
-{
-	struct alink_xpu_desc d = {
-		.opcode = ALINK_XPU_OP_WAIT,
-		.subop = ALINK_WAIT_EQ,
-		.src = 0x123456789,
-		.dst = q->va + q->fence_offset + 8,
-	};
-
-	xq_push(q, d);
-	xq_ring(q);
-}
-
-/* Sleeps in WAIT_FENCE until somebody ends it; exits with the errno. */
-static pid_t waiter(struct xq *q)
-{
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(-xq_wait(q, 60000, NULL));
-	return pid;
-}
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-static void wait_until_asleep(void)
-{
-	usleep(200000);
-}
-
 TEST_F(life, reset_with_work_in_flight)
 {
 	struct drm_alink_xpu_queue_error error;
@@ -123,11 +85,10 @@ TEST_F(life, reset_with_work_in_flight)
 	uint32_t state;
 	pid_t pid;
 
-	push_endless(&self->q);
-	pid = waiter(&self->q);
-	wait_until_asleep();
+	xq_push_endless(&self->q);
+	pid = xq_waiter(&self->q);
 	ASSERT_EQ(pci_write(self->sysfs, "reset", "1"), 0);
-	EXPECT_EQ(status_of(pid), ECANCELED);
+	EXPECT_EQ(child_status(pid), ECANCELED);
 	EXPECT_EQ(queue_state(self->fd, self->q.id, &state, &error), 0);
 	EXPECT_EQ(state, DRM_ALINK_XPU_QUEUE_CANCELED);
 
@@ -180,7 +141,7 @@ TEST_F(life, killed_with_work_in_flight)
 		    gem_create(fd, HBM, 64 * MIB, &bo) ||
 		    xq_open(&q, fd, vm, VA_Q, 64))
 			_exit(1);
-		push_endless(&q);
+		xq_push_endless(&q);
 		kill(getpid(), SIGKILL);
 	}
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
@@ -195,11 +156,10 @@ TEST_F(life, unbind_while_open)
 	pid_t pid;
 
 	self->mem[5] = 5;
-	push_endless(&self->q);
-	pid = waiter(&self->q);
-	wait_until_asleep();
+	xq_push_endless(&self->q);
+	pid = xq_waiter(&self->q);
 	ASSERT_EQ(drv_write("unbind", self->sysfs), 0);
-	EXPECT_EQ(status_of(pid), ENODEV);
+	EXPECT_EQ(child_status(pid), ENODEV);
 	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -ENODEV);
 	EXPECT_EQ(vm_create(self->fd, &handle), -ENODEV);
 	/* Mappings stay, with nothing behind them. */
@@ -275,12 +235,11 @@ TEST_F(life, surprise_removal)
 	pid_t pid;
 	int err;
 
-	push_endless(&self->q);
-	pid = waiter(&self->q);
-	wait_until_asleep();
+	xq_push_endless(&self->q);
+	pid = xq_waiter(&self->q);
 	err = model_set("xpu0", "x-dead", true);
 	ASSERT_EQ(err, 0);
-	EXPECT_EQ(status_of(pid), ENODEV);
+	EXPECT_EQ(child_status(pid), ENODEV);
 	EXPECT_EQ(gem_create(self->fd, HBM, PAGE, &handle), -ENODEV);
 	read_state(state, sizeof(state));
 	EXPECT_STREQ(state, "lost\n");
@@ -427,7 +386,7 @@ TEST_F(life, node_is_not_for_everybody)
 			_exit(0);
 		_exit(open(path, O_RDWR) < 0 ? errno : 0);
 	}
-	EXPECT_EQ(status_of(pid), EACCES);
+	EXPECT_EQ(child_status(pid), EACCES);
 }
 
 TEST_F(life, high_priority_is_privileged)
@@ -446,7 +405,7 @@ TEST_F(life, high_priority_is_privileged)
 			_exit(0);
 		_exit(-queue_create(self->fd, &args));
 	}
-	EXPECT_EQ(status_of(pid), EPERM);
+	EXPECT_EQ(child_status(pid), EPERM);
 }
 
 TEST_F(life, objects_of_other_files)

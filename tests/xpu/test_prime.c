@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -54,15 +53,6 @@ FIXTURE_TEARDOWN(prime)
 	munmap(self->mem, SIZE);
 	xq_close(&self->q);
 	close(self->fd);
-}
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
 }
 
 /* --- memory of others --------------------------------------------------------- */
@@ -266,26 +256,37 @@ static int udmabuf_maker(int sock)
 	return buf < 0 || send_fd(sock, buf);
 }
 
-TEST_F(prime, udmabuf_whose_maker_is_gone)
+/* What a process that is gone has sent: the engine reads its pattern. */
+static int read_of_the_dead(FIXTURE_DATA(prime) *self, int (*make)(int sock),
+			    uint32_t seed)
 {
-	int sock[2], buf;
+	int sock[2], buf, err;
 	uint32_t bo;
 	pid_t pid;
 
-	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
+		return -errno;
 	pid = fork();
 	if (!pid)
-		_exit(udmabuf_maker(sock[1]));
-	EXPECT_EQ(status_of(pid), 0);
-	buf = recv_fd(sock[0]);
-	ASSERT_GE(buf, 0);
-	ASSERT_EQ(prime_import(self->fd, buf, &bo), 0);
-	close(buf);
-	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA, SIZE, RW), 0);
-	ASSERT_EQ(xq_copy(&self->q, VA_HBM, VA, SIZE), 0);
-	EXPECT_EQ(pattern_check(self->mem, SIZE, 3), SIZE);
+		_exit(make(sock[1]));
+	err = child_status(pid);
+	buf = err ? -ECHILD : recv_fd(sock[0]);
 	close(sock[0]);
 	close(sock[1]);
+	if (buf < 0)
+		return buf;
+	err = prime_import(self->fd, buf, &bo);
+	close(buf);
+	err = err ?: vm_map(self->fd, self->vm, bo, 0, VA, SIZE, RW);
+	err = err ?: xq_copy(&self->q, VA_HBM, VA, SIZE);
+	if (err)
+		return err;
+	return pattern_check(self->mem, SIZE, seed) == SIZE ? 0 : -EILSEQ;
+}
+
+TEST_F(prime, udmabuf_whose_maker_is_gone)
+{
+	EXPECT_EQ(read_of_the_dead(self, udmabuf_maker, 3), 0);
 }
 
 TEST_F(prime, refusals_of_an_import)
@@ -425,7 +426,7 @@ TEST_F(prime, host_memory_in_another_process)
 	buf = prime_export(self->fd, bo, RDWR);
 	ASSERT_GE(buf, 0);
 	ASSERT_EQ(send_fd(sock[0], buf), 0);
-	EXPECT_EQ(status_of(pid), 0);
+	EXPECT_EQ(child_status(pid), 0);
 	EXPECT_EQ(pattern_check(map, SIZE, 5), SIZE);
 	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA, SIZE, RW), 0);
 	ASSERT_EQ(xq_copy(&self->q, VA_HBM, VA, SIZE), 0);
@@ -455,24 +456,7 @@ static int maker(int sock)
 
 TEST_F(prime, exporter_dies_first)
 {
-	int sock[2], buf;
-	uint32_t bo;
-	pid_t pid;
-
-	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
-	pid = fork();
-	if (!pid)
-		_exit(maker(sock[1]));
-	EXPECT_EQ(status_of(pid), 0);
-	buf = recv_fd(sock[0]);
-	ASSERT_GE(buf, 0);
-	ASSERT_EQ(prime_import(self->fd, buf, &bo), 0);
-	close(buf);
-	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA, SIZE, RW), 0);
-	ASSERT_EQ(xq_copy(&self->q, VA_HBM, VA, SIZE), 0);
-	EXPECT_EQ(pattern_check(self->mem, SIZE, 6), SIZE);
-	close(sock[0]);
-	close(sock[1]);
+	EXPECT_EQ(read_of_the_dead(self, maker, 6), 0);
 }
 
 TEST_F(prime, read_only)

@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <alink.h>
@@ -87,15 +86,6 @@ FIXTURE_TEARDOWN(hbm)
 	side_close(&self->a);
 	side_close(&self->b);
 	alink_free(self->ctx);
-}
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
 }
 
 static uint64_t hbm_used(int fd)
@@ -195,7 +185,7 @@ TEST_F(hbm, in_another_process)
 	buf = prime_export(self->a.fd, self->a.hbm, RDWR);
 	ASSERT_GE(buf, 0);
 	ASSERT_EQ(send_fd(sock[0], buf), 0);
-	EXPECT_EQ(status_of(pid), 0);
+	EXPECT_EQ(child_status(pid), 0);
 	EXPECT_EQ(pattern_check(self->a.mem, SIZE, 2), SIZE);
 	close(buf);
 	close(sock[0]);
@@ -421,7 +411,7 @@ TEST_F(hbm, exporter_dies_first)
 	pid = fork();
 	if (!pid)
 		_exit(maker(sock[1]));
-	EXPECT_EQ(status_of(pid), 0);
+	EXPECT_EQ(child_status(pid), 0);
 	buf = recv_fd(sock[0]);
 	ASSERT_GE(buf, 0);
 	EXPECT_EQ(hbm_used(self->a.fd), before + SIZE);
@@ -587,7 +577,7 @@ TEST_F(hbm, handle_in_another_process)
 		_exit(importer(pipefd[0], 0));
 	}
 	ASSERT_EQ(write(pipefd[1], &h, sizeof(h)), sizeof(h));
-	EXPECT_EQ(status_of(pid), 0);
+	EXPECT_EQ(child_status(pid), 0);
 	/* It wrote what its memory had in it. */
 	EXPECT_EQ(self->a.mem[0], 0);
 	close(pipefd[0]);

@@ -85,36 +85,6 @@ out:
 	return err;
 }
 
-static void push_endless(struct xq *q)
-{
-	struct alink_xpu_desc d = {
-		.opcode = ALINK_XPU_OP_WAIT, .subop = ALINK_WAIT_EQ,
-		.src = 0x123456789, .dst = q->va + q->fence_offset + 8,
-	};
-
-	xq_push(q, d);
-	xq_ring(q);
-}
-
-static pid_t waiter(struct xq *q)
-{
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(-xq_wait(q, 60000, NULL));
-	usleep(200000);
-	return pid;
-}
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
 /* --- tt-kmd 206, 211: sensors against removal and reset ------------------------- */
 
 static int hwmon_dir(const char *sysfs, char *path, size_t room)
@@ -288,7 +258,7 @@ TEST_F(reported, old_instance_leaves_the_new_one_alone)
 
 	ASSERT_EQ(seg_export(self->fd, self->bo, DRM_ALINK_XPU_SEGMENT_READ,
 			     &h, &id), 0);
-	push_endless(&self->q);
+	xq_push_endless(&self->q);
 	ASSERT_EQ(drv_write("unbind", self->sysfs), 0);
 	ASSERT_EQ(drv_write("bind", self->sysfs), 0);
 
@@ -302,7 +272,7 @@ TEST_F(reported, old_instance_leaves_the_new_one_alone)
 	ASSERT_NE(mem, MAP_FAILED);
 	ASSERT_EQ(vm_map(fd, vm, bo, 0, VA, LARGE, RW), 0);
 	ASSERT_EQ(seg_export(fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h, &id), 0);
-	push_endless(&q);
+	xq_push_endless(&q);
 
 	/* The doorbell of old, the mappings, then all that the file had */
 	*self->q.doorbell = 77;
@@ -376,12 +346,12 @@ TEST_F(reported, unbind_in_use_is_quick)
 	int64_t start;
 	pid_t pid;
 
-	push_endless(&self->q);
-	pid = waiter(&self->q);
+	xq_push_endless(&self->q);
+	pid = xq_waiter(&self->q);
 	start = now_ns();
 	ASSERT_EQ(drv_write("unbind", self->sysfs), 0);
 	EXPECT_LT((now_ns() - start) / 1000000, UNBIND_MS);
-	EXPECT_EQ(status_of(pid), ENODEV);
+	EXPECT_EQ(child_status(pid), ENODEV);
 	self->mem[1] = self->mem[0] + 1;
 	*self->q.doorbell = 3;
 	ASSERT_EQ(drv_write("bind", self->sysfs), 0);
@@ -394,12 +364,12 @@ TEST_F_TIMEOUT(reported, silent_loss_is_noticed, 120)
 	int64_t start;
 	pid_t pid;
 
-	push_endless(&self->q);
-	pid = waiter(&self->q);
+	xq_push_endless(&self->q);
+	pid = xq_waiter(&self->q);
 	start = now_ns();
 	/* Nobody touches the device: the one who waits is asleep. */
 	ASSERT_EQ(model_set("xpu0", "x-dead", true), 0);
-	EXPECT_EQ(status_of(pid), ENODEV);
+	EXPECT_EQ(child_status(pid), ENODEV);
 	EXPECT_LT((now_ns() - start) / 1000000, NOTICE_MS);
 	EXPECT_EQ(drv_write("unbind", self->sysfs), 0);
 	ASSERT_EQ(model_set("xpu0", "x-dead", false), 0);
@@ -453,7 +423,7 @@ TEST_F(reported, works_without_root_and_memlock)
 	pid = fork();
 	if (!pid)
 		_exit(as_user_without_memlock());
-	EXPECT_EQ(status_of(pid), 0);
+	EXPECT_EQ(child_status(pid), 0);
 }
 
 /* --- resets: as many as there are hangs ------------------------------------------------ */
@@ -498,7 +468,7 @@ TEST_F_TIMEOUT(reported, one_reset_for_a_hang, 180)
 		pid[i] = hanging_call(self->fd);
 	/* Whoever comes later waits for its turn, or finds the reset. */
 	for (i = 0; i < 4; i++) {
-		err = status_of(pid[i]);
+		err = child_status(pid[i]);
 		EXPECT_TRUE(err == EIO || err == EBUSY || (i && !err)) {
 			TH_LOG("call %d: %d", i, err);
 		}
@@ -536,7 +506,7 @@ TEST_F(reported, no_reset_for_an_error)
 	size_t i;
 
 	ASSERT_GE(before, 0);
-	push_endless(&self->q);
+	xq_push_endless(&self->q);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ASSERT_EQ(xq_open(&q, self->fd, self->vm, VA_Q + LARGE, 64), 0);
 		EXPECT_EQ(xq_run(&q, bad[i], NULL), -EIO);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -731,4 +732,36 @@ int model_put(const char *device, const char *prop, const char *value)
 int model_set(const char *device, const char *prop, bool value)
 {
 	return model_put(device, prop, value ? "true" : "false");
+}
+
+int child_status(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+void xq_push_endless(struct xq *q)
+{
+	struct alink_xpu_desc d = {
+		.opcode = ALINK_XPU_OP_WAIT,
+		.subop = ALINK_WAIT_EQ,
+		.src = 0x123456789,
+		.dst = q->va + q->fence_offset + 8,
+	};
+
+	xq_push(q, d);
+	xq_ring(q);
+}
+
+pid_t xq_waiter(struct xq *q)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(-xq_wait(q, 60000, NULL));
+	usleep(200000);
+	return pid;
 }

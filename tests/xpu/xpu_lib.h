@@ -93,6 +93,13 @@ int xq_wait(struct xq *q, int64_t timeout_ms,
 /* One command from push to wait; the error is left in *error if not NULL. */
 int xq_run(struct xq *q, struct alink_xpu_desc desc,
 	   struct drm_alink_xpu_queue_error *error);
+/* Rings for a command that nothing ever ends. */
+void xq_push_endless(struct xq *q);
+/*
+ * A child that sleeps in WAIT_FENCE until somebody ends that, and exits with the
+ * errno. It is likely to sleep when this returns.
+ */
+pid_t xq_waiter(struct xq *q);
 int xq_copy(struct xq *q, uint64_t dst, uint64_t src, uint64_t len);
 int xq_fill(struct xq *q, uint64_t dst, uint32_t value, uint64_t len);
 
@@ -133,6 +140,9 @@ ssize_t read_file(const char *path, char *text, size_t room);
 /* A property of the model, as JSON, through the port that alink-vm offers */
 int model_put(const char *device, const char *prop, const char *value);
 int model_set(const char *device, const char *prop, bool value);
+
+/* Exit status of a child, or -1 if it did not exit */
+int child_status(pid_t pid);
 
 /* Fills with, or checks, a pattern that depends on seed and place. */
 void pattern_fill(void *p, size_t len, uint32_t seed);
