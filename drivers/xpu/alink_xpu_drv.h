@@ -235,6 +235,7 @@ struct xpu_bridges {
  * @told:	of them, taken by @work
  * @trouble:	what else failed and is for @work to tell, or NULL
  * @wedged:	why the device was cut off, for reset_work to tell, or NULL
+ * @dump_lock:	one dump at a time
  * @work:	tells
  */
 struct xpu_faults {
@@ -245,6 +246,8 @@ struct xpu_faults {
 	u64 told;
 	const char *trouble;
 	const char *wedged;
+	/* from the look for an older dump until ours is there; alone */
+	struct mutex dump_lock;
 	struct work_struct work;
 };
 

@@ -259,6 +259,21 @@ static void xpu_dump_links(struct seq_buf *s, struct xpu_device *xdev)
 }
 
 /*
+ * The link to a dump goes when the last user of that dump does, some time after
+ * the dump. Until then there can be no other: the core would try, and warn.
+ */
+static bool xpu_dump_is_there(struct xpu_device *xdev)
+{
+	struct kernfs_node *link;
+
+	lockdep_assert_held(&xdev->faults.dump_lock);
+
+	link = sysfs_get_dirent(xdev->drm.dev->kobj.sd, "devcoredump");
+	sysfs_put(link);
+	return link;
+}
+
+/*
  * Keeps what a developer needs to know of a failure. While the dump before was
  * not read yet, this one is dropped: what came first is the cause.
  */
@@ -286,10 +301,17 @@ static void xpu_dump(struct xpu_device *xdev, const char *why)
 	if (seq_buf_has_overflowed(&s))
 		len += strscpy(buf + len, cut, sizeof(cut));
 
-	dev_info_ratelimited(xdev->drm.dev,
-			     "dump in /sys/class/devcoredump: %s\n", why);
-	/* Takes over buf. It needs none of our code: rmmod may come first. */
-	dev_coredumpv(xdev->drm.dev, buf, len, GFP_KERNEL);
+	mutex_lock(&xdev->faults.dump_lock);
+	if (xpu_dump_is_there(xdev)) {
+		vfree(buf);
+	} else {
+		dev_info_ratelimited(xdev->drm.dev,
+				     "dump in /sys/class/devcoredump: %s\n",
+				     why);
+		/* Takes over buf. It needs none of our code: rmmod may come. */
+		dev_coredumpv(xdev->drm.dev, buf, len, GFP_KERNEL);
+	}
+	mutex_unlock(&xdev->faults.dump_lock);
 }
 
 /* --- faults ------------------------------------------------------------- */
@@ -399,6 +421,7 @@ u64 alink_xpu_last_fault(struct xpu_device *xdev, struct alink_event *event)
 void alink_xpu_faults_init(struct xpu_device *xdev)
 {
 	spin_lock_init(&xdev->faults.lock);
+	mutex_init(&xdev->faults.dump_lock);
 	INIT_WORK(&xdev->faults.work, xpu_faults_work);
 }
 

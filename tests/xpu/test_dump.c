@@ -31,15 +31,29 @@ FIXTURE(dump)
 	char *text;
 };
 
+/* There is no other dump of a device before that link of it is gone. */
+static bool has_dump(const char *sysfs)
+{
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/devcoredump", sysfs);
+	return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 /* Who has read it, says so; a worker of the kernel then ends it. */
 static bool forget_dump(const char *path)
 {
+	char link[PATH_MAX], device[PATH_MAX];
 	int i;
 
+	snprintf(link, sizeof(link), "%.*s/failing_device",
+		 (int)(strrchr(path, '/') - path), path);
+	if (!realpath(link, device))
+		return false;
 	write_file(path, "1");
-	for (i = 0; i < 300 && !access(path, F_OK); i++)
+	for (i = 0; i < 300 && has_dump(device); i++)
 		usleep(100000);
-	return access(path, F_OK);
+	return !has_dump(device);
 }
 
 static void forget_dumps(void)
