@@ -110,6 +110,7 @@ enum alink_dev_flag {
 	ALINK_DEV_REGISTERED,	/* visible to users */
 	ALINK_DEV_STOPPED,	/* between reset_prepare and reset_done */
 	ALINK_DEV_FAILED,	/* did not come back from a reset */
+	ALINK_DEV_DOWN,		/* quiet for the next kernel; never cleared */
 };
 
 /**

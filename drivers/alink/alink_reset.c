@@ -102,7 +102,7 @@ int alink_dev_reset_done(struct alink_dev *adev)
 	int err = 0;
 
 	mutex_lock(&adev->state_lock);
-	if (alink_dev_lost(adev)) {
+	if (alink_dev_lost(adev) || test_bit(ALINK_DEV_DOWN, &adev->flags)) {
 		err = -ENODEV;
 		goto out_unlock;
 	}
@@ -212,8 +212,11 @@ EXPORT_SYMBOL_GPL(alink_dev_error_resume);
  */
 void alink_dev_shutdown(struct alink_dev *adev, bool forget)
 {
-	int err = alink_dev_reset_prepare(adev);
+	int err;
 
+	/* Tasks still run: they must not start it by another reset. */
+	set_bit(ALINK_DEV_DOWN, &adev->flags);
+	err = alink_dev_reset_prepare(adev);
 	pci_clear_master(adev->pdev);
 	if (err || !forget)
 		return;
