@@ -215,6 +215,8 @@ static int xpu_check_hbm_bar(struct pci_dev *pdev)
 				&pdev->resource[ALINK_XPU_BAR_HBM]);
 	pci_read_config_dword(pdev, pos, &low);
 	pci_read_config_dword(pdev, pos + 4, &high);
+	if (PCI_POSSIBLE_ERROR(low))
+		return -ENODEV;
 	have = (u64)high << 32 | (low & PCI_BASE_ADDRESS_MEM_MASK);
 	if (have == want.start)
 		return 0;
@@ -426,10 +428,15 @@ static pci_ers_result_t xpu_error_detected(struct pci_dev *pdev,
 					   pci_channel_state_t state)
 {
 	struct xpu_device *xdev = pci_get_drvdata(pdev);
+	pci_ers_result_t ret;
 
 	if (state == pci_channel_io_frozen)
 		xpu_stop(xdev);
-	return alink_dev_error_detected(xdev->adev, state);
+	ret = alink_dev_error_detected(xdev->adev, state);
+	/* So that nobody takes the bus from it when it starts again. */
+	if (state == pci_channel_io_frozen)
+		alink_xpu_cut_off(xdev);
+	return ret;
 }
 
 static pci_ers_result_t xpu_slot_reset(struct pci_dev *pdev)
