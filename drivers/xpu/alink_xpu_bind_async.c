@@ -4,7 +4,9 @@
  *
  * A job has all its memory when it is queued. It waits for the fences of its
  * call, changes the VM, invalidates the TLB, and signals its own fence. Between
- * its fences and its own nothing waits for memory; what it freed goes after.
+ * its fences and its own nothing waits for memory. What jobs held goes apart, in
+ * other work: that may wait for a reset, or for what other drivers do with the
+ * memory of a process, which must not come between the next job and its fence.
  * A VM that is destroyed, and a device that goes, end all jobs with an error
  * that their fences carry; they wait for no fence any more then.
  */
@@ -123,9 +125,10 @@ static struct xpu_bind *xpu_binds_head(struct xpu_vm *vm)
 	return bind;
 }
 
-/* Runs jobs until one has to wait; those that are over go to @over. */
-static void xpu_binds_run(struct xpu_vm *vm, struct list_head *over)
+/* Runs jobs until one has to wait. */
+static void xpu_binds_work(struct work_struct *work)
 {
+	struct xpu_vm *vm = container_of(work, struct xpu_vm, bind_work);
 	struct xpu_bind *bind;
 	bool cookie;
 	int ret;
@@ -143,22 +146,25 @@ static void xpu_binds_run(struct xpu_vm *vm, struct list_head *over)
 		dma_fence_signal(bind->fence);
 
 		spin_lock(&vm->job_lock);
-		list_move_tail(&bind->node, over);
+		list_move_tail(&bind->node, &vm->jobs_over);
 		vm->done++;
 		spin_unlock(&vm->job_lock);
 		wake_up_all(&vm->job_wait);
+		queue_work(vm->xdev->free_wq, &vm->free_work);
 	}
 	dma_fence_end_signalling(cookie);
 }
 
-static void xpu_binds_work(struct work_struct *work)
+static void xpu_binds_free_work(struct work_struct *work)
 {
-	struct xpu_vm *vm = container_of(work, struct xpu_vm, bind_work);
+	struct xpu_vm *vm = container_of(work, struct xpu_vm, free_work);
 	struct xpu_bind *bind, *next;
 	unsigned int num = 0;
 	LIST_HEAD(over);
 
-	xpu_binds_run(vm, &over);
+	spin_lock(&vm->job_lock);
+	list_splice_init(&vm->jobs_over, &over);
+	spin_unlock(&vm->job_lock);
 	list_for_each_entry_safe(bind, next, &over, node) {
 		list_del(&bind->node);
 		alink_xpu_bind_free(bind);
@@ -296,6 +302,7 @@ void alink_xpu_vm_binds_drain(struct xpu_vm *vm)
 	xpu_vm_binds_kick(vm);
 	wait_event(vm->job_wait, xpu_binds_idle(vm));
 	flush_work(&vm->bind_work);
+	flush_work(&vm->free_work);
 }
 
 void alink_xpu_vm_binds_init(struct xpu_vm *vm)
@@ -307,8 +314,10 @@ void alink_xpu_vm_binds_init(struct xpu_vm *vm)
 	fs_reclaim_release(GFP_KERNEL);
 
 	INIT_WORK(&vm->bind_work, xpu_binds_work);
+	INIT_WORK(&vm->free_work, xpu_binds_free_work);
 	spin_lock_init(&vm->job_lock);
 	INIT_LIST_HEAD(&vm->jobs);
+	INIT_LIST_HEAD(&vm->jobs_over);
 	init_waitqueue_head(&vm->job_wait);
 	vm->fence_context = dma_fence_context_alloc(1);
 }
@@ -343,7 +352,9 @@ int alink_xpu_binds_init(struct xpu_device *xdev)
 	/* Freezable, so that no job waits for a device that is suspended. */
 	xdev->bind_wq = alloc_workqueue("alink_xpu_bind", WQ_MEM_RECLAIM |
 					WQ_UNBOUND | WQ_FREEZABLE, 0);
-	return xdev->bind_wq ? 0 : -ENOMEM;
+	xdev->free_wq = alloc_workqueue("alink_xpu_free", WQ_UNBOUND |
+					WQ_FREEZABLE, 0);
+	return xdev->bind_wq && xdev->free_wq ? 0 : -ENOMEM;
 }
 
 /* With the DRM device: no VM is left. */
@@ -351,4 +362,6 @@ void alink_xpu_binds_fini(struct xpu_device *xdev)
 {
 	if (xdev->bind_wq)
 		destroy_workqueue(xdev->bind_wq);
+	if (xdev->free_wq)
+		destroy_workqueue(xdev->free_wq);
 }

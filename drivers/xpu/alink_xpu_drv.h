@@ -287,6 +287,7 @@ struct xpu_faults {
  * @bridges:	kernel fences
  * @faults:	what went wrong
  * @bind_wq:	runs xpu_vm.bind_work
+ * @free_wq:	runs xpu_vm.free_work
  * @fault_wq:	runs xpu_queue.fault_work
  * @num_jobs:	asynchronous VM_BINDs that are not over, all VMs
  */
@@ -332,6 +333,7 @@ struct xpu_device {
 	struct xpu_bridges bridges;
 	struct xpu_faults faults;
 	struct workqueue_struct *bind_wq;
+	struct workqueue_struct *free_wq;
 	struct workqueue_struct *fault_wq;
 	atomic_t num_jobs;
 };
@@ -447,8 +449,10 @@ static inline struct drm_gem_object *xpu_gem(struct xpu_bo *bo)
  * @pid:	process that made it, in the initial namespace
  * @comm:	its name then
  * @bind_work:	runs @jobs
+ * @free_work:	frees @jobs_over
  * @job_lock:	protects all that follows
  * @jobs:	asynchronous VM_BINDs that wait for their turn: struct xpu_bind
+ * @jobs_over:	that have run, for @free_work
  * @num_jobs:	that are not over: being made, in @jobs, being freed
  * @queued:	that have been in @jobs so far
  * @done:	of them, whose fence has been signalled
@@ -471,9 +475,11 @@ struct xpu_vm {
 	char comm[TASK_COMM_LEN];
 
 	struct work_struct bind_work;
+	struct work_struct free_work;
 	/* protects jobs, num_jobs, queued and done */
 	spinlock_t job_lock;
 	struct list_head jobs;
+	struct list_head jobs_over;
 	unsigned int num_jobs;
 	u64 queued;
 	u64 done;
