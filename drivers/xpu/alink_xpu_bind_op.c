@@ -142,19 +142,6 @@ void alink_xpu_vm_unbind_all(struct xpu_vm *vm)
 
 /* --- page tables -------------------------------------------------------- */
 
-static u64 xpu_pte_bits(u32 rights, enum alink_aperture aperture)
-{
-	u64 bits = FIELD_PREP(ALINK_PTE_APERTURE_MASK, (u64)aperture);
-
-	if (rights & DRM_ALINK_XPU_VM_BIND_READ)
-		bits |= ALINK_PTE_READ;
-	if (rights & DRM_ALINK_XPU_VM_BIND_WRITE)
-		bits |= ALINK_PTE_WRITE;
-	if (rights & DRM_ALINK_XPU_VM_BIND_ATOMIC)
-		bits |= ALINK_PTE_ATOMIC;
-	return bits;
-}
-
 /**
  * struct xpu_walk - a way along the memory of an operation
  * @op:		the operation
@@ -189,7 +176,7 @@ static int xpu_run_map(struct xpu_walk *walk, u64 va, u64 pa, u64 len,
 		       enum alink_aperture aperture)
 {
 	alink_xpu_pt_map(walk->tree, va, pa, len,
-			 xpu_pte_bits(walk->op->args.flags, aperture));
+			 alink_xpu_pte_bits(walk->op->args.flags, aperture));
 	return 0;
 }
 

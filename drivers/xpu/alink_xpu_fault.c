@@ -13,19 +13,6 @@
 #include "alink_xpu_drv.h"
 #include "alink_xpu_trace.h"
 
-static u32 fault_rights(u32 pte)
-{
-	u32 rights = 0;
-
-	if (pte & ALINK_PTE_READ)
-		rights |= DRM_ALINK_XPU_VM_BIND_READ;
-	if (pte & ALINK_PTE_WRITE)
-		rights |= DRM_ALINK_XPU_VM_BIND_WRITE;
-	if (pte & ALINK_PTE_ATOMIC)
-		rights |= DRM_ALINK_XPU_VM_BIND_ATOMIC;
-	return rights;
-}
-
 /* What the queue wants. Return: false if it wants nothing. */
 static bool fault_read(struct xpu_queue *q, u64 *addr, u32 *rights)
 {
@@ -40,7 +27,7 @@ static bool fault_read(struct xpu_queue *q, u64 *addr, u32 *rights)
 	state = alink_rd32(adev, ALINK_XPU_Q(q->hw_id, ALINK_XPU_Q_STATE));
 	*addr = alink_rd64(adev, ALINK_XPU_Q(q->hw_id, ALINK_XPU_Q_FAULT_ADDR));
 	pte = alink_rd32(adev, ALINK_XPU_Q(q->hw_id, ALINK_XPU_Q_FAULT_RIGHTS));
-	*rights = fault_rights(pte);
+	*rights = alink_xpu_pte_rights(pte);
 	drm_dev_exit(idx);
 	return state == ALINK_XPU_Q_FAULT;
 }
@@ -78,10 +65,15 @@ static void fault_answer(struct xpu_queue *q, bool retry)
 	err = alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_QUEUE_RESUME,
 				  ALINK_TLV_XPU_RESUME, &req, sizeof(req),
 				  NULL);
-	/* A reset may have come first, or the end of the queue. */
-	if (err && err != -ENOENT && !alink_xpu_state_errno(xdev))
-		drm_err_ratelimited(&xdev->drm, "queue %u cannot go on: %pe\n",
-				    q->hw_id, ERR_PTR(err));
+	/*
+	 * A reset may have come first, or the end of the queue. Nothing asks
+	 * again for one that stands still: it must not be left so.
+	 */
+	if (err == -EBUSY || err == -ENOMEM)
+		queue_work(xdev->fault_wq, &q->fault_work);
+	else if (err && err != -ENOENT && !alink_xpu_state_errno(xdev))
+		alink_xpu_wedge(xdev, q->generation,
+				"a queue cannot be resumed");
 	drm_dev_exit(idx);
 }
 

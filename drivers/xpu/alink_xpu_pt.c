@@ -407,6 +407,34 @@ void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
 	}
 }
 
+/* What of an entry is neither address nor level. @rights: VM_BIND_* */
+u64 alink_xpu_pte_bits(u32 rights, enum alink_aperture aperture)
+{
+	u64 bits = FIELD_PREP(ALINK_PTE_APERTURE_MASK, (u64)aperture);
+
+	if (rights & DRM_ALINK_XPU_VM_BIND_READ)
+		bits |= ALINK_PTE_READ;
+	if (rights & DRM_ALINK_XPU_VM_BIND_WRITE)
+		bits |= ALINK_PTE_WRITE;
+	if (rights & DRM_ALINK_XPU_VM_BIND_ATOMIC)
+		bits |= ALINK_PTE_ATOMIC;
+	return bits;
+}
+
+/* The rights that such bits give */
+u32 alink_xpu_pte_rights(u64 bits)
+{
+	u32 rights = 0;
+
+	if (bits & ALINK_PTE_READ)
+		rights |= DRM_ALINK_XPU_VM_BIND_READ;
+	if (bits & ALINK_PTE_WRITE)
+		rights |= DRM_ALINK_XPU_VM_BIND_WRITE;
+	if (bits & ALINK_PTE_ATOMIC)
+		rights |= DRM_ALINK_XPU_VM_BIND_ATOMIC;
+	return rights;
+}
+
 /**
  * alink_xpu_pt_mark - take what is mapped away, to come back when it is used
  * @tree:	page tables
@@ -415,6 +443,8 @@ void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
  *
  * The tables are there: the range was marked before, or prepared with @va as
  * the address behind it. No large leaf crosses its ends. No table drops out.
+ *
+ * Context: process; may be long, and lets others run.
  */
 void alink_xpu_pt_mark(struct xpu_pt_tree *tree, u64 va, u64 len)
 {
@@ -437,6 +467,7 @@ void alink_xpu_pt_mark(struct xpu_pt_tree *tree, u64 va, u64 len)
 		}
 		for (at = va; at < va + step; at += XPU_PAGE_SIZE)
 			pt_set(tree, child, pt_index(at, 0), ALINK_PTE_RETRY);
+		cond_resched();
 	}
 }
 

@@ -8,6 +8,8 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+#include <hw/alink/xpu.h>
+
 struct device;
 
 /**
@@ -81,6 +83,8 @@ int alink_xpu_pt_split(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 		       u64 va);
 void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
 		      u64 bits);
+u64 alink_xpu_pte_bits(u32 rights, enum alink_aperture aperture);
+u32 alink_xpu_pte_rights(u64 bits);
 void alink_xpu_pt_mark(struct xpu_pt_tree *tree, u64 va, u64 len);
 void alink_xpu_pt_clear(struct xpu_pt_tree *tree, u64 va, u64 len);
 void alink_xpu_pt_collect(struct xpu_pt_tree *tree, struct list_head *old);

@@ -32,6 +32,9 @@
 #define BLOCK_PAGES	(XPU_LARGE_PAGE_SIZE / XPU_PAGE_SIZE)
 #define BLOCK_ORDER	ilog2(BLOCK_PAGES)
 
+/* More are not looked at where nobody may sleep: they count as mapped. */
+#define USER_SCAN_PAGES	SZ_64K
+
 /* Beside the DMA address of a page; 0: it is not mapped */
 #define USER_MAPPED	BIT_ULL(0)
 #define USER_WRITE	BIT_ULL(1)	/* the device may write it */
@@ -117,18 +120,10 @@ static u64 user_leaf(const struct xpu_user *user, u64 va, u64 end, u64 *len)
 
 static u64 user_pte_bits(const struct xpu_user *user, u64 entry)
 {
-	u64 bits = FIELD_PREP(ALINK_PTE_APERTURE_MASK, ALINK_AP_SYSTEM);
-
-	if (user->rights & DRM_ALINK_XPU_VM_BIND_READ)
-		bits |= ALINK_PTE_READ;
-	if (!(entry & USER_WRITE))
-		return bits | (user->rights & USER_WRITES ? ALINK_PTE_RETRY :
-							    0);
-	if (user->rights & DRM_ALINK_XPU_VM_BIND_WRITE)
-		bits |= ALINK_PTE_WRITE;
-	if (user->rights & DRM_ALINK_XPU_VM_BIND_ATOMIC)
-		bits |= ALINK_PTE_ATOMIC;
-	return bits;
+	if (entry & USER_WRITE || !(user->rights & USER_WRITES))
+		return alink_xpu_pte_bits(user->rights, ALINK_AP_SYSTEM);
+	return alink_xpu_pte_bits(user->rights & ~USER_WRITES,
+				  ALINK_AP_SYSTEM) | ALINK_PTE_RETRY;
 }
 
 /**
@@ -268,8 +263,10 @@ static void user_zap(struct xpu_user *user, u64 first, u64 end,
 
 	user_each_bound(user, first, end - first, user_mark_bound, NULL);
 	alink_xpu_vm_flush(user->vm, old);
-	for (page = first; page < end; page += len)
+	for (page = first; page < end; page += len) {
 		user_dma_unmap(user, page, &len);
+		cond_resched();
+	}
 	trace_alink_xpu_user_zap(user->vm, user->va + first * XPU_PAGE_SIZE,
 				 (end - first) * XPU_PAGE_SIZE);
 }
@@ -293,7 +290,8 @@ static bool user_invalidate(struct mmu_interval_notifier *notifier,
 		mutex_lock(&vm->lock);
 	} else if (!mutex_trylock(&vm->lock)) {
 		return false;
-	} else if (user_mapped(user, first, end)) {
+	} else if (end - first > USER_SCAN_PAGES ||
+		   user_mapped(user, first, end)) {
 		/* The device has to answer, which may take its time. */
 		mutex_unlock(&vm->lock);
 		return false;
