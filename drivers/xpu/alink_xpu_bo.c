@@ -39,14 +39,27 @@ static void xpu_bo_unmap(struct xpu_bo *bo)
 		drm_gem_shmem_put_pages(shmem);
 	}
 	dma_resv_unlock(obj->resv);
-	if (!attach)
-		return;
-	if (sgt)
+	if (sgt && attach)
 		dma_buf_unmap_attachment_unlocked(attach, sgt,
 						  DMA_BIDIRECTIONAL);
-	/* Many an exporter, udmabuf is one, keeps the mapping until then. */
+}
+
+/*
+ * At removal: an exporter, udmabuf is one, may have the mapping kept until then.
+ * Who frees the object later puts the dma-buf himself.
+ */
+static void xpu_bo_detach(struct xpu_bo *bo)
+{
+	struct drm_gem_object *obj = xpu_gem(bo);
+	struct dma_buf_attachment *attach;
+
+	/* DRM looks at it with this held. */
+	mutex_lock(&obj->dev->object_name_lock);
+	attach = obj->import_attach;
 	obj->import_attach = NULL;
-	dma_buf_detach(bo->import, attach);
+	mutex_unlock(&obj->dev->object_name_lock);
+	if (attach)
+		dma_buf_detach(bo->import, attach);
 }
 
 /* Remove waits for an object that it finds in the list without a reference. */
@@ -63,7 +76,8 @@ static void xpu_bo_untrack(struct xpu_bo *bo)
 static void xpu_host_free(struct drm_gem_object *obj)
 {
 	struct xpu_bo *bo = to_xpu_bo(obj);
-	struct dma_buf *import = bo->import;
+	/* DRM puts what is attached still. */
+	struct dma_buf *import = obj->import_attach ? NULL : bo->import;
 
 	xpu_bo_unmap(bo);
 	xpu_bo_untrack(bo);
@@ -174,9 +188,6 @@ alink_xpu_gem_prime_import(struct drm_device *drm,
 
 	obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
 	if (!IS_ERR(obj)) {
-		/* remove may look at once; the caller sets them again */
-		obj->import_attach = attach;
-		obj->resv = attach->dmabuf->resv;
 		/* The reference is the caller's, who leaves it to the object. */
 		to_xpu_bo(obj)->import = attach->dmabuf;
 		alink_xpu_bo_track(to_xpu_bo(obj));
@@ -237,6 +248,7 @@ void alink_xpu_bos_unmap(struct xpu_device *xdev)
 		if (!bo)
 			break;
 		xpu_bo_unmap(bo);
+		xpu_bo_detach(bo);
 		drm_gem_object_put(xpu_gem(bo));
 	}
 	wait_var_event(&xdev->bos, xpu_bos_empty(xdev));

@@ -232,9 +232,15 @@ int alink_xpu_mmap(struct file *filp, struct vm_area_struct *vma)
 	struct drm_file *file = filp->private_data;
 	struct xpu_device *xdev = to_xpu(file->minor->dev);
 
-	if (drm_dev_is_unplugged(&xdev->drm))
+	int err, idx;
+
+	/* Over all of it: remove takes from objects what they are mapped by. */
+	if (!drm_dev_enter(&xdev->drm, &idx))
 		return -ENODEV;
 	if (vma->vm_pgoff < DRM_FILE_PAGE_OFFSET_START)
-		return xpu_db_mmap(file->driver_priv, vma);
-	return drm_gem_mmap(filp, vma);
+		err = xpu_db_mmap(file->driver_priv, vma);
+	else
+		err = drm_gem_mmap(filp, vma);
+	drm_dev_exit(idx);
+	return err;
 }
