@@ -183,7 +183,7 @@ def test_lost_xpu():
     try:
         assert child.returncode == 15, (child.returncode, err)
         assert f'rank 5 (endpoint {endpoint})' in err, err
-        assert 'gone' in err and took < 20, (took, err)
+        assert 'gone' in err and took < 50, (took, err)
         assert not groups(), groups()
         llm(status=6, says='--xpus 8: there are 7 with their driver bound')
     finally:

@@ -5,6 +5,10 @@ import time
 import traceback
 
 
+class Skip(Exception):
+    """Raised by a test that cannot run here; says why."""
+
+
 def tests_of(names):
     """The functions test_* of a module, from its globals(), in their order."""
     return [f for n, f in names.items() if n.startswith('test_')]
@@ -18,12 +22,14 @@ def main(*tests):
         start = time.monotonic()
         try:
             test()
-            verdict = 'ok'
+            verdict, tail = 'ok', ''
+        except Skip as why:
+            verdict, tail = 'ok', f' # SKIP {why}'
         except Exception:  # pylint: disable=broad-except
             failed += 1
-            verdict = 'not ok'
+            verdict, tail = 'not ok', ''
             for line in traceback.format_exc().splitlines():
                 print(f'# {line}')
         print(f'# {time.monotonic() - start:.1f} s')
-        print(f'{verdict} {number} - {test.__name__}', flush=True)
+        print(f'{verdict} {number} - {test.__name__}{tail}', flush=True)
     sys.exit(1 if failed or not tests else 0)

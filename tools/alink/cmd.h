@@ -8,6 +8,7 @@
 #include <alink.h>
 
 #include "exit.h"
+#include "json.h"
 
 struct alink_cmd_env {
 	struct alink_ctx *ctx;
@@ -53,8 +54,6 @@ int cmd_run(struct alink_cmd_env *env, int argc, char **argv);
  * fails, whose exit code it returns.
  */
 int cmd_batch(struct alink_cmd_env *env, const char *path);
-/* A 64-bit number: as a number up to 2^53, as a string of digits above. */
-struct json_object *json_u64(uint64_t value);
 
 /* --- devices by name, arguments: cmd_util.c ------------------------------- */
 

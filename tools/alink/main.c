@@ -152,16 +152,6 @@ static void usage(FILE *f)
 	      "      6 no such object, 9 driver not loaded, 15 device lost\n", f);
 }
 
-struct json_object *json_u64(uint64_t value)
-{
-	char buf[24];
-
-	if (value <= 1ULL << 53)
-		return json_object_new_int64((int64_t)value);
-	snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value);
-	return json_object_new_string(buf);
-}
-
 static int print_document(struct alink_cmd_env *env, struct json_object *doc)
 {
 	int flags = env->pretty ? JSON_C_TO_STRING_PRETTY |

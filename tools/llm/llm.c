@@ -249,6 +249,9 @@ static int take_options(struct options *o, int argc, char **argv)
 				"--family and --tied are for weights from a seed: --weights says it itself");
 	if (o->r->host && !o->r->checked)
 		return llm_fail(o->e, -EINVAL, "--reference with --no-check: nothing is left to do");
+	if (o->r->node.spoil && (o->r->host || !o->r->checked))
+		return llm_fail(o->e, -EINVAL, "--spoil: with %s nobody looks at what xPUs did",
+				o->r->host ? "--reference" : "--no-check");
 	if (o->r->node.spoil > s->tokens)
 		return llm_fail(o->e, -EINVAL, "--spoil %u: there are --tokens %u",
 				o->r->node.spoil, s->tokens);

@@ -22,7 +22,7 @@
 
 #include "llm_node.h"
 
-#define STATUS_WAIT_S	5
+#define STATUS_WAIT_S	60
 
 /* Commands of one rank in one layer; the first that fails ends it. */
 struct ops {

@@ -2,8 +2,7 @@
 /* What is printed: text for people, JSON for programs. */
 #include <stdio.h>
 
-#include <json-c/json.h>
-
+#include "../alink/json.h"
 #include "llm_report.h"
 
 const char *llm_dtype_name(enum llm_dtype dtype)
@@ -142,7 +141,7 @@ static void show(const struct llm_run *r)
 
 static void num(struct json_object *o, const char *key, uint64_t v)
 {
-	json_object_object_add(o, key, json_object_new_int64((int64_t)v));
+	json_object_object_add(o, key, json_u64(v));
 }
 
 static void real(struct json_object *o, const char *key, double v)
