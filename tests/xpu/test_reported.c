@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,7 +24,7 @@
 #define VA_Q		0x20000000UL
 #define NOBODY		65534
 /* Longest that an unbind may take while files are open */
-#define UNBIND_MS	10000
+#define UNBIND_MS	60000
 /* Longest until a device that is gone without a word is missed */
 #define NOTICE_MS	30000
 
@@ -106,22 +107,30 @@ static int hwmon_dir(const char *sysfs, char *path, size_t room)
 	return err;
 }
 
+/* A number that a child counts up */
+static unsigned long *shared_count(void)
+{
+	return mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 static bool sane(const char *name, const char *text)
 {
 	long long n = strtoll(text, NULL, 10);
 
+	/* m degrees; -1 is all ones */
 	if (!strncmp(name, "temp", 4))
-		return n > -60000 && n < 200000;	/* m degrees */
+		return n > -60000 && n < 200000 && n != -1;
 	if (!strncmp(name, "power", 5))
 		return n >= 0 && n < 2000000000LL;	/* uW */
 	return n >= 0;
 }
 
 /*
- * Reads all that is shown, over and over; exits with 1 for a value that no
- * device has: all ones, as a device in reset reads.
+ * Reads all that is shown, over and over, and counts; exits with 1 for a value
+ * that no device has: all ones, as a device in reset reads.
  */
-static void sensor_reader(const char *sysfs)
+static void sensor_reader(const char *sysfs, unsigned long *reads)
 {
 	char dir_path[512], path[1024], text[128];
 	struct dirent *e;
@@ -136,11 +145,13 @@ static void sensor_reader(const char *sysfs)
 				continue;
 			snprintf(path, sizeof(path), "%s/%s", dir_path,
 				 e->d_name);
-			if (read_file(path, text, sizeof(text)) > 0 &&
-			    !sane(e->d_name, text)) {
+			if (read_file(path, text, sizeof(text)) <= 0)
+				continue;
+			if (!sane(e->d_name, text)) {
 				fprintf(stderr, "%s: %s", path, text);
 				_exit(1);
 			}
+			__atomic_add_fetch(reads, 1, __ATOMIC_RELAXED);
 		}
 		if (dir)
 			closedir(dir);
@@ -150,13 +161,23 @@ static void sensor_reader(const char *sysfs)
 static void sensors_during(struct __test_metadata *_metadata,
 			   FIXTURE_DATA(reported) *self, bool reset)
 {
+	unsigned long *reads = shared_count(), seen;
 	int i, status = 0;
 	pid_t pid;
 
+	ASSERT_NE((void *)reads, MAP_FAILED);
 	pid = fork();
 	if (!pid)
-		sensor_reader(self->sysfs);
+		sensor_reader(self->sysfs, reads);
 	for (i = 0; i < 10; i++) {
+		/* Some are read before each. */
+		seen = __atomic_load_n(reads, __ATOMIC_RELAXED);
+		while (__atomic_load_n(reads, __ATOMIC_RELAXED) < seen + 4 &&
+		       !waitpid(pid, &status, WNOHANG))
+			usleep(1000);
+		if (status)
+			break;
+
 		if (reset) {
 			EXPECT_EQ(pci_write(self->sysfs, "reset", "1"), 0);
 		} else {
@@ -164,11 +185,14 @@ static void sensors_during(struct __test_metadata *_metadata,
 			EXPECT_EQ(drv_write("bind", self->sysfs), 0);
 		}
 	}
-	EXPECT_EQ(waitpid(pid, &status, WNOHANG), 0);
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(status, 0);
+	if (!status) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		EXPECT_TRUE(WIFSIGNALED(status));
+	}
 	EXPECT_EQ(works(), 0);
+	munmap(reads, PAGE);
 }
 
 /* tt-kmd 206: hwmon was unregistered after BARs were unmapped: oops */
@@ -302,23 +326,30 @@ TEST_F(reported, old_instance_leaves_the_new_one_alone)
 
 /* --- tt-kmd 188: reset against removal ------------------------------------------ */
 
-/* Somebody resets by the bus above, all the while; exits when killed. */
-static void bus_resetter(const char *sysfs)
+/* Somebody resets by the bus above, all the while, and counts; till killed. */
+static void bus_resetter(const char *sysfs, unsigned long *resets)
 {
-	for (;;) {
-		pci_write(sysfs, "reset_method", "bus");
-		pci_write(sysfs, "reset", "1");
-	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		if (!pci_write(sysfs, "reset_method", "bus") &&
+		    !pci_write(sysfs, "reset", "1"))
+			__atomic_add_fetch(resets, 1, __ATOMIC_RELAXED);
 }
 
 /* A reset of the secondary bus, asleep, met the removal: both waited for ever. */
 TEST_F_TIMEOUT(reported, bus_reset_against_removal, 180)
 {
-	pid_t pid = fork();
+	unsigned long *resets = shared_count();
 	int i, status;
+	pid_t pid;
 
+	ASSERT_NE((void *)resets, MAP_FAILED);
+	pid = fork();
 	if (!pid)
-		bus_resetter(self->sysfs);
+		bus_resetter(self->sysfs, resets);
+	/* One at least; how many there are meanwhile is the machine's. */
+	while (!__atomic_load_n(resets, __ATOMIC_RELAXED))
+		usleep(1000);
 	for (i = 0; i < 5; i++) {
 		ASSERT_EQ(pci_write(self->sysfs, "remove", "1"), 0);
 		ASSERT_EQ(write_file("/sys/bus/pci/rescan", "1"), 0);
@@ -326,6 +357,8 @@ TEST_F_TIMEOUT(reported, bus_reset_against_removal, 180)
 	}
 	kill(pid, SIGKILL);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	TH_LOG("%lu resets", *resets);
+	munmap(resets, PAGE);
 	/*
 	 * A reset that began before the kernel had assigned BARs, and ended
 	 * after, has put old ones back: then the driver does not take the

@@ -275,7 +275,7 @@ TEST_F(user, loss)
 	ASSERT_EQ(model_set("xpu0", "x-dead", true), 0);
 	start = now_ns();
 	ASSERT_EQ(munmap(o->mem, SIZE), 0);
-	EXPECT_LT(now_ns() - start, 15000000000LL);
+	EXPECT_LT(now_ns() - start, 60000000000LL);
 	EXPECT_EQ(drv_write("unbind", self->sysfs), 0);
 	ASSERT_EQ(model_set("xpu0", "x-dead", false), 0);
 	EXPECT_EQ(drv_write("bind", self->sysfs), 0);

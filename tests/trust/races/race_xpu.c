@@ -222,6 +222,7 @@ close:
 static unsigned int lend_once(void)
 {
 	unsigned int done = 0, i;
+	size_t gone = 0;
 	uint32_t vm;
 	struct xq q;
 	int fd = open_any();
@@ -247,14 +248,20 @@ static unsigned int lend_once(void)
 			mprotect(mem, LARGE, PROT_READ | PROT_WRITE);
 			done += !xq_wait(&q, WAIT_MS, NULL);
 		}
-		/* The memory goes while it is bound, or after the file. */
-		if (i % 2)
-			munmap(mem, LARGE / 2);
+		/* Half of it goes while it is used, the rest after the file. */
+		xq_push(&q, (struct alink_xpu_desc) {
+			.opcode = ALINK_XPU_OP_FILL, .dst = VA, .len = LARGE });
+		xq_ring(&q);
+		if (atomic_fetch_add(&turn, 1) % 2) {
+			gone = LARGE / 2;
+			munmap(mem, gone);
+		}
+		xq_wait(&q, WAIT_MS, NULL);
 		xq_close(&q);
 	}
 	close(fd);
 	if (mem != MAP_FAILED)
-		munmap(mem, LARGE);
+		munmap(mem + gone, LARGE - gone);
 	return done;
 }
 
