@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the bus does to devices of each kind, with nobody at work: resets by the
+bus above them, and errors that they report to it."""
+import glob
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+
+# pylint: disable-next=wrong-import-position
+from guestlib import knob, main, read, wait_for, write  # noqa: E402
+
+# As long as a machine may be busy with others
+PATIENCE = 60
+
+
+def devices():
+    """{name: folder of the PCI function}"""
+    return {os.path.basename(p): os.path.realpath(f'{p}/device')
+            for p in glob.glob('/sys/class/alink/*')}
+
+
+def state(name):
+    """As sysfs shows it"""
+    return read(f'/sys/class/alink/{name}/state')
+
+
+def generation(name):
+    """Counts resets"""
+    return int(read(f'/sys/class/alink/{name}/generation'))
+
+
+def wait_ready(name):
+    """It works again."""
+    wait_for(f'{name}: ready', lambda: state(name) == 'ready', PATIENCE)
+    assert read(f'/sys/class/alink/{name}/guest_errors') == '0', name
+
+
+def counted(folder, kind):
+    """Errors that the root port above has been told of"""
+    port = os.path.join('/sys/bus/pci/devices', folder.split('/')[4])
+    return int(read(f'{port}/aer_rootport_total_err_{kind}'))
+
+
+def inject(name, kind, short):
+    """The device reports an error; returns when the kernel has heard of it."""
+    folder = devices()[name]
+    before = counted(folder, short)
+    knob(name, 'x-aer-inject', kind)
+    wait_for(f'{name}: {kind} counted',
+             lambda: counted(folder, short) > before, PATIENCE)
+
+
+def test_bus_reset():
+    """The link to every device comes back, and so does the device."""
+    for name, folder in sorted(devices().items()):
+        before = generation(name)
+        write(f'{folder}/reset_method', 'bus')
+        try:
+            write(f'{folder}/reset', '1')
+        finally:
+            write(f'{folder}/reset_method', 'default')
+        wait_ready(name)
+        assert generation(name) > before, name
+
+
+def test_fatal_error():
+    """The kernel resets the link; the driver goes on."""
+    for name in sorted(devices()):
+        before = generation(name)
+        inject(name, 'fatal', 'fatal')
+        wait_for(f'{name}: reset', lambda n=name: state(n) == 'ready' and
+                 generation(n) > before, PATIENCE)
+        wait_ready(name)
+
+
+def test_other_errors():
+    """The link works: no reset."""
+    for name in sorted(devices()):
+        before = generation(name)
+        inject(name, 'nonfatal', 'nonfatal')
+        inject(name, 'correctable', 'cor')
+        wait_ready(name)
+        assert generation(name) == before, name
+
+
+if __name__ == '__main__':
+    main(test_bus_reset, test_fatal_error, test_other_errors)
