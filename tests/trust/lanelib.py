@@ -10,6 +10,7 @@ import argparse
 import glob
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -116,10 +117,19 @@ class Lane:
                 self.say(line)
         return seen > 0 and not bad
 
-    def run_guest(self, what, command, **kwargs):
-        """A program in the guest that prints TAP; its VM must end well."""
-        status, output = self.vm(command, **kwargs)
+    def run_guest(self, what, command, more=(), **kwargs):
+        """A program in the guest that prints TAP; its VM must end well. The
+        kernel log of one that does not is kept."""
+        folder = os.environ.get('ALINK_TRUST') or os.path.join(cache(), 'trust')
+        os.makedirs(folder, exist_ok=True)
+        log = os.path.join(folder, f'{self.name}-{re.sub(r"[^a-z0-9]+", "-", what)}'
+                           '.kernel.log')
+        status, output = self.vm(command, more=[*more, '--log', log], **kwargs)
         self.guest_results(output)
+        if status:
+            self.say(f'kernel log: {log}')
+        elif os.path.exists(log):
+            os.unlink(log)
         return self.result(f'{what}: kernel log is clean, all ran to the end',
                            status == 0, '' if status == 0 else f'status {status}')
 
