@@ -9,10 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable-next=wrong-import-position
-from guestlib import knob, main, read, wait_for, write  # noqa: E402
-
-# As long as a machine may be busy with others
-PATIENCE = 60
+from guestlib import PATIENCE, knob, main, read, wait_for, write  # noqa: E402
 
 
 def devices():

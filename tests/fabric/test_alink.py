@@ -11,7 +11,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
-# pylint: disable-next=wrong-import-position
+# pylint: disable=wrong-import-position
+from guestlib import PATIENCE  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
@@ -20,7 +21,8 @@ NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 def alink(*args, prefix=(), given=None):
     """Exit code, standard output, standard error."""
     done = subprocess.run([*prefix, 'alink', *args], capture_output=True,
-                          input=given, text=True, timeout=30, check=False)
+                          input=given, text=True, timeout=PATIENCE,
+                          check=False)
     return done.returncode, done.stdout, done.stderr.strip()
 
 

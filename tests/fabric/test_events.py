@@ -75,7 +75,7 @@ def sysfs(name, attr):
 
 def run(*command):
     """Runs a command, which must succeed."""
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
 
 
 def write(path, text):

@@ -14,6 +14,9 @@ import time
 from taplib import main  # noqa: F401, for those who take it from here
 
 SKIP = 4
+# Seconds after which something hangs: a debug kernel, emulated, on a machine
+# that others use too, is slow.
+PATIENCE = 240
 
 
 def skip(why):
@@ -22,7 +25,7 @@ def skip(why):
     sys.exit(SKIP)
 
 
-def sh(*args, check=True, timeout=60):
+def sh(*args, check=True, timeout=PATIENCE):
     """Output of a command; its failure is an error unless told otherwise."""
     done = subprocess.run(args, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -37,14 +40,14 @@ def fails(*args, says=None):
     """The command must fail, and say something."""
     done = subprocess.run(args, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                          text=True, timeout=60, check=False)
+                          text=True, timeout=PATIENCE, check=False)
     assert done.returncode, f'{" ".join(args)} should have failed'
     if says:
         assert re.search(says, done.stdout), (args, done.stdout)
     return done.stdout
 
 
-def wait_for(what, condition, seconds=10):
+def wait_for(what, condition, seconds=60):
     """Polls until the condition holds."""
     end = time.monotonic() + seconds
     while not (value := condition()):

@@ -128,9 +128,9 @@ def test_module_is_pulled():
     wait_for('no carrier', lambda: read(carrier) == '0')
     fails('ethtool', '-m', 'xpu0p0')
     knob('opt0-mod1', 'present', True)
-    wait_for('carrier', lambda: read(carrier) == '1', 20)
+    wait_for('carrier', lambda: read(carrier) == '1')
     wait_for('module', lambda: 'ModuleReady' in
-             sh('ethtool', '-m', 'xpu0p0', check=False), 20)
+             sh('ethtool', '-m', 'xpu0p0', check=False))
 
 
 def test_bus_errors():
@@ -151,13 +151,13 @@ def test_controller_unbinds_while_used():
     write(f'{DRIVER}/unbind', pci)
     fails('ethtool', '-m', 'sw0p0')
     write(f'{DRIVER}/bind', pci)
-    wait_for('module', lambda: answers('sw0p0'), 20)
+    wait_for('module', lambda: answers('sw0p0'))
 
 
 def test_reset():
     """After a function-level reset the modules answer again."""
     write(f'/sys/bus/pci/devices/{function()}/reset', '1')
-    wait_for('modules', lambda: answers('xpu0p0'), 20)
+    wait_for('modules', lambda: answers('xpu0p0'))
 
 
 def test_surprise_removal():
@@ -169,7 +169,7 @@ def test_surprise_removal():
     write(f'{DRIVER}/unbind', pci)
     knob('opt0', 'x-dead', False)
     write(f'{DRIVER}/bind', pci)
-    wait_for('module', lambda: answers('sw0p0'), 20)
+    wait_for('module', lambda: answers('sw0p0'))
 
 
 def test_module_cycles():
@@ -177,7 +177,7 @@ def test_module_cycles():
     for _ in range(20):
         sh('rmmod', 'alink_optics')
         sh('modprobe', 'alink_optics')
-    wait_for('module', lambda: answers('xpu0p0'), 20)
+    wait_for('module', lambda: answers('xpu0p0'))
 
 
 if __name__ == '__main__':

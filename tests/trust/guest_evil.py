@@ -199,7 +199,7 @@ class Evil:
         if error:
             bad.append(f'bind afterwards: {error}')
         with contextlib.suppress(AssertionError):
-            wait_for('ready', victim.ready, 30)
+            wait_for('ready', victim.ready)
         if not victim.ready():
             bad.append('is not ready afterwards')
         return '; '.join(bad)
