@@ -381,15 +381,18 @@ static void queue_step(XpuQueue *q, XpuPass *pass)
 /* What is left of the descriptor needs no ring, and nobody's turn. */
 static void queue_look(XpuQueue *q, XpuPass *pass)
 {
-    int64_t start = get_clock();
+    bool late = q->state == XPU_Q_LATE && !timer_pending(q->late_timer);
+    int64_t start;
 
-    if (q->state == XPU_Q_LATE && !timer_pending(q->late_timer)) {
+    if (!late && (q->state != XPU_Q_WAIT || !q->xpu->looking)) {
+        return;
+    }
+    start = get_clock();
+    if (late) {
         queue_complete(q);
-    } else if (q->state == XPU_Q_WAIT && q->xpu->looking) {
+    } else {
         wait_end(q);
         queue_step(q, pass);
-    } else {
-        return;
     }
     /* A look at memory that still has not what it waits for is no work. */
     if (q->state != XPU_Q_WAIT) {
@@ -406,11 +409,12 @@ static bool pass_left(const XpuPass *pass)
 static bool unit_run(AlinkXpu *xpu, XpuUnit *u, unsigned ring, XpuPass *pass)
 {
     XpuQueue *q = pass_left(pass) ? xpu_unit_pick(xpu, u, ring) : NULL;
-    int64_t start = get_clock();
+    int64_t start;
 
     if (!q) {
         return false;
     }
+    start = get_clock();
     do {
         pass->descs--;
         if (!q->compute && q->batch_pos >= q->batch_num && !queue_fetch(q)) {
