@@ -467,6 +467,13 @@ void alink_queue_kick(struct alink_queue *q);
  */
 int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms);
 /*
+ * Likewise, but starts nothing and goes to the kernel at once; the command need
+ * not be there yet. It is for a thread that sleeps until what another one
+ * starts is done, so that one may use the queue meanwhile, against the rule
+ * above; the two share one alink_error().
+ */
+int alink_queue_sleep(struct alink_queue *q, uint64_t seq, int timeout_ms);
+/*
  * How often alink_queue_wait() looks at memory before it sleeps on the
  * interrupt. With ALINK_SPIN_ONLY it never sleeps, and commands started after
  * that ask for no interrupt: for queues that one busy thread serves.

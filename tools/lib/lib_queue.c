@@ -18,8 +18,6 @@
 
 #include "alink_priv.h"
 
-/* Looks at memory this often before it goes to sleep: some microseconds */
-
 struct alink_queue {
 	struct alink_xpu *xpu;
 	struct alink_bo *bo;
@@ -345,29 +343,13 @@ static void spin(const struct alink_queue *q, uint64_t seq, int64_t deadline)
 	}
 }
 
-int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
+/* What WAIT_FENCE said of a command that was waited for */
+static int wait_result(const struct alink_queue *q, uint64_t seq,
+		       int timeout_ms, int err,
+		       const struct drm_alink_xpu_wait_fence *wait)
 {
-	struct drm_alink_xpu_wait_fence wait = {
-		.queue_id = q->id,
-		.handle = q->bo->handle,
-		.addr = q->fence_offset,
-		.value = seq,
-	};
 	struct alink_ctx *ctx = q->xpu->ctx;
-	int err;
 
-	if (seq > q->tail)
-		return alink_fail(ctx, -EINVAL,
-				  "no command %llu: the latest is %llu",
-				  (unsigned long long)seq,
-				  (unsigned long long)q->tail);
-	if (seq > q->kicked)
-		alink_queue_kick(q);
-	wait.timeout_ns = deadline_ns(timeout_ms);
-	spin(q, seq, wait.timeout_ns);
-	if (alink_queue_done(q, seq))
-		return 0;
-	err = queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_WAIT_FENCE, &wait);
 	switch (err) {
 	case 0:
 		return 0;
@@ -378,9 +360,9 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 	case -EIO:
 		return alink_fail(ctx, err,
 				  "%s: command %u failed: %s (address %#llx)",
-				  q->xpu->node, wait.error.index + 1,
-				  alink_status_name(wait.error.status),
-				  (unsigned long long)wait.error.addr);
+				  q->xpu->node, wait->error.index + 1,
+				  alink_status_name(wait->error.status),
+				  (unsigned long long)wait->error.addr);
 	case -ECANCELED:
 		return alink_fail(ctx, err, "%s: the device was reset",
 				  q->xpu->node);
@@ -391,6 +373,44 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 		return alink_fail(ctx, err, "%s: wait: %s", q->xpu->node,
 				  strerror(-err));
 	}
+}
+
+static int sleep_until(struct alink_queue *q, uint64_t seq, int timeout_ms,
+		       int64_t deadline)
+{
+	struct drm_alink_xpu_wait_fence wait = {
+		.queue_id = q->id,
+		.handle = q->bo->handle,
+		.addr = q->fence_offset,
+		.value = seq,
+		.timeout_ns = deadline,
+	};
+	int err = queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_WAIT_FENCE, &wait);
+
+	return wait_result(q, seq, timeout_ms, err, &wait);
+}
+
+int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
+{
+	int64_t deadline;
+
+	if (seq > q->tail)
+		return alink_fail(q->xpu->ctx, -EINVAL,
+				  "no command %llu: the latest is %llu",
+				  (unsigned long long)seq,
+				  (unsigned long long)q->tail);
+	if (seq > q->kicked)
+		alink_queue_kick(q);
+	deadline = deadline_ns(timeout_ms);
+	spin(q, seq, deadline);
+	if (alink_queue_done(q, seq))
+		return 0;
+	return sleep_until(q, seq, timeout_ms, deadline);
+}
+
+int alink_queue_sleep(struct alink_queue *q, uint64_t seq, int timeout_ms)
+{
+	return sleep_until(q, seq, timeout_ms, deadline_ns(timeout_ms));
 }
 
 void alink_queue_set_spin(struct alink_queue *q, unsigned int looks)
