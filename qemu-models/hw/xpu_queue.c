@@ -25,6 +25,7 @@
 #define WAIT_MAX_NS     1000000
 
 static QTAILQ_HEAD(, AlinkXpu) xpus = QTAILQ_HEAD_INITIALIZER(xpus); /* BQL */
+static unsigned all_waiting;    /* BQL: queues that wait, of all of them */
 
 static const char *xpu_name(AlinkXpu *xpu)
 {
@@ -62,6 +63,7 @@ void xpu_queue_wait(XpuQueue *q)
     if (q->state != XPU_Q_WAIT) {
         q->state = XPU_Q_WAIT;
         q->xpu->num_waiting++;
+        all_waiting++;
     }
     if (!q->waited) {
         q->waited = true;
@@ -75,6 +77,7 @@ static void wait_end(XpuQueue *q)
     if (q->state == XPU_Q_WAIT) {
         q->state = XPU_Q_READY;
         q->xpu->num_waiting--;
+        all_waiting--;
         xpu_queue_ready(q);
     }
 }
@@ -84,6 +87,10 @@ static void wake_waiters(void)
 {
     AlinkXpu *xpu;
 
+    /* After each command: there may be hundreds of xPUs. */
+    if (!all_waiting) {
+        return;
+    }
     QTAILQ_FOREACH(xpu, &xpus, next) {
         if (xpu->num_waiting) {
             xpu->recheck = true;
