@@ -30,11 +30,21 @@
  *                           engines and for the fabric, until written over
  *                           (write only; x-poison of the fabric takes ranges)
  *
+ * And for those who measure how fast the model is:
+ *
+ *   x-memcpy-mib-s          how many MiB a second memcpy() of this host moves
+ *                           between two places like HBM. Measured when it is
+ *                           read, on one thread, for some 10 ms in which all
+ *                           devices stand still (read only)
+ *   x-memcpy-bytes=SIZE     size of these copies: 4 KiB to 64 MiB, by default
+ *                           1 MiB
+ *
  * Specification: Documentation/hw/xpu.rst.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
+#include "qemu/madvise.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
 #include "exec/cpu-common.h"
@@ -478,6 +488,71 @@ static void set_poison(Object *obj, Visitor *v, const char *name, void *opaque,
     trace_alink_inject(alink_device_name(ad), name, addr);
 }
 
+/* --- the host, to compare with ------------------------------------------------- */
+
+#define MEMCPY_TOTAL    (64 * MiB)
+
+/* MiB/s of copies of @bytes; 0 with @errp set. */
+static uint64_t measure_memcpy(uint64_t bytes, Error **errp)
+{
+    uint64_t copies = MEMCPY_TOTAL / bytes, i;
+    int64_t start, ns;
+    uint8_t *mem;
+
+    /* Memory as QEMU gives to RAM and HBM. */
+    mem = qemu_anon_ram_alloc(2 * bytes, NULL, false, true);
+    if (!mem) {
+        error_setg(errp, "no memory for two buffers of %" PRIu64 " bytes",
+                   bytes);
+        return 0;
+    }
+    qemu_madvise(mem, 2 * bytes, QEMU_MADV_HUGEPAGE);
+    /* All pages are there before anything is measured. */
+    memset(mem, 1, 2 * bytes);
+    start = get_clock();
+    for (i = 0; i < copies; i++) {
+        memcpy(mem + bytes, mem, bytes);
+        /* Each copy is wanted. */
+        barrier();
+    }
+    ns = MAX(get_clock() - start, 1);
+    qemu_anon_ram_free(mem, 2 * bytes);
+    return copies * bytes * NANOSECONDS_PER_SECOND / ns / MiB;
+}
+
+static void get_memcpy_rate(Object *obj, Visitor *v, const char *name,
+                            void *opaque, Error **errp)
+{
+    uint64_t rate = measure_memcpy(ALINK_XPU(obj)->x_memcpy_bytes, errp);
+
+    if (rate) {
+        visit_type_uint64(v, name, &rate, errp);
+    }
+}
+
+static void get_memcpy_bytes(Object *obj, Visitor *v, const char *name,
+                             void *opaque, Error **errp)
+{
+    visit_type_size(v, name, &ALINK_XPU(obj)->x_memcpy_bytes, errp);
+}
+
+static void set_memcpy_bytes(Object *obj, Visitor *v, const char *name,
+                             void *opaque, Error **errp)
+{
+    uint64_t bytes;
+
+    if (!visit_type_size(v, name, &bytes, errp)) {
+        return;
+    }
+    if (bytes < 4 * KiB || bytes > MEMCPY_TOTAL) {
+        error_setg(errp, "%s: 4 KiB to 64 MiB are wanted", name);
+        return;
+    }
+    ALINK_XPU(obj)->x_memcpy_bytes = bytes;
+}
+
+/* --- type ---------------------------------------------------------------------- */
+
 static const Property xpu_properties[] = {
     DEFINE_PROP_STRING("variant", AlinkXpu, variant_name),
     DEFINE_PROP_UINT32("endpoint", AlinkXpu, endpoint, 0),
@@ -497,6 +572,10 @@ static void xpu_class_init(ObjectClass *oc, void *data)
                               set_stuck, NULL, NULL);
     object_class_property_add(oc, "x-ecc-poison-addr", "uint64", NULL,
                               set_poison, NULL, NULL);
+    object_class_property_add(oc, "x-memcpy-mib-s", "uint64", get_memcpy_rate,
+                              NULL, NULL, NULL);
+    object_class_property_add(oc, "x-memcpy-bytes", "size", get_memcpy_bytes,
+                              set_memcpy_bytes, NULL, NULL);
     adc->devtype = ALINK_DEVTYPE_XPU;
     adc->regs = xpu_regs;
     adc->num_regs = ARRAY_SIZE(xpu_regs);
@@ -515,6 +594,7 @@ static void xpu_instance_init(Object *obj)
 {
     AlinkXpu *xpu = ALINK_XPU(obj);
 
+    xpu->x_memcpy_bytes = MiB;
     object_property_add_uint32_ptr(obj, "x-lose-queue-irqs",
                                    &xpu->x_lose_queue_irqs,
                                    OBJ_PROP_FLAG_READWRITE);

@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "hw/pci/pci_regs.h"
+#include "qobject/qdict.h"
 #include "xpu-qtest.h"
 
 #define START   AQ_FABRIC XQ_DEVICE
@@ -680,6 +681,43 @@ static void test_knobs(void)
     aq_stop(aq);
 }
 
+/* --- the host, to compare with ------------------------------------------- */
+
+static int64_t memcpy_rate(AlinkQtest *aq)
+{
+    QDict *answer = qtest_qmp(aq->qts, "{'execute': 'qom-get', 'arguments': "
+                              "{'path': %s, 'property': 'x-memcpy-mib-s'}}",
+                              aq->path);
+    int64_t rate = qdict_get_int(answer, "return");
+
+    qobject_unref(answer);
+    return rate;
+}
+
+static void test_memcpy(void)
+{
+    static const int64_t bad[] = { 0, 4095, (64 << 20) + 1 };
+    AlinkQtest *aq = aq_start(START);
+    unsigned i;
+
+    g_assert_cmpint(memcpy_rate(aq), >, 0);
+    aq_set_int(aq, "x-memcpy-bytes", 4096);
+    g_assert_cmpint(memcpy_rate(aq), >, 0);
+    aq_set_int(aq, "x-memcpy-bytes", 64 << 20);
+    g_assert_cmpint(memcpy_rate(aq), >, 0);
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        QDict *answer = qtest_qmp(aq->qts, "{'execute': 'qom-set', "
+                                  "'arguments': {'path': %s, 'property': "
+                                  "'x-memcpy-bytes', 'value': %" PRId64 "}}",
+                                  aq->path, bad[i]);
+
+        g_assert(qdict_haskey(answer, "error"));
+        qobject_unref(answer);
+    }
+    aq_set_str_bad(aq, "x-memcpy-mib-s", "1");
+    aq_stop(aq);
+}
+
 /* --- modelled time of local work: Documentation/hw/xpu.rst, "Timing" ----- */
 
 static void test_timing(void)
@@ -724,6 +762,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu/queue-windows", test_queue_windows);
     qtest_add_func("/alink/xpu/energy", test_energy);
     qtest_add_func("/alink/xpu/knobs", test_knobs);
+    qtest_add_func("/alink/xpu/memcpy", test_memcpy);
     qtest_add_func("/alink/xpu/timing", test_timing);
     return g_test_run();
 }
