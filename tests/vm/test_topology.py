@@ -63,6 +63,10 @@ BAD = (
      'optics[0].modules[0].links: 3 links'),
     ('{"optics": [{"modules": [{"cage": 1}, {"cage": 1}]}]}',
      'cage 1 is used twice'),
+    ('{"peers": [{}]}', 'peers[0]: type is missing'),
+    ('{"peers": [{"type": "nvme"}, {"type": "floppy"}]}',
+     'peers[1].type: one of nvme, virtio-blk, ivshmem'),
+    ('{"peers": [{"type": "nvme", "number": 0}]}', 'peers[0].number: 1..64'),
 )
 
 
@@ -106,6 +110,19 @@ def test_own_file():
     for device in ('alink-switch,id=sw1,', 'alink-switch,id=sw2,',
                    'alink-xpu,id=xpu5,bus=dn-xpu5'):
         assert device in done.stdout, (device, done.stdout)
+
+
+def test_peers():
+    """Devices of QEMU's own, each with a name of its own."""
+    done = run('--topology', 'bench8', '--no-load', '--dry-run',
+               ALINK_QEMU='/bin/true')
+    assert done.returncode == 0, done
+    for i in range(8):
+        assert f'nvme,id=peer{i},bus=rp-peer{i},drive=peer{i}-disk,' \
+            f'serial=alink-bench-{i}' in done.stdout, (i, done.stdout)
+    for text in ('virtio-blk-pci,id=peer8,bus=rp-peer8,',
+                 'ivshmem-plain,id=peer9,bus=pcie.0,memdev=peer9-mem'):
+        assert text in done.stdout, (text, done.stdout)
 
 
 def test_options():

@@ -26,12 +26,19 @@ OPTICS = (("variant", str, None, None, "oc32"),
 MODULE = (("cage", RANGE, 0, 63, None), ("links", str, None, None, ""))
 NIC = (("role", str, None, None, "scaleout"), ("rate", int, 400, 800, 400),
        ("net", str, None, None, "hub"), ("hub", RANGE, 0, 1023, 0))
+PEER = (("type", str, None, None, None), ("number", int, 1, 64, 1))
 MACHINE = (("description", str, None, None, ""),
            ("memory_mib", int, 256, 65536, 1024), ("cpus", int, 1, 64, 2),
            ("switches", list, None, None, []),
            ("gpu_nodes", list, None, None, []),
-           ("optics", list, None, None, []), ("nics", list, None, None, []))
+           ("optics", list, None, None, []), ("nics", list, None, None, []),
+           ("peers", list, None, None, []))
 GPU_NODE = (("xpus", list, None, None, []), ("nics", list, None, None, []))
+
+# Serial numbers of the disks among the peers: alink-bench looks for them.
+PEER_SERIAL = "alink-bench-"
+DISKS = {"nvme": "nvme", "virtio-blk": "virtio-blk-pci"}
+PEERS = (*DISKS, "ivshmem")
 
 TYPES = {int: "a number", str: "a string", list: "an array"}
 
@@ -160,6 +167,18 @@ def _nics(where, items):
     return nics
 
 
+def _peers(where, items):
+    """A name of a type for each peer."""
+    out = []
+    for i, peer in enumerate(items):
+        peer = _fields(f"{where}[{i}]", peer, PEER)
+        if peer["type"] not in PEERS:
+            raise Error(f"{where}[{i}].type: one of {', '.join(PEERS)} is "
+                        f"wanted, is {peer['type']}")
+        out += [peer["type"]] * peer["number"]
+    return out
+
+
 def check(path, topo):
     """The topology with ranges resolved and defaults filled in, or an error
     that names the key."""
@@ -167,6 +186,7 @@ def check(path, topo):
     out = {k: top[k] for k in ("description", "memory_mib", "cpus")}
     out["switches"] = _objects(f"{path}: switches", top["switches"], SWITCH)
     out["nics"] = _nics(f"{path}: nics", top["nics"])
+    out["peers"] = _peers(f"{path}: peers", top["peers"])
     out["gpu_nodes"] = []
     for i, node in enumerate(top["gpu_nodes"]):
         where = f"{path}: gpu_nodes[{i}]"
@@ -187,6 +207,21 @@ def check(path, topo):
     _unique(path, "fabric_id", [x["fabric_id"] for n in out["gpu_nodes"]
                                 for x in n["xpus"]])
     return out
+
+
+def _peer(kind, name, root_port):
+    """QEMU arguments for a device of QEMU's own. Storage of disks costs
+    nothing, so that what is seen is controller and driver."""
+    if kind in DISKS:
+        serial = PEER_SERIAL + name.removeprefix("peer")
+        return ["-drive", f"if=none,id={name}-disk,driver=null-co,size=64M,"
+                "read-zeroes=on",
+                "-device", f"{DISKS[kind]},id={name},"
+                f"bus={root_port(f'rp-{name}')},drive={name}-disk,"
+                f"serial={serial}"]
+    # No PCIe function: it does not go behind a port.
+    return ["-object", f"memory-backend-ram,id={name}-mem,size=16M",
+            "-device", f"ivshmem-plain,id={name},bus=pcie.0,memdev={name}-mem"]
 
 
 def devices(topo):
@@ -244,6 +279,8 @@ def devices(topo):
             add_nic(nic, f"dn-nic{nics}")
     for nic in topo["nics"]:
         add_nic(nic, root_port(f"rp-nic{nics}"))
+    for n, kind in enumerate(topo["peers"]):
+        args += _peer(kind, f"peer{n}", root_port)
     for n, optics in enumerate(topo["optics"]):
         args += ["-device", f"alink-optics,id=opt{n},"
                  f"bus={root_port(f'rp-opt{n}')},fabric=fab0,"
