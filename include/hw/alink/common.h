@@ -137,6 +137,7 @@ enum alink_devtype {
 #define ALINK_CAP_APERTURE		ALINK_BIT64(7)	/* xPU: BAR4 onto remote segments */
 #define ALINK_CAP_RETIRE		ALINK_BIT64(8)	/* xPU: table of retired pages */
 #define ALINK_CAP_RETRY			ALINK_BIT64(10)	/* xPU: accesses that are tried again, ALINK_PTE_RETRY */
+#define ALINK_CAP_FLASH			ALINK_BIT64(11)	/* firmware in flash, flash.h */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */
@@ -258,6 +259,13 @@ enum alink_status {
 	ALINK_ST_PAGE_FAULT	= 32,	/* nothing mapped at the address */
 	ALINK_ST_PERMISSION	= 33,	/* mapped without the right to do this */
 	ALINK_ST_ALIGN		= 34,
+	/* firmware images: firmware.rst */
+	ALINK_ST_FW_FORMAT	= 40,	/* no image, or of a format that the device does not know */
+	ALINK_ST_FW_DEVTYPE	= 41,	/* for another type of device */
+	ALINK_ST_FW_VARIANT	= 42,	/* for other variants */
+	ALINK_ST_FW_LENGTH	= 43,	/* payload too long, not aligned, or not all there */
+	ALINK_ST_FW_DIGEST	= 44,	/* sha256 does not match */
+	ALINK_ST_FW_SECURITY	= 45,	/* security version below the floor */
 };
 
 /* Admin opcodes: 0x0000 common, 0x0100 xPU, 0x0200 switch, 0x0300 optics, 0x0400 NIC, 0x0500 rack */
@@ -276,6 +284,12 @@ enum alink_admin_opcode {
 	/* with ALINK_CAP_PARTITIONS */
 	ALINK_ADMIN_PARTITION_SET	= 0x0020,	/* PARTITION: endpoint joins partition; 0 is none */
 	ALINK_ADMIN_PARTITION_GET	= 0x0021,	/* ID: first endpoint -> PARTITION list */
+	/* with ALINK_CAP_FLASH */
+	ALINK_ADMIN_FLASH_INFO		= 0x0030,	/* -> FLASH_INFO */
+	ALINK_ADMIN_FLASH_BEGIN		= 0x0031,	/* FW_HEADER: opens an update */
+	ALINK_ADMIN_FLASH_WRITE		= 0x0032,	/* FLASH_DATA: the next piece */
+	ALINK_ADMIN_FLASH_COMMIT	= 0x0033,	/* checks the image: the next reset starts it */
+	ALINK_ADMIN_FLASH_ABORT		= 0x0034,	/* closes an update, if one is open */
 };
 
 /* TLV types with their payloads */
@@ -289,6 +303,9 @@ enum alink_admin_opcode {
 #define ALINK_TLV_GROUP			0x0018	/* struct alink_group */
 #define ALINK_TLV_MEMBERS		0x0019	/* __le32 fabric ids, ascending */
 #define ALINK_TLV_PARTITION		0x0020	/* struct alink_partition */
+#define ALINK_TLV_FLASH_INFO		0x0030	/* struct alink_flash_info */
+#define ALINK_TLV_FW_HEADER		0x0031	/* struct alink_fw_header */
+#define ALINK_TLV_FLASH_DATA		0x0032	/* struct alink_flash_data, then bytes */
 
 #define ALINK_MAX_PORTS			1024
 
