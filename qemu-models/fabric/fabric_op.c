@@ -501,6 +501,18 @@ const char *af_status_name(enum alink_status status)
 		return "no permission";
 	case ALINK_ST_ALIGN:
 		return "misaligned";
+	case ALINK_ST_FW_FORMAT:
+		return "no firmware image";
+	case ALINK_ST_FW_DEVTYPE:
+		return "firmware of another device";
+	case ALINK_ST_FW_VARIANT:
+		return "firmware of another variant";
+	case ALINK_ST_FW_LENGTH:
+		return "bad firmware length";
+	case ALINK_ST_FW_DIGEST:
+		return "bad firmware digest";
+	case ALINK_ST_FW_SECURITY:
+		return "firmware below floor";
 	}
 	return "unknown status";
 }

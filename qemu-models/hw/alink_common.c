@@ -7,7 +7,8 @@
  *   fabric=ID    the alink-fabric object that it belongs to
  *   serial=U64   serial number; by default made from type and fabric id
  *
- * and the knobs that alink_common_inject.c lists.
+ * and the knobs that alink_common_inject.c, alink_common_lie.c and
+ * alink_common_flash.c list.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -289,6 +290,7 @@ void alink_device_reset(AlinkDevice *ad, AlinkResetKind kind)
     alink_event_stop(ad);
     alink_frames_stop(ad);
     alink_test_stop(ad);
+    alink_flash_reset(ad);
     alink_regs_reset(ad, kind);
     alink_links_reset(ad);
     if (adc->reset) {
@@ -490,10 +492,12 @@ static void parts_init(AlinkDevice *ad)
     alink_event_init(ad);
     alink_frames_init(ad);
     alink_test_init(ad);
+    alink_flash_init(ad);
 }
 
 static void parts_cleanup(AlinkDevice *ad)
 {
+    alink_flash_cleanup(ad);
     alink_test_cleanup(ad);
     alink_frames_cleanup(ad);
     alink_admin_cleanup(ad);
@@ -582,6 +586,7 @@ static void alink_instance_init(Object *obj)
 
     ad->state = ALINK_STATE_RESET;
     alink_inject_instance_init(ad);
+    alink_flash_instance_init(ad);
     PCI_DEVICE(obj)->cap_present |= QEMU_PCI_CAP_EXPRESS;
 }
 
@@ -623,6 +628,7 @@ static void alink_class_init(ObjectClass *oc, void *data)
     device_class_set_props(dc, alink_properties);
     alink_inject_class_init(oc);
     alink_lie_class_init(oc);
+    alink_flash_class_init(oc);
     qemu_mutex_init(&devices_lock);
 }
 

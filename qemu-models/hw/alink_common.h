@@ -28,6 +28,7 @@
 #include "qom/object.h"
 
 #include <hw/alink/common.h>
+#include <hw/alink/flash.h>
 #include <hw/alink/link.h>
 
 /* In two pieces, because the build asks -device help for the whole ones. */
@@ -139,6 +140,7 @@ struct AlinkAdminCmd {
     uint32_t info;              /* goes to the completion: TLV at fault */
     uint8_t *req;               /* a private copy: the guest cannot change it */
     uint8_t *resp;              /* resp_room bytes */
+    int64_t busy_ns;            /* how long the device works on it */
     void *opaque;               /* for asynchronous commands of the device */
 
     /* private to alink_common_admin.c */
@@ -291,13 +293,35 @@ typedef struct AlinkLies {
     uint64_t told;
 } AlinkLies;
 
+typedef struct AlinkFlashBank {
+    enum alink_flash_state state;
+    uint32_t version;
+    uint32_t security;
+    uint32_t payload_len;
+} AlinkFlashBank;
+
+/* Firmware in flash; alink_common_flash.c documents the properties. */
+typedef struct AlinkFlash {
+    AlinkFlashBank bank[ALINK_FLASH_BANKS];
+    unsigned running;
+    unsigned next;
+    uint32_t floor;
+    bool open;                  /* an update */
+    struct alink_fw_header header;
+    uint8_t *image;             /* payload of the update */
+    uint32_t written;
+    uint32_t kib_us;
+    bool held;
+    bool spoil;
+} AlinkFlash;
+
 struct AlinkDevice {
     PCIDevice parent_obj;
 
     /* Set by the device's realize(), constant afterwards */
     uint32_t variant;
     uint64_t caps;              /* ALINK_CAP_* */
-    uint32_t fw_version;
+    uint32_t fw_version;        /* changes when other firmware starts */
     uint32_t fabric_id;         /* endpoint id, plane, or ALINK_ID_NONE */
     uint32_t num_vectors;       /* 1..32; default 2 */
     uint32_t num_links;         /* windows, also of links that are absent */
@@ -311,6 +335,7 @@ struct AlinkDevice {
     int32_t sensor[ALINK_NUM_SENSORS];  /* "temp", "power", ...; milli-units */
     AlinkInject inject;
     AlinkLies lies;
+    AlinkFlash flash;
 #ifdef ALINK_FUZZ
     bool tooth;                 /* "x-tooth": a bug for the fuzzer to find */
 #endif

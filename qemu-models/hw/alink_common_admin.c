@@ -191,6 +191,9 @@ static const AlinkAdminSpec *find_spec(AlinkDevice *ad, uint16_t opcode)
         spec = find_in(alink_table_specs, alink_num_table_specs, opcode);
     }
     if (!spec) {
+        spec = find_in(alink_flash_specs, alink_num_flash_specs, opcode);
+    }
+    if (!spec) {
         spec = find_in(adc->admin, adc->num_admin, opcode);
     }
     if (spec && (ad->caps & spec->caps) != spec->caps) {
@@ -219,7 +222,7 @@ void alink_admin_complete(AlinkAdminCmd *cmd, enum alink_status status)
     }
     cmd->status = status;
     cmd->answered = true;
-    cmd->due_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+    cmd->due_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + cmd->busy_ns +
                   ad->inject.latency_us * 1000LL;
     if (!cmd->running) {
         qemu_bh_schedule(ad->admin_bh);

@@ -54,6 +54,15 @@ void alink_frames_cleanup(AlinkDevice *ad);
 void alink_frames_enable(AlinkDevice *ad, bool on);
 void alink_frames_stop(AlinkDevice *ad);
 
+/* alink_common_flash.c */
+extern const AlinkAdminSpec alink_flash_specs[];
+extern const unsigned alink_num_flash_specs;
+void alink_flash_class_init(ObjectClass *oc);
+void alink_flash_instance_init(AlinkDevice *ad);
+void alink_flash_init(AlinkDevice *ad);
+void alink_flash_reset(AlinkDevice *ad);
+void alink_flash_cleanup(AlinkDevice *ad);
+
 /* alink_common_test.c */
 void alink_test_init(AlinkDevice *ad);
 void alink_test_cleanup(AlinkDevice *ad);

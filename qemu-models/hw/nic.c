@@ -607,7 +607,7 @@ static bool nic_realize(AlinkDevice *ad, Error **errp)
     s->lanes = v->lanes;
     ad->variant = v->variant;
     ad->fw_version = 1 << 24 | 1;
-    ad->caps = ALINK_CAP_ADMIN;
+    ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_FLASH;
     ad->num_vectors = ALINK_NIC_NUM_VECTORS;
     ad->num_links = 0;
     ad->fabric_id = ALINK_ID_NONE;

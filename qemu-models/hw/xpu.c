@@ -336,7 +336,8 @@ static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
     ad->num_links = v->links;
     ad->num_vectors = ALINK_XPU_NUM_VECTORS;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
-               ALINK_CAP_ROUTES | ALINK_CAP_RETIRE | ALINK_CAP_RETRY;
+               ALINK_CAP_ROUTES | ALINK_CAP_RETIRE | ALINK_CAP_RETRY |
+               ALINK_CAP_FLASH;
     alink_sensor_default(ad, ALINK_REG_TEMP, 46000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MEM, 44000);
     alink_sensor_default(ad, ALINK_REG_POWER, v->power_idle_mw);
