@@ -520,7 +520,7 @@ EXPORT_SYMBOL_GPL(alink_dev_serial);
  */
 u32 alink_dev_fw_version(struct alink_dev *adev)
 {
-	return adev->fw_version;
+	return READ_ONCE(adev->fw_version);
 }
 EXPORT_SYMBOL_GPL(alink_dev_fw_version);
 

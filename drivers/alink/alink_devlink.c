@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * alink.ko: what devlink shows of every ALink function. The instance itself
- * belongs to the driver of the function.
+ * alink.ko: what devlink shows and does of every ALink function. The instance
+ * itself belongs to the driver of the function.
  */
 #include <linux/export.h>
 #include <linux/slab.h>
 #include <net/devlink.h>
 
+#include <hw/alink/flash.h>
+
 #include "alink_priv.h"
 
 #define ALINK_IDENTIFY_LEN	1024
+
+/* The device of an instance: struct alink_devlink says how it gets there. */
+struct alink_dev *alink_devlink_dev(struct devlink *devlink)
+{
+	const struct alink_devlink *priv = devlink_priv(devlink);
+
+	return priv->adev;
+}
 
 /* Copies the text of a TLV, which has no NUL, to a string of the caller. */
 static void alink_tlv_text(const struct alink_tlv *tlv, char *text,
@@ -25,10 +35,6 @@ static int alink_devlink_info_put(struct devlink_info_req *req, u16 type,
 				  const char *text)
 {
 	switch (type) {
-	case ALINK_TLV_FW_TEXT:
-		return devlink_info_version_running_put(req,
-							DEVLINK_INFO_VERSION_GENERIC_FW,
-							text);
 	case ALINK_TLV_PART_NUMBER:
 		return devlink_info_version_fixed_put(req,
 						      DEVLINK_INFO_VERSION_GENERIC_BOARD_ID,
@@ -70,8 +76,8 @@ int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room)
 }
 
 /**
- * alink_devlink_info - devlink_ops.info_get of every driver
- * @adev:	device
+ * alink_devlink_info_get - devlink_ops.info_get, for drivers without their own
+ * @devlink:	instance whose devlink_priv() begins with struct alink_devlink
  * @req:	from devlink
  * @extack:	says what went wrong
  *
@@ -80,9 +86,11 @@ int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room)
  * Context: process; sleeps.
  * Return: 0 or -errno.
  */
-int alink_devlink_info(struct alink_dev *adev, struct devlink_info_req *req,
-		       struct netlink_ext_ack *extack)
+int alink_devlink_info_get(struct devlink *devlink,
+			   struct devlink_info_req *req,
+			   struct netlink_ext_ack *extack)
 {
+	struct alink_dev *adev = alink_devlink_dev(devlink);
 	const struct alink_tlv *tlv = NULL;
 	char text[ALINK_IDENTIFY_TEXT];
 	size_t used;
@@ -107,12 +115,156 @@ int alink_devlink_info(struct alink_dev *adev, struct devlink_info_req *req,
 		goto out_free;
 	snprintf(text, sizeof(text), "%016llx", alink_dev_serial(adev));
 	err = devlink_info_serial_number_put(req, text);
+	if (!err)
+		err = alink_flash_put_info(adev, req, extack);
 
 out_free:
 	kfree(resp);
 	return err;
 }
-EXPORT_SYMBOL_GPL(alink_devlink_info);
+EXPORT_SYMBOL_GPL(alink_devlink_info_get);
+
+/* --- reload: a reset, which starts what is next in flash ----------------- */
+
+/**
+ * alink_devlink_reload_down - devlink_ops.reload_down of every driver
+ * @devlink:	instance whose devlink_priv() begins with struct alink_devlink
+ * @netns_change: from devlink
+ * @action:	from devlink: fw_activate is all that there is
+ * @limit:	from devlink
+ * @extack:	says what went wrong
+ *
+ * Return: 0, or -ENODEV when the device is gone.
+ */
+int alink_devlink_reload_down(struct devlink *devlink, bool netns_change,
+			      enum devlink_reload_action action,
+			      enum devlink_reload_limit limit,
+			      struct netlink_ext_ack *extack)
+{
+	if (!alink_dev_lost(alink_devlink_dev(devlink)))
+		return 0;
+	NL_SET_ERR_MSG(extack, "Device is gone");
+	return -ENODEV;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_reload_down);
+
+/**
+ * alink_devlink_reload_up - devlink_ops.reload_up of every driver
+ * @devlink:	instance whose devlink_priv() begins with struct alink_devlink
+ * @action:	from devlink: fw_activate is all that there is
+ * @limit:	from devlink
+ * @actions_performed: out
+ * @extack:	says what went wrong
+ *
+ * Resets the function, by way of the PCI core and the driver's own
+ * reset_prepare and reset_done, as a reset through sysfs does.
+ *
+ * Context: process; sleeps. The caller holds the device lock.
+ * Return: 0; -EIO when the device does not work after it, or runs another
+ * firmware than it had said; or what the PCI core said.
+ */
+int alink_devlink_reload_up(struct devlink *devlink,
+			    enum devlink_reload_action action,
+			    enum devlink_reload_limit limit,
+			    u32 *actions_performed,
+			    struct netlink_ext_ack *extack)
+{
+	struct alink_dev *adev = alink_devlink_dev(devlink);
+	struct pci_dev *pdev = adev->pdev;
+	u32 running, version = 0;
+	struct alink_flash_info info;
+	int err;
+
+	*actions_performed = BIT(DEVLINK_RELOAD_ACTION_FW_ACTIVATE);
+	/* One that hangs does not say, and is reset all the same. */
+	if (adev->caps & ALINK_CAP_FLASH && !alink_flash_info(adev, &info))
+		version = le32_to_cpu(info.bank[le32_to_cpu(info.next)].version);
+
+	pci_cfg_access_lock(pdev);
+	err = pci_reset_function_locked(pdev);
+	pci_cfg_access_unlock(pdev);
+	if (err) {
+		NL_SET_ERR_MSG(extack, "Device could not be reset");
+		return err;
+	}
+	if (!alink_dev_active(adev)) {
+		NL_SET_ERR_MSG(extack, "Device did not come back from reset");
+		return -EIO;
+	}
+	running = alink_dev_fw_version(adev);
+	if (version && running != version) {
+		NL_SET_ERR_MSG_FMT(extack, "Device started firmware %#x, %#x was next",
+				   running, version);
+		return -EIO;
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_reload_up);
+
+/* --- parameters ---------------------------------------------------------- */
+
+enum alink_devlink_param {
+	ALINK_DEVLINK_PARAM_BASE = DEVLINK_PARAM_GENERIC_ID_MAX,
+	ALINK_DEVLINK_PARAM_FW_DOWNGRADE,
+};
+
+static int alink_devlink_get_downgrade(struct devlink *devlink, u32 id,
+				       struct devlink_param_gset_ctx *ctx)
+{
+	devl_assert_locked(devlink);
+	ctx->val.vbool = alink_devlink_dev(devlink)->fw_downgrade;
+	return 0;
+}
+
+static int alink_devlink_set_downgrade(struct devlink *devlink, u32 id,
+				       struct devlink_param_gset_ctx *ctx,
+				       struct netlink_ext_ack *extack)
+{
+	devl_assert_locked(devlink);
+	alink_devlink_dev(devlink)->fw_downgrade = ctx->val.vbool;
+	return 0;
+}
+
+static const struct devlink_param alink_devlink_params[] = {
+	DEVLINK_PARAM_DRIVER(ALINK_DEVLINK_PARAM_FW_DOWNGRADE, "fw_downgrade",
+			     DEVLINK_PARAM_TYPE_BOOL,
+			     BIT(DEVLINK_PARAM_CMODE_RUNTIME),
+			     alink_devlink_get_downgrade,
+			     alink_devlink_set_downgrade, NULL),
+};
+
+/**
+ * alink_devlink_params_register - parameters that every driver has
+ * @devlink:	instance whose devlink_priv() begins with struct alink_devlink,
+ *		with the device set
+ *
+ * Context: process; sleeps. The caller holds the devlink lock.
+ * Return: 0 or -errno.
+ */
+int alink_devlink_params_register(struct devlink *devlink)
+{
+	if (!(alink_devlink_dev(devlink)->caps & ALINK_CAP_FLASH))
+		return 0;
+	return devl_params_register(devlink, alink_devlink_params,
+				    ARRAY_SIZE(alink_devlink_params));
+}
+EXPORT_SYMBOL_GPL(alink_devlink_params_register);
+
+/**
+ * alink_devlink_params_unregister - undo alink_devlink_params_register()
+ * @devlink:	instance
+ *
+ * Context: process; sleeps. The caller holds the devlink lock.
+ */
+void alink_devlink_params_unregister(struct devlink *devlink)
+{
+	if (alink_devlink_dev(devlink)->caps & ALINK_CAP_FLASH)
+		devl_params_unregister(devlink, alink_devlink_params,
+				       ARRAY_SIZE(alink_devlink_params));
+}
+EXPORT_SYMBOL_GPL(alink_devlink_params_unregister);
+
+/* --- health -------------------------------------------------------------- */
 
 /**
  * alink_devlink_diagnose - what a health reporter shows of every function

@@ -149,7 +149,8 @@ int alink_handshake_again(struct alink_dev *adev)
 			serial, adev->serial);
 		return -ENODEV;
 	}
-	adev->fw_version = alink_rd32(adev, ALINK_REG_FW_VERSION);
+	/* Another one may have been in flash; readers take no lock. */
+	WRITE_ONCE(adev->fw_version, alink_rd32(adev, ALINK_REG_FW_VERSION));
 	adev->generation = alink_rd32(adev, ALINK_REG_GENERATION);
 	adev->guest_errors = alink_rd32(adev, ALINK_REG_GUEST_ERRORS);
 	return 0;

@@ -32,10 +32,11 @@ static int alink_nl_put_model(struct sk_buff *msg, struct alink_dev *adev)
 
 int alink_nl_put_dev(struct sk_buff *msg, struct alink_dev *adev)
 {
+	u32 version = alink_dev_fw_version(adev);
 	char fw[16];
 
-	snprintf(fw, sizeof(fw), "%u.%u.%u", adev->fw_version >> 24,
-		 (adev->fw_version >> 16) & 0xff, adev->fw_version & 0xffff);
+	snprintf(fw, sizeof(fw), "%u.%u.%u", version >> 24,
+		 (version >> 16) & 0xff, version & 0xffff);
 
 	if (nla_put_u32(msg, ALINK_A_DEV_INDEX, adev->index) ||
 	    nla_put_string(msg, ALINK_A_DEV_NAME, adev->name) ||

@@ -18,7 +18,7 @@ static void alink_port_get_drvinfo(struct net_device *netdev,
 				   struct ethtool_drvinfo *info)
 {
 	struct alink_dev *adev = alink_port_of(netdev)->adev;
-	u32 fw = adev->fw_version;
+	u32 fw = alink_dev_fw_version(adev);
 
 	strscpy(info->driver, adev->pdev->driver->name, sizeof(info->driver));
 	strscpy(info->bus_info, pci_name(adev->pdev), sizeof(info->bus_info));

@@ -6,7 +6,7 @@
  * Locks, outermost first:
  *
  *	device lock of the PCI function (PCI core: probe, remove, reset, PM)
- *	  devlink instance lock (switch driver)
+ *	  devlink instance lock
  *	    rtnl
  *	      table lock (alink_netlink_tables.c)
  *	      alink_dev.state_lock
@@ -111,6 +111,7 @@ enum alink_dev_flag {
 	ALINK_DEV_STOPPED,	/* between reset_prepare and reset_done */
 	ALINK_DEV_FAILED,	/* did not come back from a reset */
 	ALINK_DEV_DOWN,		/* quiet for the next kernel; never cleared */
+	ALINK_DEV_LEAVING,	/* the driver is about to go; never cleared */
 };
 
 /**
@@ -125,6 +126,8 @@ enum alink_dev_flag {
  * @variant:	ALINK_REG_VARIANT
  * @version:	ALINK_REG_VERSION
  * @fw_version:	ALINK_REG_FW_VERSION
+ * @fw_downgrade: firmware older than @fw_version may be written; under the
+ *		devlink instance lock
  * @fabric_id:	ALINK_REG_FABRIC_ID
  * @num_links:	link windows
  * @caps:	ALINK_REG_CAPS
@@ -170,6 +173,7 @@ struct alink_dev {
 	u32 variant;
 	u32 version;
 	u32 fw_version;
+	bool fw_downgrade;
 	u32 fabric_id;
 	u32 num_links;
 	u64 caps;
@@ -279,7 +283,12 @@ int alink_frames_start(struct alink_dev *adev);
 void alink_frames_stop(struct alink_dev *adev);
 
 /* alink_devlink.c */
+struct alink_dev *alink_devlink_dev(struct devlink *devlink);
 int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room);
+
+/* alink_flash.c */
+struct alink_flash_info;
+int alink_flash_info(struct alink_dev *adev, struct alink_flash_info *info);
 
 /* alink_netlink.c */
 int alink_netlink_init(void);

@@ -65,7 +65,7 @@ static DEVICE_ATTR_RO(num_links);
 static ssize_t fw_version_show(struct device *dev,
 			       struct device_attribute *attr, char *buf)
 {
-	u32 fw = to_alink_dev(dev)->fw_version;
+	u32 fw = alink_dev_fw_version(to_alink_dev(dev));
 
 	return sysfs_emit(buf, "%u.%u.%u\n", fw >> 24, (fw >> 16) & 0xff,
 			  fw & 0xffff);

@@ -100,6 +100,12 @@ static const struct {
 	[ALINK_ST_PAGE_FAULT]	= { -EADDRNOTAVAIL, "nothing mapped at the address" },
 	[ALINK_ST_PERMISSION]	= { -EPERM, "mapped without this right" },
 	[ALINK_ST_ALIGN]	= { -EINVAL, "address or length not aligned" },
+	[ALINK_ST_FW_FORMAT]	= { -EINVAL, "not an image of a format that it knows" },
+	[ALINK_ST_FW_DEVTYPE]	= { -EINVAL, "for another type of device" },
+	[ALINK_ST_FW_VARIANT]	= { -EINVAL, "for other variants of the device" },
+	[ALINK_ST_FW_LENGTH]	= { -EINVAL, "too long, or not all there" },
+	[ALINK_ST_FW_DIGEST]	= { -EBADMSG, "sha256 does not match what is in flash" },
+	[ALINK_ST_FW_SECURITY]	= { -EPERM, "security version below its floor" },
 };
 
 /**

@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * devlink: info, the physical port, and the health of the queues.
+ * devlink: the physical port, and the health of the queues. Information, flash
+ * and reload come from alink.ko.
  */
 #include <linux/rtnetlink.h>
 #include <net/devlink.h>
 
 #include "alink_nic.h"
 
-/* --- info ----------------------------------------------------------------- */
-
-static int alink_nic_info_get(struct devlink *devlink,
-			      struct devlink_info_req *req,
-			      struct netlink_ext_ack *extack)
-{
-	struct alink_nic *nic = *(struct alink_nic **)devlink_priv(devlink);
-
-	return alink_devlink_info(nic->adev, req, extack);
-}
-
 static const struct devlink_ops alink_nic_devlink_ops = {
-	.info_get = alink_nic_info_get,
+	.info_get = alink_devlink_info_get,
+	.flash_update = alink_devlink_flash_update,
+	.reload_actions = ALINK_DEVLINK_RELOAD_ACTIONS,
+	.reload_down = alink_devlink_reload_down,
+	.reload_up = alink_devlink_reload_up,
 };
 
 /* --- health of the queues ------------------------------------------------- */
@@ -145,14 +139,16 @@ int alink_nic_devlink_init(struct alink_nic *nic)
 		.flavour = DEVLINK_PORT_FLAVOUR_PHYSICAL,
 	};
 	__be64 serial = cpu_to_be64(alink_dev_serial(nic->adev));
+	struct alink_devlink *priv;
 	struct devlink *devlink;
 	int err;
 
-	devlink = devlink_alloc(&alink_nic_devlink_ops, sizeof(nic),
+	devlink = devlink_alloc(&alink_nic_devlink_ops, sizeof(*priv),
 				&nic->pdev->dev);
 	if (!devlink)
 		return -ENOMEM;
-	*(struct alink_nic **)devlink_priv(devlink) = nic;
+	priv = devlink_priv(devlink);
+	priv->adev = nic->adev;
 	nic->devlink = devlink;
 
 	memcpy(attrs.switch_id.id, &serial, sizeof(serial));
@@ -170,8 +166,15 @@ int alink_nic_devlink_init(struct alink_nic *nic)
 		err = PTR_ERR(nic->reporter);
 		goto err_port;
 	}
+	devl_lock(devlink);
+	err = alink_devlink_params_register(devlink);
+	devl_unlock(devlink);
+	if (err)
+		goto err_reporter;
 	return 0;
 
+err_reporter:
+	devlink_health_reporter_destroy(nic->reporter);
 err_port:
 	devlink_port_unregister(&nic->dl_port);
 err_free:
@@ -188,6 +191,8 @@ void alink_nic_devlink_register(struct alink_nic *nic)
 /* devlink wants no reports from an instance that is not registered. */
 void alink_nic_devlink_unregister(struct alink_nic *nic)
 {
+	/* First: the others wait for the lock that a flash holds. */
+	alink_flash_stop(nic->adev);
 	WRITE_ONCE(nic->reporting, false);
 	cancel_work_sync(&nic->reset_work);
 	devlink_unregister(nic->devlink);
@@ -195,6 +200,9 @@ void alink_nic_devlink_unregister(struct alink_nic *nic)
 
 void alink_nic_devlink_fini(struct alink_nic *nic)
 {
+	devl_lock(nic->devlink);
+	alink_devlink_params_unregister(nic->devlink);
+	devl_unlock(nic->devlink);
 	devlink_health_reporter_destroy(nic->reporter);
 	devlink_port_unregister(&nic->dl_port);
 	devlink_free(nic->devlink);

@@ -40,17 +40,8 @@ static const struct alink_dev_ops alink_optics_dev_ops = {
 	.lost = alink_optics_lost,
 };
 
-static int alink_optics_info_get(struct devlink *devlink,
-				 struct devlink_info_req *req,
-				 struct netlink_ext_ack *extack)
-{
-	struct alink_optics *opt = devlink_priv(devlink);
-
-	return alink_devlink_info(opt->adev, req, extack);
-}
-
 static const struct devlink_ops alink_optics_devlink_ops = {
-	.info_get = alink_optics_info_get,
+	.info_get = alink_devlink_info_get,
 };
 
 static int alink_optics_alloc_channels(struct alink_optics *opt)

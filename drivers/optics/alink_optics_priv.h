@@ -19,9 +19,11 @@
 #ifndef ALINK_OPTICS_PRIV_H
 #define ALINK_OPTICS_PRIV_H
 
+#include <linux/build_bug.h>
 #include <linux/completion.h>
 #include <linux/i2c.h>
 #include <linux/pci.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -82,7 +84,7 @@ struct alink_optics_vector {
 
 /**
  * struct alink_optics - one optics controller
- * @adev:	its ALink device
+ * @adev:	its ALink device; first, as struct alink_devlink has it
  * @pdev:	its PCI function
  * @stopped:	no new I2C transfers: in reset, suspended, being removed
  * @wq:		runs the works of the channels
@@ -99,6 +101,9 @@ struct alink_optics {
 	unsigned int num_channels;
 	struct alink_optics_channel *ch;
 };
+
+static_assert(offsetof(struct alink_optics, adev) ==
+	      offsetof(struct alink_devlink, adev));
 
 static inline u32 alink_optics_rd(struct alink_optics_channel *ch, u32 reg)
 {

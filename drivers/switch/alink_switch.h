@@ -8,8 +8,10 @@
 #ifndef ALINK_SWITCH_H
 #define ALINK_SWITCH_H
 
+#include <linux/build_bug.h>
 #include <linux/kfifo.h>
 #include <linux/pci.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <net/devlink.h>
@@ -22,7 +24,7 @@
 
 /**
  * struct alink_switch - one switch ASIC
- * @adev:	device of alink.ko
+ * @adev:	device of alink.ko; first, as struct alink_devlink has it
  * @pdev:	the function
  * @radix:	ports of the variant
  * @plane:	plane that it serves
@@ -46,6 +48,9 @@ struct alink_switch {
 	DECLARE_KFIFO(faults, struct alink_event, ALINK_SWITCH_FAULTS);
 	struct work_struct fault_work;
 };
+
+static_assert(offsetof(struct alink_switch, adev) ==
+	      offsetof(struct alink_devlink, adev));
 
 /* alink_switch_devlink.c */
 extern const struct devlink_ops alink_switch_devlink_ops;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * alink_switch.ko: what devlink shows of a switch: information, the sizes of
- * its tables, and a health reporter for its firmware. Ports come from alink.ko.
+ * alink_switch.ko: what devlink shows of a switch: the sizes of its tables, and
+ * a health reporter for its firmware. Ports, information, flash and reload come
+ * from alink.ko.
  */
 #include "alink_switch.h"
 
@@ -10,17 +11,12 @@ enum alink_switch_resource {
 	ALINK_SWITCH_RESOURCE_GROUPS,
 };
 
-static int alink_switch_info_get(struct devlink *devlink,
-				 struct devlink_info_req *req,
-				 struct netlink_ext_ack *extack)
-{
-	struct alink_switch *sw = devlink_priv(devlink);
-
-	return alink_devlink_info(sw->adev, req, extack);
-}
-
 const struct devlink_ops alink_switch_devlink_ops = {
-	.info_get = alink_switch_info_get,
+	.info_get = alink_devlink_info_get,
+	.flash_update = alink_devlink_flash_update,
+	.reload_actions = ALINK_DEVLINK_RELOAD_ACTIONS,
+	.reload_down = alink_devlink_reload_down,
+	.reload_up = alink_devlink_reload_up,
 };
 
 static int alink_switch_add_resource(struct alink_switch *sw, const char *name,
@@ -151,9 +147,14 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 		err = PTR_ERR(sw->reporter);
 		goto err_resources;
 	}
+	err = alink_devlink_params_register(devlink);
+	if (err)
+		goto err_reporter;
 	devl_unlock(devlink);
 	return 0;
 
+err_reporter:
+	devl_health_reporter_destroy(sw->reporter);
 err_resources:
 	devl_resources_unregister(devlink);
 err_unlock:
@@ -166,6 +167,7 @@ void alink_switch_devlink_fini(struct alink_switch *sw)
 	struct devlink *devlink = priv_to_devlink(sw);
 
 	devl_lock(devlink);
+	alink_devlink_params_unregister(devlink);
 	devl_health_reporter_destroy(sw->reporter);
 	devl_resources_unregister(devlink);
 	devl_unlock(devlink);

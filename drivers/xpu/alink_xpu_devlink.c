@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * devlink: what the board is, the ports of its links, and its health.
+ * devlink: what the board is, the ports of its links, its firmware, and its
+ * health.
  *
  * The reporter "device" counts faults and keeps the first that was not looked
  * at. A queue that halted by a fault is its user's affair: such a fault is over
@@ -14,9 +15,9 @@
 
 #define XPU_INFO_BOARD	DEVLINK_INFO_VERSION_GENERIC_BOARD_ID
 #define XPU_INFO_ASIC	DEVLINK_INFO_VERSION_GENERIC_ASIC_ID
-#define XPU_INFO_FW	DEVLINK_INFO_VERSION_GENERIC_FW
 
 struct xpu_devlink {
+	struct alink_devlink common;	/* first: alink.ko looks there */
 	struct xpu_device *xdev;
 };
 
@@ -27,9 +28,7 @@ static int xpu_devlink_info_get(struct devlink *devlink,
 	struct xpu_devlink *priv = devlink_priv(devlink);
 	struct xpu_device *xdev = priv->xdev;
 	const struct xpu_info *info = &xdev->info;
-	const char *running = info->fw_text;
 	char text[24];
-	u32 fw;
 	int err;
 
 	snprintf(text, sizeof(text), "%016llx", alink_dev_serial(xdev->adev));
@@ -45,18 +44,34 @@ static int xpu_devlink_info_get(struct devlink *devlink,
 						     info->name);
 	if (err)
 		return err;
+	return alink_flash_put_info(xdev->adev, req, extack);
+}
 
-	if (!info->fw_text[0]) {
-		fw = alink_dev_fw_version(xdev->adev);
-		snprintf(text, sizeof(text), "%u.%u.%u", fw >> 24,
-			 (fw >> 16) & 0xff, fw & 0xffff);
-		running = text;
-	}
-	return devlink_info_version_running_put(req, XPU_INFO_FW, running);
+static int xpu_devlink_reload_up(struct devlink *devlink,
+				 enum devlink_reload_action action,
+				 enum devlink_reload_limit limit,
+				 u32 *actions_performed,
+				 struct netlink_ext_ack *extack)
+{
+	struct xpu_devlink *priv = devlink_priv(devlink);
+	int err;
+
+	err = alink_devlink_reload_up(devlink, action, limit,
+				      actions_performed, extack);
+	if (err)
+		return err;
+	err = alink_xpu_state_errno(priv->xdev);
+	if (err)
+		NL_SET_ERR_MSG(extack, "Device cannot be used after its reset");
+	return err;
 }
 
 static const struct devlink_ops xpu_devlink_ops = {
 	.info_get = xpu_devlink_info_get,
+	.flash_update = alink_devlink_flash_update,
+	.reload_actions = ALINK_DEVLINK_RELOAD_ACTIONS,
+	.reload_down = alink_devlink_reload_down,
+	.reload_up = xpu_devlink_reload_up,
 };
 
 /* --- health ------------------------------------------------------------- */
@@ -175,6 +190,7 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 	if (!devlink)
 		return -ENOMEM;
 	priv = devlink_priv(devlink);
+	priv->common.adev = xdev->adev;
 	priv->xdev = xdev;
 
 	devl_lock(devlink);
@@ -188,11 +204,16 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 		err = PTR_ERR(xdev->reporter);
 		goto err_ports;
 	}
+	err = alink_devlink_params_register(devlink);
+	if (err)
+		goto err_reporter;
 	devl_register(devlink);
 	devl_unlock(devlink);
 	xdev->devlink = devlink;
 	return 0;
 
+err_reporter:
+	devl_health_reporter_destroy(xdev->reporter);
 err_ports:
 	alink_ports_destroy(xdev->adev);
 err_unlock:
@@ -207,6 +228,7 @@ void alink_xpu_devlink_fini(struct xpu_device *xdev)
 
 	devl_lock(devlink);
 	devl_unregister(devlink);
+	alink_devlink_params_unregister(devlink);
 	devl_health_reporter_destroy(xdev->reporter);
 	alink_ports_destroy(xdev->adev);
 	devl_unlock(devlink);

@@ -108,7 +108,6 @@ enum xpu_state {
  * @name:	model name
  * @part_number: or empty
  * @board_serial: or empty
- * @fw_text:	firmware version as text, or empty
  */
 struct xpu_info {
 	u64 hbm_size;
@@ -128,7 +127,6 @@ struct xpu_info {
 	char name[32];
 	char part_number[32];
 	char board_serial[32];
-	char fw_text[32];
 };
 
 /**

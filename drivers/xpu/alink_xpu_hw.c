@@ -53,10 +53,6 @@ static int xpu_identify(struct xpu_device *xdev)
 		case ALINK_TLV_NAME:
 			xpu_take_text(info->name, sizeof(info->name), tlv);
 			break;
-		case ALINK_TLV_FW_TEXT:
-			xpu_take_text(info->fw_text, sizeof(info->fw_text),
-				      tlv);
-			break;
 		case ALINK_TLV_PART_NUMBER:
 			xpu_take_text(info->part_number,
 				      sizeof(info->part_number), tlv);

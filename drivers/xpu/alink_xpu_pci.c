@@ -340,6 +340,7 @@ err_unregister:
 	alink_dev_unregister(xdev->adev);
 err_hwmon:
 	alink_xpu_set_state(xdev, XPU_STOPPING);
+	alink_flash_stop(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_xpu_faults_fini(xdev);
 	alink_hwmon_unregister(xdev->adev);
@@ -366,6 +367,8 @@ static void xpu_remove(struct pci_dev *pdev)
 	struct xpu_device *xdev = pci_get_drvdata(pdev);
 
 	alink_xpu_set_state(xdev, XPU_STOPPING);
+	/* First: the others wait for the lock that a flash holds. */
+	alink_flash_stop(xdev->adev);
 	drm_dev_unplug(&xdev->drm);
 	alink_xpu_binds_stop(xdev);
 	alink_xpu_wake_all(xdev);

@@ -16,16 +16,13 @@
 #include <linux/notifier.h>
 #include <linux/pci.h>
 #include <linux/types.h>
+#include <net/devlink.h>
 
 #include <hw/alink/common.h>
 #include <hw/alink/link.h>
 
 struct alink_dev;
 struct alink_port;
-struct devlink;
-struct devlink_fmsg;
-struct devlink_info_req;
-struct netlink_ext_ack;
 
 /**
  * struct alink_dev_ops - what a driver tells the core
@@ -155,9 +152,40 @@ struct net_device *alink_port_netdev(struct alink_dev *adev, unsigned int n);
 int alink_hwmon_register(struct alink_dev *adev, const char *name);
 void alink_hwmon_unregister(struct alink_dev *adev);
 
-/* --- devlink: alink_devlink.c ------------------------------------------- */
-int alink_devlink_info(struct alink_dev *adev, struct devlink_info_req *req,
-		       struct netlink_ext_ack *extack);
+/* --- devlink: alink_devlink.c, alink_flash.c ----------------------------- */
+
+/**
+ * struct alink_devlink - what devlink_priv() of every driver begins with
+ * @adev:	device; set before the instance is registered
+ *
+ * It lets the operations below be those of any driver's devlink_ops.
+ */
+struct alink_devlink {
+	struct alink_dev *adev;
+};
+
+#define ALINK_DEVLINK_RELOAD_ACTIONS	BIT(DEVLINK_RELOAD_ACTION_FW_ACTIVATE)
+
+int alink_devlink_info_get(struct devlink *devlink,
+			   struct devlink_info_req *req,
+			   struct netlink_ext_ack *extack);
+int alink_devlink_flash_update(struct devlink *devlink,
+			       struct devlink_flash_update_params *params,
+			       struct netlink_ext_ack *extack);
+int alink_devlink_reload_down(struct devlink *devlink, bool netns_change,
+			      enum devlink_reload_action action,
+			      enum devlink_reload_limit limit,
+			      struct netlink_ext_ack *extack);
+int alink_devlink_reload_up(struct devlink *devlink,
+			    enum devlink_reload_action action,
+			    enum devlink_reload_limit limit,
+			    u32 *actions_performed,
+			    struct netlink_ext_ack *extack);
+int alink_devlink_params_register(struct devlink *devlink);
+void alink_devlink_params_unregister(struct devlink *devlink);
+int alink_flash_put_info(struct alink_dev *adev, struct devlink_info_req *req,
+			 struct netlink_ext_ack *extack);
+void alink_flash_stop(struct alink_dev *adev);
 int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
 			   struct netlink_ext_ack *extack);
 void alink_devlink_fault(struct devlink_fmsg *fmsg,
