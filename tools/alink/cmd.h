@@ -95,6 +95,8 @@ const char *amount(uint64_t v, char *buf, size_t room);
 /* --- commands ------------------------------------------------------------- */
 
 int cmd_fabric_up(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_fw_pack(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_fw_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_group_add(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_group_del(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_group_show(struct alink_cmd_env *env, int argc, char **argv);

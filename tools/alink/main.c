@@ -123,6 +123,22 @@ const struct alink_command alink_commands[] = {
 		.help = "move an endpoint; 0: out of all",
 		.run = cmd_partition_set,
 	},
+	{
+		.object = "fw",
+		.verb = "pack",
+		.args = "PAYLOAD IMAGE type TYPE version V [...]",
+		.help = "make an image for devlink dev flash",
+		.run = cmd_fw_pack,
+	},
+	{
+		.object = "fw",
+		.verb = "show",
+		.args = "IMAGE",
+		.help = "what an image is, and whether it is whole",
+		.schema = "alink.firmware",
+		.version = 1,
+		.run = cmd_fw_show,
+	},
 	{ }
 };
 
