@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 sys.path.insert(0, os.path.join(HERE, '..', 'nic'))
 
 # pylint: disable=wrong-import-position
+import fwimage  # noqa: E402
 import niclib  # noqa: E402
 from guestlib import knob, model, read, sh, wait_for, write  # noqa: E402
 
@@ -81,6 +82,7 @@ class Victim:
         self.pci = os.path.basename(os.path.realpath(f'{CLASS}/{name}/device'))
         self.driver = os.path.realpath(
             f'/sys/bus/pci/devices/{self.pci}/driver')
+        self.kind = read(f'{CLASS}/{name}/type')
 
     def bind(self):
         """What bind says: empty when it worked."""
@@ -140,6 +142,8 @@ class Evil:
                         read(os.path.join(folder, name))
         sh('devlink', 'dev', 'info', f'pci/{victim.pci}', check=False,
            timeout=PATIENCE)
+        sh('devlink', 'dev', 'flash', f'pci/{victim.pci}', 'file',
+           f'{victim.kind}.img', check=False, timeout=PATIENCE)
         for port in glob.glob(f'/sys/bus/pci/devices/{victim.pci}/net/*')[:2]:
             name = os.path.basename(port)
             sh('ethtool', '-S', name, check=False, timeout=PATIENCE)
@@ -428,6 +432,7 @@ class Evil:
 
 def main():
     """One part."""
+    fwimage.offer()
     evil = Evil(sys.argv[1], int(sys.argv[2]))
     print('TAP version 13')
     getattr(evil, sys.argv[3])()

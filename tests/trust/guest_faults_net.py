@@ -17,6 +17,12 @@ import sys
 import uapi
 from faultlib import Sweeper
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'lib'))
+
+# pylint: disable-next=wrong-import-position
+import fwimage  # noqa: E402
+
 ENUM = uapi.enums(uapi.ALINK_H)
 DEVLINK = uapi.enums('/usr/include/linux/devlink.h')
 KEY = 0x0102030405060708
@@ -27,7 +33,10 @@ IFF_UP, IFF_RUNNING = 1, 0x40
 # The partition where "alink fabric up" puts every endpoint.
 FABRIC_UP = 1
 # What the drivers may implement, and what is swept for it.
-DEVLINK_SWEPT = {'info_get'}
+DEVLINK_SWEPT = {'info_get', 'flash_update', 'reload_actions', 'reload_down',
+                 'reload_up'}
+# Of netlink's types of attributes: how devlink names a boolean parameter's
+NLA_FLAG = 6
 
 
 def failed(got):
@@ -159,6 +168,36 @@ class Netlink:
                 self.shows(name)
 
 
+def devlink_requests(driver):
+    """(name, attributes beside the handle, dump, what more it may end with) of
+    each operation."""
+    def byte(name, value):
+        return uapi.attr(DEVLINK[f'DEVLINK_ATTR_{name}'], bytes([value]))
+
+    def text(name, value):
+        return uapi.attr(DEVLINK[f'DEVLINK_ATTR_{name}'], value)
+
+    kind = driver.removeprefix('alink_')
+    param = text('PARAM_NAME', 'fw_downgrade')
+    # The dump of a whole instance that has no room
+    small = {errno.EMSGSIZE}
+    return (
+        ('INFO_GET', b'', False, small), ('PORT_GET', b'', True, small),
+        ('RESOURCE_DUMP', b'', False, small),
+        ('HEALTH_REPORTER_GET', b'', True, small),
+        ('PARAM_GET', param, False, small), ('PARAM_GET', b'', True, small),
+        ('PARAM_SET', param + byte('PARAM_TYPE', NLA_FLAG) +
+         byte('PARAM_VALUE_CMODE',
+              DEVLINK['DEVLINK_PARAM_CMODE_RUNTIME']), False, set()),
+        # A folder in which the file could not be looked for has none.
+        ('FLASH_UPDATE', text('FLASH_UPDATE_FILE_NAME', f'{kind}.img'), False,
+         {errno.ENOENT}),
+        # As the part of the driver that did not start again
+        ('RELOAD', byte('RELOAD_ACTION',
+                        DEVLINK['DEVLINK_RELOAD_ACTION_FW_ACTIVATE']), False,
+         {errno.EIO, errno.EBUSY, errno.EMSGSIZE}))
+
+
 def devlink(sweeper):
     """devlink on each kind of device; new operations must get a sweep."""
     for path in glob.glob(f'{uapi.ROOT}/drivers/*/*.c'):
@@ -169,6 +208,7 @@ def devlink(sweeper):
                     if op not in DEVLINK_SWEPT:
                         sweeper.result(f'devlink {op} swept',
                                        'no sweep is written for it')
+    fwimage.offer(size=2048)
     seen = set()
     for path in sorted(glob.glob('/sys/bus/pci/drivers/alink_*/0*')):
         driver = path.split('/')[5]
@@ -178,15 +218,15 @@ def devlink(sweeper):
         handle = (uapi.attr(DEVLINK['DEVLINK_ATTR_BUS_NAME'], 'pci') +
                   uapi.attr(DEVLINK['DEVLINK_ATTR_DEV_NAME'],
                             os.path.basename(path)))
-        for what, body, dump in (('INFO_GET', handle, False),
-                                 ('PORT_GET', handle, True),
-                                 ('RESOURCE_DUMP', handle, False),
-                                 ('HEALTH_REPORTER_GET', handle, True)):
+        for what, more, dump, allowed in devlink_requests(driver):
             command = DEVLINK[f'DEVLINK_CMD_{what}']
+            body = handle + more
             try:
                 uapi.Genl('devlink').call(command, body, dump)
             except OSError as err:
-                if err.errno == errno.EOPNOTSUPP:
+                # No such operation, no such parameter
+                if err.errno == errno.EOPNOTSUPP or (
+                        err.errno == errno.EINVAL and what.startswith('PARAM')):
                     continue
                 raise
 
@@ -194,11 +234,15 @@ def devlink(sweeper):
                 sock = uapi.Genl('devlink')
                 return sock, sock.message(command, body, dump)
 
-            sweeper.sweep(f'devlink {driver} {what}',
-                          lambda arg: arg[0].talk(arg[1]), prepare,
-                          lambda arg, _: arg[0].close(),
-                          # The dump of a whole instance that has no room
-                          allowed={errno.EMSGSIZE})
+            def undo(arg, got, what=what, command=command, body=body):
+                arg[0].close()
+                # What a reset had no memory for, the next one makes good.
+                if what == 'RELOAD' and failed(got):
+                    uapi.Genl('devlink').call(command, body)
+
+            sweeper.sweep(f'devlink {driver} {what}' + ' dump' * dump,
+                          lambda arg: arg[0].talk(arg[1]), prepare, undo,
+                          allowed=allowed)
 
 
 def ifreq(name, data):

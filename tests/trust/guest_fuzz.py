@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
+import fwimage  # noqa: E402
 from guestlib import read, sh, write  # noqa: E402
 
 ENUM = uapi.enums(uapi.ALINK_H)
@@ -50,6 +51,7 @@ def devices():
            if os.path.basename(os.path.realpath(p)) in pci]
     return {'FUZZ_DEVS': ' '.join(sorted(index, key=int)),
             'FUZZ_PCI': ' '.join(sorted(pci)), 'FUZZ_NET': ' '.join(sorted(net)),
+            'FUZZ_FIRMWARE': fwimage.offer(size=256),
             'FUZZ_SHOWN': shown(), 'FUZZ_PCS': PCS}
 
 

@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
+import fwimage  # noqa: E402
 from guestlib import knob, qmp, read, sh, wait_for, write  # noqa: E402
 
 DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
@@ -100,9 +101,11 @@ class Life:
     @contextlib.contextmanager
     def load(self, xpus=True):
         """Submissions, files that come and go, traffic between the xPUs,
-        queries, and readers of all that is shown, all the while. It takes what
-        processor time there is, and is in nobody's way."""
+        queries, readers of all that is shown, and firmware that is written, all
+        the while. It takes what processor time there is, and is in nobody's
+        way."""
         sh('alink', 'fabric', 'up', check=False)
+        fwimage.offer()
         roles = ['submit', 'churn', 'lend', 'remote'] if xpus else []
         work = [subprocess.Popen(
             ['nice', self.race, '3600', 'query', *roles],
@@ -111,7 +114,10 @@ class Life:
                 ['nice', 'sh', '-c',
                  'while :; do alink list; alink link show; '
                  'devlink dev info; ip -s link; '
-                 'cat /sys/class/hwmon/*/*_input; sleep 0.2; done'],
+                 'cat /sys/class/hwmon/*/*_input; sleep 0.2; '
+                 'for d in /sys/class/alink/*; do devlink dev flash '
+                 'pci/$(basename $(readlink $d/device)) '
+                 'file $(cat $d/type).img; done; done'],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL)]
         try:

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'nic'))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
+import fwimage  # noqa: E402
 import niclib  # noqa: E402
 from guestlib import read, sh, wait_for, write  # noqa: E402
 
@@ -174,6 +175,21 @@ class Races:
                 sock.call(ENUM[f'ALINK_CMD_{command}'], body)
         sock.close()
 
+    @staticmethod
+    def flash():
+        """Firmware of any device is written."""
+        driver, bdf = random.choice([f for f in FUNCTIONS
+                                     if f[0] != 'alink_optics'])
+        sh('devlink', 'dev', 'flash', f'pci/{bdf}', 'file',
+           f'{driver.removeprefix("alink_")}.img')
+
+    @staticmethod
+    def activate():
+        """... and started."""
+        _, bdf = random.choice([f for f in FUNCTIONS
+                                if f[0] != 'alink_optics'])
+        sh('devlink', 'dev', 'reload', f'pci/{bdf}', 'action', 'fw_activate')
+
     # --- the parts -----------------------------------------------------------
 
     def submit(self):
@@ -221,6 +237,15 @@ class Races:
                              ('nic_knobs', knobs, 0.2), ('nic_looks', looks),
                              ('reset_nic', lambda: self.reset('alink_nic'),
                               1.0))
+
+    def firmware(self):
+        """Flash against activation, resets, and unbind"""
+        fwimage.offer()
+        self.at_once('flash against reset and unbind', ['query', 'churn'],
+                     ('flash', self.flash), ('flash_too', self.flash),
+                     ('activate', self.activate, 1.0),
+                     ('reset_switch', lambda: self.reset('alink_switch'), 1.0),
+                     ('dumps', self.dumps), ('rebind', self.rebind, 1.0))
 
     def optics(self):
         """Reading modules against reset and unbind"""

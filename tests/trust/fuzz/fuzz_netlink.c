@@ -24,6 +24,8 @@
 #define MAX_DEVS	32
 #define MAX_ATTRS	8
 #define MAX_ANSWERS	16
+#define MAX_IMAGES	4
+#define IMAGE_SIZE	8192
 
 /* First byte of a call: the kind in the upper two bits */
 enum { KIND_ALINK, KIND_DEVLINK, KIND_ETHTOOL, KIND_OTHER };
@@ -39,6 +41,14 @@ static uint32_t devs[MAX_DEVS];
 static unsigned int num_devs;
 static char pci[MAX_NAMES][32], net[MAX_NAMES][32];
 static unsigned int num_pci, num_net;
+
+/* Good images of firmware, and where the kernel looks for them */
+static struct {
+	uint8_t data[IMAGE_SIZE];
+	unsigned int size;
+} images[MAX_IMAGES];
+static unsigned int num_images;
+static const char *firmware;
 
 /* --- messages --------------------------------------------------------------- */
 
@@ -247,12 +257,39 @@ static void any_attrs(struct fuzz_in *in)
 		fuzz_any(in, 0);
 }
 
+/* The name of a file that is a good image, but for some bytes or its end */
+static void fuzz_image(struct fuzz_in *in)
+{
+	uint8_t data[IMAGE_SIZE];
+	unsigned int n, size;
+	char path[128];
+	FILE *f;
+
+	if (!num_images)
+		return;
+	n = take(in) % num_images;
+	size = images[n].size;
+	memcpy(data, images[n].data, size);
+	for (n = take(in) % 4; n; n--)
+		data[take(in) % size] ^= take(in);
+	n = take(in);
+	if (n >= FUZZ_SPECIAL)
+		size = take_n(in, 2) % (size + 1);
+	snprintf(path, sizeof(path), "%s/fuzz.img", firmware);
+	f = fopen(path, "we");
+	if (!f)
+		return;
+	fwrite(data, 1, size, f);
+	fclose(f);
+	attr_text(DEVLINK_ATTR_FLASH_UPDATE_FILE_NAME, "fuzz.img");
+}
+
 static void call_devlink(struct fuzz_in *in)
 {
 	uint8_t cmd = take(in) % (DEVLINK_CMD_MAX + 1), c = take(in);
 	uint32_t port;
 
-	/* Namespaces are not for moving devices to in the middle of a run. */
+	/* A reset takes as long as thousands of other calls. */
 	if (cmd == DEVLINK_CMD_RELOAD)
 		cmd = DEVLINK_CMD_INFO_GET;
 	begin(devlink_id, cmd, c & 128 ? NLM_F_DUMP : NLM_F_ACK);
@@ -263,6 +300,8 @@ static void call_devlink(struct fuzz_in *in)
 		port = c;
 		attr(DEVLINK_ATTR_PORT_INDEX, &port, sizeof(port));
 	}
+	if (cmd == DEVLINK_CMD_FLASH_UPDATE)
+		fuzz_image(in);
 	any_attrs(in);
 	transmit();
 }
@@ -360,6 +399,27 @@ static unsigned int words(const char *name, char to[][32])
 	return n;
 }
 
+/* The images that guest_fuzz.py left in the folder */
+static void load_images(void)
+{
+	static const char * const names[] = { "xpu", "switch", "nic" };
+	char path[128];
+	unsigned int i;
+	FILE *f;
+
+	firmware = getenv("FUZZ_FIRMWARE");
+	for (i = 0; firmware && i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s.img", firmware, names[i]);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		images[num_images].size = fread(images[num_images].data, 1,
+						IMAGE_SIZE, f);
+		num_images += images[num_images].size > 0;
+		fclose(f);
+	}
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -381,6 +441,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		num_devs = MAX_DEVS;
 	for (i = 0; i < num_devs; i++)
 		devs[i] = strtoul(index[i], NULL, 10);
+	load_images();
 	fuzz_init();
 	return 0;
 }

@@ -9,6 +9,7 @@ circle. So admin commands are pairs of patterns, the entry of the queue and its
 TLVs, and one doorbell; a descriptor of the xPU has the entries of its page
 tables before it.
 """
+import hashlib
 import os
 import re
 import struct
@@ -179,6 +180,30 @@ def common():
     no_room = Seed().admin_on().admin(('ALINK_ADMIN_IDENTIFY',), room=16)
     return {'selftest': test, 'identify': identify, 'no_room': no_room,
             'reset': reset, 'fault': fault, 'config': config}
+
+
+def flash(devtype):
+    """An update from begin to start, and one that is cut off."""
+    payload = bytes(range(64))
+    head = struct.pack('<IHHIIQII64x', C['ALINK_FW_MAGIC'],
+                       C['ALINK_FW_FORMAT'], 128, C[devtype], 0x02000000,
+                       2 ** 64 - 1, 1, len(payload))
+    head += hashlib.sha256(head + payload).digest()
+    begin = 'ALINK_ADMIN_FLASH_BEGIN', ('ALINK_TLV_FW_HEADER', head)
+
+    def piece(offset):
+        return 'ALINK_ADMIN_FLASH_WRITE', ('ALINK_TLV_FLASH_DATA', struct.pack(
+            '<II', offset, 0) + payload[offset:offset + 32])
+
+    update = Seed().admin_on().admin(('ALINK_ADMIN_FLASH_INFO',), begin,
+                                     piece(0), piece(32),
+                                     ('ALINK_ADMIN_FLASH_COMMIT',))
+    update.steps(4).wr32(C['ALINK_REG_RESET'], C['ALINK_RESET_KEY'])
+    update.rd32(C['ALINK_REG_FW_VERSION'])
+    cut = Seed().admin_on().admin(begin, piece(0), piece(0), begin,
+                                  ('ALINK_ADMIN_FLASH_ABORT',), begin)
+    cut.steps(3).wr32(C['ALINK_REG_RESET'], C['ALINK_RESET_KEY'])
+    return {'flash': update, 'flash_cut': cut}
 
 
 # --- switch -----------------------------------------------------------------
@@ -566,10 +591,11 @@ MODELS = {
     'xpu': (f'{XPU} -device alink-xpu,id=x1,fabric=fab0,endpoint=1,hbm-size=2M,'
             f'addr=5.0 {SWITCH}', 'alink-xpu* alink-switch*',
             lambda: {**xpu_local(), **xpu_compute(), **xpu_fabric(),
-                     'frames': frames()}),
+                     **flash('ALINK_DEVTYPE_XPU'), 'frames': frames()}),
     'switch': (f'{XPU.replace("id=dut", "id=x0")} '
                f'{SWITCH.replace("id=sw0", "id=dut")}',
-               'alink-switch* alink-xpu*', switch),
+               'alink-switch* alink-xpu*',
+               lambda: {**switch(), **flash('ALINK_DEVTYPE_SWITCH')}),
     'optics': (f'{XPU.replace("id=dut", "id=x0")} {SWITCH} '
                '-device alink-optics,id=dut,fabric=fab0,addr=5.0 '
                '-device alink-cmis,bus=dut.0,links=switch:0:0 '
@@ -577,7 +603,8 @@ MODELS = {
                optics),
     'nic': ('-netdev hubport,id=n0,hubid=0 -netdev hubport,id=n1,hubid=0 '
             '-device alink-nic,id=dut,netdev=n0,addr=4.0 '
-            '-device alink-nic,id=peer,netdev=n1,addr=5.0', 'alink-nic*', nic),
+            '-device alink-nic,id=peer,netdev=n1,addr=5.0', 'alink-nic*',
+            lambda: {**nic(), **flash('ALINK_DEVTYPE_NIC')}),
 }
 
 
