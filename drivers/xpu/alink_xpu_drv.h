@@ -8,18 +8,18 @@
  *	  xpu_device.ctx_lock		list of VMs, contexts of the device
  *	  xpu_vm.lock			bindings and page tables of one VM
  *	    xpu_bo.gpuva_lock		list of bindings of one object
- *	  xpu_scrub.lock		kernel queue
+ *	  xpu_kq.lock			kernel queue
  *	  xpu_hbm.lock			HBM allocator
  *	    xpu_device.reset_lock	state of the device; read over each command
  *	      locks of alink.ko
  *	      xarray locks, xpu_queue.lock, xpu_bridges.lock,
  *	      xpu_faults.lock (spinlocks)
  *
- * Nobody waits for the end of a reset with ctx_lock, scrub.lock or
+ * Nobody waits for the end of a reset with ctx_lock, xpu_kq.lock or
  * reset_lock held: reset_done takes these. It takes no VM lock.
  *
  * Asynchronous VM_BIND takes xpu_vm.lock and what is below it, but for
- * scrub.lock and xpu_hbm.lock, where kernel fences wait to be signalled, and so
+ * xpu_kq.lock and xpu_hbm.lock, where kernel fences wait to be signalled, and so
  * does an MMU notifier, where memory is reclaimed: with one of these held nobody
  * allocates memory, takes a dma_resv or mmap_lock, or waits for a reset.
  */
@@ -47,6 +47,7 @@
 #include <hw/alink/xpu.h>
 #include <linux/alink/alink.h>
 
+#include "alink_xpu_hbm.h"
 #include "alink_xpu_pt.h"
 
 #define XPU_PAGE_SIZE		4096
@@ -57,7 +58,7 @@
 #define XPU_VA_END		(BIT_ULL(XPU_VA_BITS) - XPU_LARGE_PAGE_SIZE)
 #define XPU_MAX_RING		65536
 
-/* The kernel's own context and queue, for scrubbing */
+/* The kernel's own context and queue */
 #define XPU_KERNEL_CTX		1
 #define XPU_KERNEL_QUEUE	0
 
@@ -127,66 +128,6 @@ struct xpu_info {
 	char name[32];
 	char part_number[32];
 	char board_serial[32];
-};
-
-/**
- * struct xpu_bad_page - a page of HBM that took an uncorrectable error
- * @node:	in xpu_hbm.mm once the page is retired
- * @addr:	offset in HBM
- * @time:	when that was, seconds since 1970
- * @cause:	enum alink_xpu_retire_cause
- * @stored:	the device has it in its own list
- */
-struct xpu_bad_page {
-	struct drm_mm_node node;
-	u64 addr;
-	s64 time;
-	u32 cause;
-	bool stored;
-};
-
-/**
- * struct xpu_hbm - HBM allocator
- * @lock:	protects all here
- * @mm:		offsets in HBM
- * @used:	bytes in use
- * @visible_used: of them, below xpu_info.hbm_visible
- * @bad:	room for ALINK_XPU_MAX_RETIRED pages
- * @num_bad:	pages in @bad
- * @retired:	bytes that nobody gets any more
- * @visible_retired: of them, below xpu_info.hbm_visible
- */
-struct xpu_hbm {
-	/* protects all here */
-	struct mutex lock;
-	struct drm_mm mm;
-	u64 used;
-	u64 visible_used;
-	struct xpu_bad_page *bad;
-	unsigned int num_bad;
-	u64 retired;
-	u64 visible_retired;
-};
-
-/**
- * struct xpu_scrub - kernel queue that clears HBM
- * @lock:	protects all here
- * @pt:		kernel context: all HBM at its offset, and @ring
- * @ring:	one page: descriptors, status block, fence
- * @ring_dma:	DMA address of @ring
- * @tail:	free-running producer index
- * @seq:	latest fence value asked for
- * @ready:	the queue exists in the device
- */
-struct xpu_scrub {
-	/* protects all here */
-	struct mutex lock;
-	struct xpu_pt_tree pt;
-	void *ring;
-	dma_addr_t ring_dma;
-	u32 tail;
-	u64 seq;
-	bool ready;
 };
 
 /**
@@ -278,7 +219,7 @@ struct xpu_faults {
  * @bos_lock:	protects @bos
  * @bos:	host objects and memory of processes, for remove to unmap
  * @hbm:	HBM allocator
- * @scrub:	kernel queue
+ * @kq:		kernel queue
  * @num_vectors: of @vectors; at least 1
  * @vectors:	queue interrupts
  * @any_wait:	who waits for no queue in particular
@@ -323,7 +264,7 @@ struct xpu_device {
 	struct list_head bos;
 
 	struct xpu_hbm hbm;
-	struct xpu_scrub scrub;
+	struct xpu_kq kq;
 
 	unsigned int num_vectors;
 	struct xpu_vector vectors[ALINK_XPU_NUM_VECTORS - 1];
@@ -606,43 +547,23 @@ struct xpu_bo *alink_xpu_bo_lookup(struct drm_file *file, u32 handle);
 struct sg_table *alink_xpu_bo_sgt(struct xpu_bo *bo);
 void alink_xpu_bo_track(struct xpu_bo *bo);
 void alink_xpu_bos_unmap(struct xpu_device *xdev);
-int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc);
-void alink_xpu_loc_put(struct xpu_loc *loc);
-int alink_xpu_loc_read(const struct xpu_loc *loc, u64 add, u64 *value);
-int alink_xpu_loc_clear(const struct xpu_loc *loc, size_t len);
 int alink_xpu_gem_create_ioctl(struct drm_device *drm, void *data,
 			       struct drm_file *file);
 int alink_xpu_gem_mmap_offset_ioctl(struct drm_device *drm, void *data,
 				    struct drm_file *file);
+
+/* alink_xpu_loc.c */
+void alink_xpu_windows_fini(struct xpu_bo *bo);
+int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc);
+void alink_xpu_loc_put(struct xpu_loc *loc);
+int alink_xpu_loc_read(const struct xpu_loc *loc, u64 add, u64 *value);
+int alink_xpu_loc_clear(const struct xpu_loc *loc, size_t len);
 
 /* alink_xpu_prime.c */
 struct dma_buf *alink_xpu_hbm_export(struct drm_gem_object *obj, int flags);
 struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
 					      struct dma_buf *dma_buf);
 void alink_xpu_prime_release(struct xpu_bo *bo);
-
-/* alink_xpu_hbm.c */
-int alink_xpu_hbm_init(struct xpu_device *xdev);
-void alink_xpu_hbm_fini(struct xpu_device *xdev);
-int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
-			bool visible);
-void alink_xpu_hbm_free(struct xpu_device *xdev, struct xpu_bo *bo);
-void alink_xpu_hbm_usage(struct xpu_device *xdev,
-			 struct drm_alink_xpu_query_memory *m);
-u64 alink_xpu_hbm_offset(const struct xpu_bo *bo, u64 offset, u64 *run);
-int alink_xpu_scrub_init(struct xpu_device *xdev);
-void alink_xpu_scrub_fini(struct xpu_device *xdev);
-int alink_xpu_scrub_start(struct xpu_device *xdev);
-int alink_xpu_scrub(struct xpu_device *xdev, const struct xpu_bo *bo);
-
-/* alink_xpu_retire.c */
-extern const struct attribute_group alink_xpu_retire_group;
-int alink_xpu_retire_load(struct xpu_device *xdev);
-void alink_xpu_retire_fini(struct xpu_device *xdev);
-void alink_xpu_retire(struct xpu_device *xdev, u64 addr);
-void alink_xpu_retire_lost(struct xpu_device *xdev);
-void alink_xpu_retire_free(struct xpu_device *xdev);
-void alink_xpu_retire_store(struct xpu_device *xdev, bool restart);
 
 /* alink_xpu_mmap.c */
 extern const struct vm_operations_struct alink_xpu_hbm_vm_ops;

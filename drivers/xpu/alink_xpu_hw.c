@@ -360,7 +360,7 @@ void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 	int err;
 
 	lockdep_assert_not_held(&xdev->ctx_lock);
-	lockdep_assert_not_held(&xdev->scrub.lock);
+	lockdep_assert_not_held(&xdev->kq.lock);
 
 	do {
 		state = xpu_read_lock_settled(xdev);

@@ -23,7 +23,7 @@ static int xpu_start(struct xpu_device *xdev)
 {
 	int err;
 
-	err = alink_xpu_scrub_start(xdev);
+	err = alink_xpu_kq_start(xdev);
 	if (!err)
 		err = alink_xpu_vms_restore(xdev);
 	if (!err)
@@ -189,7 +189,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	xa_init_flags(&xdev->imports, XA_FLAGS_ALLOC);
 	spin_lock_init(&xdev->bos_lock);
 	INIT_LIST_HEAD(&xdev->bos);
-	mutex_init(&xdev->scrub.lock);
+	mutex_init(&xdev->kq.lock);
 	init_waitqueue_head(&xdev->any_wait);
 	alink_xpu_faults_init(xdev);
 	for (i = 0; i < ARRAY_SIZE(xdev->vectors); i++) {
@@ -272,16 +272,16 @@ static int xpu_hw_init(struct xpu_device *xdev)
 	err = alink_xpu_retire_load(xdev);
 	if (err)
 		goto err_bars;
-	err = alink_xpu_scrub_init(xdev);
+	err = alink_xpu_kq_init(xdev);
 	if (err)
 		goto err_bars;
 	err = alink_xpu_irq_init(xdev);
 	if (err)
-		goto err_scrub;
+		goto err_kq;
 	return 0;
 
-err_scrub:
-	alink_xpu_scrub_fini(xdev);
+err_kq:
+	alink_xpu_kq_fini(xdev);
 err_bars:
 	xpu_unmap_bars(xdev);
 	return err;
@@ -355,8 +355,8 @@ err_adev:
 	alink_xpu_set_state(xdev, XPU_GONE);
 	alink_dev_remove(xdev->adev);
 	/* The device masters the bus no more. */
-	if (xdev->scrub.ring)
-		alink_xpu_scrub_fini(xdev);
+	if (xdev->kq.ring)
+		alink_xpu_kq_fini(xdev);
 	return err;
 }
 
@@ -386,7 +386,7 @@ static void xpu_remove(struct pci_dev *pdev)
 
 	/* The device masters the bus no more. */
 	alink_xpu_wake_all(xdev);
-	alink_xpu_scrub_fini(xdev);
+	alink_xpu_kq_fini(xdev);
 	alink_xpu_vms_drop_tables(xdev);
 	alink_xpu_bos_unmap(xdev);
 }
