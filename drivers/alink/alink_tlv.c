@@ -80,7 +80,7 @@ static const struct {
 	[ALINK_ST_BAD_OPCODE]	= { -EOPNOTSUPP, "command not known to the device" },
 	[ALINK_ST_BAD_FIELD]	= { -EINVAL, "value out of range for the device" },
 	[ALINK_ST_TLV]		= { -EBADMSG, "malformed, missing or unknown TLV" },
-	[ALINK_ST_NO_ROOM]	= { -ENOSPC, "no room in the device's table" },
+	[ALINK_ST_NO_ROOM]	= { -ENOSPC, "no room in a table, or no memory" },
 	[ALINK_ST_EXISTS]	= { -EEXIST, "exists already" },
 	[ALINK_ST_NOT_FOUND]	= { -ENOENT, "no such object" },
 	[ALINK_ST_BUSY]		= { -EBUSY, "object in use" },

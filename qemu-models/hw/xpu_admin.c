@@ -148,12 +148,12 @@ static void queue_resume(AlinkDevice *ad, AlinkAdminCmd *cmd)
 
     req = alink_admin_tlv(cmd, ALINK_TLV_XPU_RESUME, NULL);
     action = le32_to_cpu(req->action);
-    if (action > ALINK_XPU_RESUME_FAIL) {
+    if (action > ALINK_XPU_RESUME_NO_ROOM) {
         bad_field(cmd, ALINK_TLV_XPU_RESUME, "no such action");
         return;
     }
     q = find_queue(ALINK_XPU(ad), le32_to_cpu(req->queue));
-    if (!q || !xpu_queue_resume(q, action == ALINK_XPU_RESUME_RETRY)) {
+    if (!q || !xpu_queue_resume(q, action)) {
         alink_admin_fail(cmd, ALINK_ST_NOT_FOUND, ALINK_TLV_XPU_RESUME);
         return;
     }

@@ -321,7 +321,7 @@ void xpu_ctx_quiesce(AlinkXpu *xpu, XpuCtx *ctx);
 void xpu_drain(AlinkXpu *xpu);
 void xpu_kick(AlinkXpu *xpu);
 /* Ends state FAULT. False: the queue is in another one. */
-bool xpu_queue_resume(XpuQueue *q, bool retry);
+bool xpu_queue_resume(XpuQueue *q, enum alink_xpu_resume_action action);
 /* What ALINK_XPU_Q_STATE reads. */
 enum alink_xpu_queue_state xpu_queue_state(const XpuQueue *q);
 /* A worker has ended a chunk: goes on with the descriptor. */

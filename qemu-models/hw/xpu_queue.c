@@ -203,17 +203,23 @@ static void queue_fail(XpuQueue *q, enum alink_status st, uint64_t addr,
     }
 }
 
-bool xpu_queue_resume(XpuQueue *q, bool retry)
+bool xpu_queue_resume(XpuQueue *q, enum alink_xpu_resume_action action)
 {
     if (q->state != XPU_Q_FAULT) {
         return false;
     }
-    trace_alink_xpu_resume(xpu_name(q->xpu), q->id, q->head, retry);
+    trace_alink_xpu_resume(xpu_name(q->xpu), q->id, q->head, action);
     q->state = q->fault_from;
-    if (retry) {
+    switch (action) {
+    case ALINK_XPU_RESUME_RETRY:
         xpu_queue_ready(q);
-    } else {
+        break;
+    case ALINK_XPU_RESUME_FAIL:
         queue_halt(q, q->fault_status, q->fault_addr);
+        break;
+    case ALINK_XPU_RESUME_NO_ROOM:
+        queue_halt(q, ALINK_ST_NO_ROOM, q->fault_addr);
+        break;
     }
     /* A status block and an interrupt, or work: both are the scheduler's. */
     xpu_kick(q->xpu);

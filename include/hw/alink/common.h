@@ -237,7 +237,7 @@ enum alink_status {
 	ALINK_ST_BAD_OPCODE	= 1,
 	ALINK_ST_BAD_FIELD	= 2,	/* info names the TLV */
 	ALINK_ST_TLV		= 3,	/* malformed, missing or unknown must-understand TLV */
-	ALINK_ST_NO_ROOM	= 4,	/* response buffer or table full */
+	ALINK_ST_NO_ROOM	= 4,	/* response buffer or table full; no memory */
 	ALINK_ST_EXISTS		= 5,
 	ALINK_ST_NOT_FOUND	= 6,
 	ALINK_ST_BUSY		= 7,	/* object in use */

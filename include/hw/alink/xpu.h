@@ -331,6 +331,7 @@ static_assert(sizeof(struct alink_xpu_resume) == 8, "resume is 8 bytes");
 enum alink_xpu_resume_action {
 	ALINK_XPU_RESUME_RETRY	= 0,	/* try the access again */
 	ALINK_XPU_RESUME_FAIL	= 1,	/* halt with the status of the access */
+	ALINK_XPU_RESUME_NO_ROOM = 2,	/* halt with ALINK_ST_NO_ROOM */
 };
 
 #endif /* HW_ALINK_XPU_H */

@@ -373,7 +373,8 @@ static void test_ring(void)
 
 /* --- ends ------------------------------------------------------------------ */
 
-static void test_fail(void)
+/* Halts by @action, which gives @status. */
+static void halts(uint32_t action, uint32_t status)
 {
     struct alink_xpu_queue_status s;
     struct alink_event ev;
@@ -383,22 +384,31 @@ static void test_fail(void)
     push(&r, xq_copy(XQ_SYS, HOLE + 8, 64));
     stops(&r, ALINK_ST_PAGE_FAULT, HOLE + 8, ALINK_PTE_READ);
     aq_irqs(r.aq);
-    g_assert_cmpuint(resume(&r, QUEUE, ALINK_XPU_RESUME_FAIL), ==,
-                     ALINK_ST_OK);
+    g_assert_cmpuint(resume(&r, QUEUE, action), ==, ALINK_ST_OK);
     g_assert_cmpuint(state(&r), ==, ALINK_XPU_Q_HALTED);
     s = xq_status(r.q);
-    g_assert_cmpuint(le32_to_cpu(s.error), ==, ALINK_ST_PAGE_FAULT);
+    g_assert_cmpuint(le32_to_cpu(s.error), ==, status);
     g_assert_cmpuint(le32_to_cpu(s.error_index), ==, 0);
     g_assert_cmphex(le64_to_cpu(s.error_addr), ==, HOLE + 8);
     g_assert_cmphex(aq_irqs(r.aq) & ~1U, ==, 1U << (1 + QUEUE));
     g_assert(aq_event_poll(r.aq, &ev));
     g_assert_cmpuint(le16_to_cpu(ev.type), ==, ALINK_EVENT_QUEUE_ERROR);
-    g_assert_cmpuint(le32_to_cpu(ev.code), ==, ALINK_ST_PAGE_FAULT);
+    g_assert_cmpuint(le32_to_cpu(ev.code), ==, status);
     g_assert_cmphex(le64_to_cpu(ev.addr), ==, HOLE + 8);
     /* That was the end. */
     g_assert_cmpuint(resume(&r, QUEUE, ALINK_XPU_RESUME_RETRY), ==,
                      ALINK_ST_NOT_FOUND);
     rig_free(&r);
+}
+
+static void test_fail(void)
+{
+    halts(ALINK_XPU_RESUME_FAIL, ALINK_ST_PAGE_FAULT);
+}
+
+static void test_no_room(void)
+{
+    halts(ALINK_XPU_RESUME_NO_ROOM, ALINK_ST_NO_ROOM);
 }
 
 static void test_destroy_and_reset(void)
@@ -454,7 +464,8 @@ static void test_arguments(void)
     g_assert_cmpuint(resume(&r, ALINK_XPU_MAX_QUEUES, 0), ==,
                      ALINK_ST_NOT_FOUND);
     g_assert_cmpuint(resume(&r, ~0U, 0), ==, ALINK_ST_NOT_FOUND);
-    g_assert_cmpuint(resume(&r, QUEUE, 2), ==, ALINK_ST_BAD_FIELD);
+    g_assert_cmpuint(resume(&r, QUEUE, ALINK_XPU_RESUME_NO_ROOM + 1), ==,
+                     ALINK_ST_BAD_FIELD);
     aq_expect_guest_errors(r.aq, 1);
     g_assert_cmpuint(aq_admin_tlv(r.aq, ALINK_XPU_ADMIN_QUEUE_RESUME, 0, NULL,
                                   0), ==, ALINK_ST_TLV);
@@ -475,6 +486,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu-retry/compute", test_compute);
     qtest_add_func("/alink/xpu-retry/ring", test_ring);
     qtest_add_func("/alink/xpu-retry/fail", test_fail);
+    qtest_add_func("/alink/xpu-retry/no-room", test_no_room);
     qtest_add_func("/alink/xpu-retry/destroy-and-reset",
                    test_destroy_and_reset);
     qtest_add_func("/alink/xpu-retry/bus-master", test_bus_master);
