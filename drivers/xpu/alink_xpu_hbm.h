@@ -3,13 +3,14 @@
  * HBM: what its files share.
  *
  *	alink_xpu_hbm.c		the allocator
- *	alink_xpu_kq.c		the kernel's queue, which clears HBM
+ *	alink_xpu_kq.c		the kernel's queue, which clears and copies HBM
  *	alink_xpu_retire.c	pages that must not be used any more
  */
 #ifndef ALINK_XPU_HBM_H
 #define ALINK_XPU_HBM_H
 
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/sysfs.h>
 #include <linux/types.h>
 
@@ -18,8 +19,12 @@
 #include "alink_xpu_pt.h"
 
 struct drm_alink_xpu_query_memory;
+struct sg_table;
 struct xpu_bo;
 struct xpu_device;
+
+/* As much is copied at once between HBM and system memory */
+#define XPU_KQ_COPY_MAX		SZ_16M
 
 /**
  * struct xpu_bad_page - a page of HBM that took an uncorrectable error
@@ -63,7 +68,8 @@ struct xpu_hbm {
 /**
  * struct xpu_kq - the kernel's own queue
  * @lock:	protects all here
- * @pt:		kernel context: all HBM at its offset, and @ring
+ * @pt:		kernel context: all HBM at its offset, @ring, and a place for the
+ *		system memory that is copied
  * @ring:	one page: descriptors, status block, fence
  * @ring_dma:	DMA address of @ring
  * @tail:	free-running producer index
@@ -96,6 +102,8 @@ int alink_xpu_kq_init(struct xpu_device *xdev);
 void alink_xpu_kq_fini(struct xpu_device *xdev);
 int alink_xpu_kq_start(struct xpu_device *xdev);
 int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo);
+int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
+		      u64 offset, u64 len, struct sg_table *sgt, bool out);
 
 /* alink_xpu_retire.c */
 extern const struct attribute_group alink_xpu_retire_group;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's own queue, in a context of its own: it clears HBM. BAR2 may show
- * only part of it, and the CPU would clear at a fraction of the speed.
+ * The kernel's own queue, in a context of its own: it clears HBM, and copies
+ * between HBM and system memory. BAR2 may show only part of HBM, and the CPU
+ * would work at a fraction of the speed.
  */
 #include <linux/dma-mapping.h>
 #include <linux/pci.h>
+#include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
 
 #include "alink_xpu_drv.h"
@@ -13,6 +15,7 @@
 #define KQ_STATUS	2048	/* offsets in the page of the ring */
 #define KQ_FENCE	3072
 #define KQ_VA		BIT_ULL(XPU_VA_BITS - 1)
+#define KQ_WINDOW	(KQ_VA + XPU_LARGE_PAGE_SIZE)	/* system memory */
 #define KQ_CHUNK		(256ULL << 20)
 #define KQ_TIMEOUT_MS	20000	/* one chunk */
 
@@ -38,12 +41,18 @@ int alink_xpu_kq_init(struct xpu_device *xdev)
 	alink_xpu_pt_need_run(&need, 0, 0, hbm);
 	alink_xpu_pt_need_range(&need, KQ_VA, XPU_PAGE_SIZE, true);
 	alink_xpu_pt_need_run(&need, KQ_VA, kq->ring_dma, XPU_PAGE_SIZE);
+	/* Tables for small pages, whatever will be behind them */
+	alink_xpu_pt_need_range(&need, KQ_WINDOW, XPU_KQ_COPY_MAX, true);
+	alink_xpu_pt_need_run(&need, KQ_WINDOW, XPU_PAGE_SIZE, XPU_KQ_COPY_MAX);
 	err = alink_xpu_pt_pool_fill(&pool, dev, &need);
 	if (!err)
 		err = alink_xpu_pt_prepare(&kq->pt, &pool, 0, 0, hbm);
 	if (!err)
 		err = alink_xpu_pt_prepare(&kq->pt, &pool, KQ_VA, kq->ring_dma,
 					   XPU_PAGE_SIZE);
+	if (!err)
+		err = alink_xpu_pt_prepare(&kq->pt, &pool, KQ_WINDOW,
+					   XPU_PAGE_SIZE, XPU_KQ_COPY_MAX);
 	alink_xpu_pt_pool_free(&pool, dev);
 	if (err)
 		goto err_pt;
@@ -76,6 +85,26 @@ void alink_xpu_kq_fini(struct xpu_device *xdev)
 	mutex_unlock(&kq->lock);
 }
 
+/* The ring is not in use. */
+static void kq_wipe(struct xpu_kq *kq)
+{
+	lockdep_assert_held(&kq->lock);
+
+	memset(kq->ring, 0, XPU_PAGE_SIZE);
+	kq->tail = 0;
+	kq->seq = 0;
+}
+
+static const struct alink_xpu_queue kq_queue = {
+	.id = cpu_to_le32(XPU_KERNEL_QUEUE),
+	.ctx = cpu_to_le32(XPU_KERNEL_CTX),
+	.ring = cpu_to_le64(KQ_VA),
+	.status = cpu_to_le64(KQ_VA + KQ_STATUS),
+	.size = cpu_to_le32(KQ_RING_SIZE),
+	.vector = cpu_to_le16(ALINK_XPU_VECTOR_QUEUE(0)),
+	.priority = cpu_to_le16(ALINK_XPU_PRIORITY_NORMAL),
+};
+
 /**
  * alink_xpu_kq_start - make context and queue of the kernel in the device
  * @xdev:	device, fresh from probe or reset; nobody else uses it yet
@@ -89,38 +118,46 @@ int alink_xpu_kq_start(struct xpu_device *xdev)
 		.id = cpu_to_le32(XPU_KERNEL_CTX),
 		.root = cpu_to_le64(kq->pt.root->dma),
 	};
-	struct alink_xpu_queue queue = {
-		.id = cpu_to_le32(XPU_KERNEL_QUEUE),
-		.ctx = cpu_to_le32(XPU_KERNEL_CTX),
-		.ring = cpu_to_le64(KQ_VA),
-		.status = cpu_to_le64(KQ_VA + KQ_STATUS),
-		.size = cpu_to_le32(KQ_RING_SIZE),
-		.vector = cpu_to_le16(ALINK_XPU_VECTOR_QUEUE(0)),
-		.priority = cpu_to_le16(1),
-	};
 	int err;
 
 	static_assert(KQ_RING_SIZE * sizeof(struct alink_xpu_desc) <=
 		      KQ_STATUS);
 
 	mutex_lock(&kq->lock);
-	memset(kq->ring, 0, XPU_PAGE_SIZE);
-	kq->tail = 0;
-	kq->seq = 0;
+	kq_wipe(kq);
 	kq->ready = false;
 	err = alink_admin_tlv(xdev->adev, ALINK_XPU_ADMIN_CTX_CREATE,
 			      ALINK_TLV_XPU_CTX, &ctx, sizeof(ctx), NULL);
 	if (!err)
 		err = alink_admin_tlv(xdev->adev,
 				      ALINK_XPU_ADMIN_QUEUE_CREATE,
-				      ALINK_TLV_XPU_QUEUE, &queue,
-				      sizeof(queue), NULL);
+				      ALINK_TLV_XPU_QUEUE, &kq_queue,
+				      sizeof(kq_queue), NULL);
 	if (!err)
 		kq->ready = true;
 	mutex_unlock(&kq->lock);
 	if (err)
 		drm_err(&xdev->drm, "kernel queue: %pe\n", ERR_PTR(err));
 	return err;
+}
+
+/* A queue that has halted can only be destroyed: makes it again. */
+static int kq_renew(struct xpu_device *xdev)
+{
+	const __le32 id = cpu_to_le32(XPU_KERNEL_QUEUE);
+	struct xpu_kq *kq = &xdev->kq;
+	int err;
+
+	lockdep_assert_held(&kq->lock);
+
+	err = alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_QUEUE_DESTROY,
+				  ALINK_TLV_ID, &id, sizeof(id), NULL);
+	if (err)
+		return err;
+	kq_wipe(kq);
+	return alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_QUEUE_CREATE,
+				   ALINK_TLV_XPU_QUEUE, &kq_queue,
+				   sizeof(kq_queue), NULL);
 }
 
 static bool kq_done(struct xpu_kq *kq)
@@ -154,36 +191,36 @@ static int kq_wait(struct xpu_device *xdev)
 			return 0;
 		if (alink_xpu_state_errno(xdev))
 			return alink_xpu_state_errno(xdev);
+		/* That is the memory's fault, which the device reports. */
+		if (kq_error(kq) == ALINK_ST_POISON)
+			return -EHWPOISON;
 		if (kq_error(kq)) {
-			drm_err(&xdev->drm, "clearing HBM: %s\n",
+			drm_err(&xdev->drm, "kernel queue: %s\n",
 				alink_status_str(kq_error(kq)));
 			return -EIO;
 		}
 		if (time_after(jiffies, end)) {
-			drm_err(&xdev->drm, "clearing HBM timed out\n");
+			drm_err(&xdev->drm, "kernel queue timed out\n");
 			return -EIO;
 		}
 	}
 }
 
-static int kq_chunk(struct xpu_device *xdev, u64 start, u64 len)
+/* One command from ring to fence; its own fields are in @desc. */
+static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 {
 	struct xpu_kq *kq = &xdev->kq;
-	struct alink_xpu_desc *desc;
+	struct alink_xpu_desc *ring = kq->ring;
 	int err;
 
 	lockdep_assert_held(&kq->lock);
 
-	desc = kq->ring;
-	desc += kq->tail % KQ_RING_SIZE;
-	*desc = (struct alink_xpu_desc) {
-		.opcode = ALINK_XPU_OP_FILL,
-		.flags = ALINK_XPU_DF_FENCE | ALINK_XPU_DF_IRQ,
-		.dst = cpu_to_le64(start),
-		.len = cpu_to_le64(len),
-		.fence_addr = cpu_to_le64(KQ_VA + KQ_FENCE),
-		.fence_value = cpu_to_le64(++kq->seq),
-	};
+	if (!kq->ready)
+		return alink_xpu_state_errno(xdev) ?: -EIO;
+	desc.flags = ALINK_XPU_DF_FENCE | ALINK_XPU_DF_IRQ;
+	desc.fence_addr = cpu_to_le64(KQ_VA + KQ_FENCE);
+	desc.fence_value = cpu_to_le64(++kq->seq);
+	ring[kq->tail % KQ_RING_SIZE] = desc;
 	kq->tail++;
 
 	down_read(&xdev->reset_lock);
@@ -193,6 +230,18 @@ static int kq_chunk(struct xpu_device *xdev, u64 start, u64 len)
 			   ALINK_XPU_DB_TAIL, kq->tail);
 	up_read(&xdev->reset_lock);
 	return err ?: kq_wait(xdev);
+}
+
+/* A failure of this queue is one of the device. Return: it is to be reset. */
+static bool kq_failed(struct xpu_kq *kq, int err)
+{
+	bool failed = err == -EIO && kq->ready;
+
+	lockdep_assert_held(&kq->lock);
+
+	if (failed)
+		kq->ready = false;
+	return failed;
 }
 
 /**
@@ -207,11 +256,12 @@ static int kq_chunk(struct xpu_device *xdev, u64 start, u64 len)
  */
 int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 {
+	struct alink_xpu_desc desc = { .opcode = ALINK_XPU_OP_FILL };
 	struct xpu_kq *kq = &xdev->kq;
 	u64 start, end, len, generation;
-	bool broken = false;
 	unsigned int i;
 	int err = 0;
+	bool failed;
 
 	mutex_lock(&kq->lock);
 	generation = alink_xpu_generation(xdev);
@@ -220,20 +270,107 @@ int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 		end = start + bo->pieces[i].size;
 		for (; start < end && !err; start += len) {
 			len = min(end - start, KQ_CHUNK);
-			if (fatal_signal_pending(current))
-				err = -EINTR;
-			else if (!kq->ready)
-				err = alink_xpu_state_errno(xdev) ?: -EIO;
-			else
-				err = kq_chunk(xdev, start, len);
-			broken = err == -EIO && kq->ready;
+			desc.dst = cpu_to_le64(start);
+			desc.len = cpu_to_le64(len);
+			err = fatal_signal_pending(current) ? -EINTR :
+			      kq_run(xdev, desc);
 		}
 	}
-	if (broken)
-		kq->ready = false;
+	failed = kq_failed(kq, err);
 	mutex_unlock(&kq->lock);
 
-	if (broken)
+	if (failed)
 		alink_xpu_wedge(xdev, generation, "HBM cannot be cleared");
+	return err;
+}
+
+/* --- copies between HBM and system memory -------------------------------- */
+
+static int kq_show(struct xpu_kq *kq, struct sg_table *sgt, u64 len, bool out)
+{
+	u64 bits = FIELD_PREP(ALINK_PTE_APERTURE_MASK, ALINK_AP_SYSTEM) |
+		   (out ? ALINK_PTE_WRITE : ALINK_PTE_READ);
+	u64 done = 0, n;
+	struct scatterlist *sg;
+	unsigned int i;
+
+	lockdep_assert_held(&kq->lock);
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (!IS_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg),
+				XPU_PAGE_SIZE))
+			return -EINVAL;
+		/* Page by page: a large one would drop tables. */
+		for (n = 0; n < sg_dma_len(sg) && done < len; n += XPU_PAGE_SIZE) {
+			alink_xpu_pt_map(&kq->pt, KQ_WINDOW + done,
+					 sg_dma_address(sg) + n, XPU_PAGE_SIZE,
+					 bits);
+			done += XPU_PAGE_SIZE;
+		}
+	}
+	return done < len ? -EINVAL : 0;
+}
+
+/* When this returns the device does not use the memory any more. */
+static void kq_hide(struct xpu_device *xdev, u64 len)
+{
+	struct xpu_kq *kq = &xdev->kq;
+	LIST_HEAD(none);
+
+	lockdep_assert_held(&kq->lock);
+
+	/* Marks keep the tables. */
+	alink_xpu_pt_mark(&kq->pt, KQ_WINDOW, len);
+	if (kq->pt.stale)
+		alink_xpu_invalidate(xdev, XPU_KERNEL_CTX);
+	alink_xpu_pt_collect(&kq->pt, &none);
+}
+
+/**
+ * alink_xpu_kq_copy - copy part of an HBM object
+ * @xdev:	device
+ * @bo:		object, which stays where it is meanwhile
+ * @offset:	in it
+ * @len:	bytes, up to XPU_KQ_COPY_MAX; both are multiples of 4 KiB
+ * @sgt:	system memory of that size, mapped for the device
+ * @out:	out of HBM; else into it
+ *
+ * Failures are handled as by alink_xpu_kq_clear().
+ *
+ * Return: 0, -EHWPOISON if HBM is known to be bad there, -EINVAL for memory that
+ * the device cannot map, an error by state, or -EIO.
+ */
+int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
+		      u64 offset, u64 len, struct sg_table *sgt, bool out)
+{
+	struct alink_xpu_desc desc = { .opcode = ALINK_XPU_OP_COPY };
+	u64 generation, hbm, run, done = 0;
+	struct xpu_kq *kq = &xdev->kq;
+	bool failed = false;
+	int err;
+
+	mutex_lock(&kq->lock);
+	if (!kq->pt.root) {
+		mutex_unlock(&kq->lock);
+		return -ENODEV;
+	}
+	generation = alink_xpu_generation(xdev);
+	err = kq_show(kq, sgt, len, out);
+	for (; done < len && !err; done += run) {
+		hbm = alink_xpu_hbm_offset(bo, offset + done, &run);
+		run = min(run, len - done);
+		desc.src = cpu_to_le64(out ? hbm : KQ_WINDOW + done);
+		desc.dst = cpu_to_le64(out ? KQ_WINDOW + done : hbm);
+		desc.len = cpu_to_le64(run);
+		err = kq_run(xdev, desc);
+	}
+	kq_hide(xdev, len);
+	if (err == -EHWPOISON && kq_renew(xdev))
+		err = alink_xpu_state_errno(xdev) ?: -EIO;
+	failed = kq_failed(kq, err);
+	mutex_unlock(&kq->lock);
+
+	if (failed)
+		alink_xpu_wedge(xdev, generation, "HBM cannot be copied");
 	return err;
 }
