@@ -6,6 +6,7 @@
  * fences are signalled, and cannot fail.
  */
 #include <linux/bitfield.h>
+#include <linux/dma-resv.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
@@ -244,6 +245,42 @@ static int xpu_walk(struct xpu_walk *walk)
 	}
 }
 
+/* --- HBM: it may leave, or be elsewhere, when the operation is executed --- */
+
+/* What it can take: marks, or what is there now */
+static int xpu_hbm_count(struct xpu_walk *walk)
+{
+	const struct drm_alink_xpu_vm_bind_op *args = &walk->op->args;
+	struct xpu_bo *bo = walk->op->bo;
+	int err;
+
+	alink_xpu_evict_used(bo);
+	alink_xpu_pt_need_run(walk->need, args->addr, args->addr, args->range);
+	err = dma_resv_lock_interruptible(xpu_gem(bo)->resv, NULL);
+	if (err)
+		return err;
+	walk->op->moves = bo->place.file ? 0 : bo->place.moves;
+	if (walk->op->moves)
+		err = xpu_walk(walk);
+	dma_resv_unlock(xpu_gem(bo)->resv);
+	return err;
+}
+
+/*
+ * Takes the object into the VM. From here on nobody moves it out before the VM
+ * is unlocked, see move_mark().
+ */
+static void xpu_op_obtain(struct xpu_bind_op *op)
+{
+	struct xpu_place *place = &op->bo->place;
+
+	mutex_lock(&op->bo->gpuva_lock);
+	op->vm_bo = drm_gpuvm_bo_obtain_prealloc(op->vm_bo);
+	op->marks = op->bo->kind == XPU_BO_HBM &&
+		    (place->away || place->moves != op->moves);
+	mutex_unlock(&op->bo->gpuva_lock);
+}
+
 /* --- memory of a process ------------------------------------------------- */
 
 /* What it can take at most: nothing is mapped by a large page, or all is. */
@@ -290,8 +327,8 @@ static u64 xpu_op_offset(const struct xpu_bind_op *op)
  *
  * On failure what is there stays for alink_xpu_bind_op_fini().
  *
- * Return: 0, -ENOMEM, -EINTR on a fatal signal, -EINVAL for memory of others
- * that the device cannot map, or as alink_xpu_bo_sgt().
+ * Return: 0, -ENOMEM, -EINTR, -EINVAL for memory of others that the device
+ * cannot map, or as alink_xpu_bo_sgt().
  */
 int alink_xpu_bind_op_prepare(struct xpu_vm *vm, struct xpu_bind_op *op)
 {
@@ -320,13 +357,15 @@ int alink_xpu_bind_op_prepare(struct xpu_vm *vm, struct xpu_bind_op *op)
 		if (IS_ERR(op->sgt))
 			return PTR_ERR(op->sgt);
 	}
-	if (xpu_op_is_user(op)) {
+	err = 0;
+	if (xpu_op_is_user(op))
 		xpu_user_count(op, &need);
-	} else if (op->bo) {
+	else if (op->bo && op->bo->kind == XPU_BO_HBM)
+		err = xpu_hbm_count(&walk);
+	else if (op->bo)
 		err = xpu_walk(&walk);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	alink_xpu_pt_need_range(&need, op->args.addr, op->args.range, op->bo);
 	return alink_xpu_pt_pool_fill(&op->pool, vm->pt.dev, &need);
 }
@@ -347,6 +386,9 @@ static int xpu_bind_op_tables(struct xpu_vm *vm, struct xpu_bind_op *op)
 		err = alink_xpu_pt_split(&vm->pt, &op->pool, end);
 	if (!err && xpu_op_is_user(op))
 		err = xpu_user_tables(vm, op);
+	else if (!err && op->marks)
+		err = alink_xpu_pt_prepare(&vm->pt, &op->pool, op->args.addr,
+					   op->args.addr, op->args.range);
 	else if (!err && op->bo)
 		err = xpu_walk(&walk);
 	return err;
@@ -375,18 +417,20 @@ int alink_xpu_bind_op_run(struct xpu_vm *vm, struct xpu_bind_op *op,
 
 	lockdep_assert_held(&vm->lock);
 
+	if (op->bo)
+		xpu_op_obtain(op);
 	err = xpu_bind_op_tables(vm, op);
 	if (err)
 		goto out_warn;
 	if (op->bo) {
-		mutex_lock(&op->bo->gpuva_lock);
-		op->vm_bo = drm_gpuvm_bo_obtain_prealloc(op->vm_bo);
-		mutex_unlock(&op->bo->gpuva_lock);
 		err = drm_gpuvm_sm_map(&vm->gpuvm, &step, op->args.addr,
 				       op->args.range, xpu_gem(op->bo),
 				       xpu_op_offset(op));
 		if (!err && xpu_op_is_user(op))
 			xpu_user_map(vm, op);
+		else if (!err && op->marks)
+			alink_xpu_pt_mark(&vm->pt, op->args.addr,
+					  op->args.range);
 		else if (!err)
 			xpu_walk(&walk);
 	} else {
@@ -420,4 +464,99 @@ void alink_xpu_bind_op_fini(struct xpu_vm *vm, struct xpu_bind_op *op)
 	}
 	if (op->bo)
 		drm_gem_object_put(xpu_gem(op->bo));
+}
+
+/* --- bindings of objects that have come back ----------------------------- */
+
+/* The operation that would bind what is bound at an address */
+static bool xpu_op_of(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr,
+		      struct drm_alink_xpu_vm_bind_op *args)
+{
+	struct drm_gpuva *va;
+
+	lockdep_assert_held(&vm->lock);
+
+	va = drm_gpuva_find_first(&vm->gpuvm, addr, 1);
+	if (!va || va->gem.obj != xpu_gem(bo))
+		return false;
+	*args = (struct drm_alink_xpu_vm_bind_op) {
+		.flags = to_xpu_va(va)->rights,
+		.offset = va->gem.offset,
+		.addr = va->va.addr,
+		.range = va->va.range,
+	};
+	return true;
+}
+
+/* Maps it, if it is still what @op says. */
+static int xpu_op_map_again(struct xpu_vm *vm, struct xpu_bind_op *op, u64 addr,
+			    struct list_head *old)
+{
+	struct drm_alink_xpu_vm_bind_op now;
+	struct xpu_walk walk = {
+		.op = op,
+		.run = xpu_run_map,
+		.tree = &vm->pt,
+	};
+	int err;
+
+	lockdep_assert_held(&vm->lock);
+
+	if (!vm->pt.root)
+		return -ENODEV;
+	if (!xpu_op_of(vm, op->bo, addr, &now) ||
+	    memcmp(&now, &op->args, sizeof(now)))
+		return -EAGAIN;
+	err = xpu_bind_op_tables(vm, op);
+	if (!err)
+		xpu_walk(&walk);
+	alink_xpu_vm_flush(vm, old);
+	drm_WARN_ON_ONCE(vm->gpuvm.drm, err);
+	return err;
+}
+
+/**
+ * alink_xpu_bind_again - map what is bound, but has marks in the page tables
+ * @vm:		VM, not locked
+ * @bo:		HBM object, in HBM, whose dma_resv is held
+ * @addr:	device virtual address
+ *
+ * Return: 0, -EAGAIN if something else is bound there by now, -ENODEV when VM or
+ * device are gone, -ENOMEM, or -EINTR on a fatal signal.
+ */
+int alink_xpu_bind_again(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr)
+{
+	struct xpu_bind_op op = { .bo = bo };
+	struct xpu_pt_need need = {};
+	struct xpu_walk walk = {
+		.op = &op,
+		.run = xpu_run_count,
+		.need = &need,
+	};
+	LIST_HEAD(old);
+	bool found;
+	int err;
+
+	dma_resv_assert_held(xpu_gem(bo)->resv);
+
+	mutex_lock(&vm->lock);
+	found = xpu_op_of(vm, bo, addr, &op.args);
+	mutex_unlock(&vm->lock);
+	if (!found)
+		return -EAGAIN;
+
+	alink_xpu_pt_pool_init(&op.pool);
+	err = xpu_walk(&walk);
+	if (err)
+		return err;
+	alink_xpu_pt_need_range(&need, op.args.addr, op.args.range, true);
+	err = alink_xpu_pt_pool_fill(&op.pool, vm->pt.dev, &need);
+	if (!err) {
+		mutex_lock(&vm->lock);
+		err = xpu_op_map_again(vm, &op, addr, &old);
+		mutex_unlock(&vm->lock);
+		alink_xpu_pt_free(vm->pt.dev, &old);
+	}
+	alink_xpu_pt_pool_free(&op.pool, vm->pt.dev);
+	return err;
 }

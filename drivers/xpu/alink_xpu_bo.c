@@ -260,6 +260,8 @@ static void xpu_special_free(struct drm_gem_object *obj)
 
 	switch (bo->kind) {
 	case XPU_BO_HBM:
+		alink_xpu_place_fini(bo);
+		alink_xpu_windows_fini(bo);
 		alink_xpu_hbm_free(to_xpu(obj->dev), bo);
 		break;
 	case XPU_BO_USER:
@@ -273,8 +275,6 @@ static void xpu_special_free(struct drm_gem_object *obj)
 	drm_gem_object_release(obj);
 	if (bo->dummy)
 		__free_page(bo->dummy);
-	alink_xpu_windows_fini(bo);
-	mutex_destroy(&bo->window_lock);
 	mutex_destroy(&bo->gpuva_lock);
 	kfree(bo);
 }
@@ -315,12 +315,13 @@ struct xpu_bo *alink_xpu_bo_alloc_special(struct xpu_device *xdev,
 		return ERR_PTR(-ENOMEM);
 	bo->kind = kind;
 	INIT_LIST_HEAD(&bo->node);
-	mutex_init(&bo->window_lock);
 	mutex_init(&bo->gpuva_lock);
 	drm_gem_gpuva_set_lock(xpu_gem(bo), &bo->gpuva_lock);
 	drm_gem_private_object_init(&xdev->drm, xpu_gem(bo), size);
 	xpu_gem(bo)->funcs = kind == XPU_BO_HBM ? &xpu_hbm_funcs :
 						  &xpu_import_funcs;
+	if (kind == XPU_BO_HBM)
+		alink_xpu_place_init(bo);
 	return bo;
 }
 
@@ -360,6 +361,8 @@ static struct xpu_bo *xpu_create_hbm(struct xpu_device *xdev, u64 size,
 	if (IS_ERR(bo))
 		return bo;
 	err = alink_xpu_hbm_alloc(xdev, bo, size, visible);
+	if (err == -ENOSPC)
+		err = alink_xpu_evict_alloc(xdev, bo);
 	if (err)
 		goto err_put;
 	err = alink_xpu_kq_clear(xdev, bo);
@@ -370,6 +373,7 @@ static struct xpu_bo *xpu_create_hbm(struct xpu_device *xdev, u64 size,
 		if (err)
 			goto err_put;
 	}
+	alink_xpu_evict_add(bo);
 	return bo;
 
 err_put:

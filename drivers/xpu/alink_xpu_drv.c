@@ -74,6 +74,7 @@ static void xpu_release(struct drm_device *drm)
 	alink_xpu_binds_fini(xdev);
 	alink_xpu_fault_fini(xdev);
 	alink_xpu_bridges_fini(xdev);
+	alink_xpu_evict_fini(xdev);
 	alink_xpu_hbm_fini(xdev);
 	drm_WARN_ON(drm, !xa_empty(&xdev->ctx_ids) ||
 		    !xa_empty(&xdev->queues) || !xa_empty(&xdev->segments) ||
@@ -145,7 +146,7 @@ const struct drm_driver alink_xpu_drm_driver = {
 	.desc = "ALink xPU accelerator",
 	.date = "20261124",
 	.major = 1,
-	.minor = 2,
+	.minor = 3,
 };
 
 static int __init xpu_init(void)

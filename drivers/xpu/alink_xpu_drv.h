@@ -5,6 +5,9 @@
  * Locks, outermost first:
  *
  *	mmap_lock (faults; changes of memory that processes lent us)
+ *	xpu_evict.lock			moves of HBM objects
+ *	  dma_resv			where one HBM object is
+ *	    xpu_evict.lru_lock		who has to leave HBM
  *	  xpu_device.ctx_lock		list of VMs, contexts of the device
  *	  xpu_vm.lock			bindings and page tables of one VM
  *	    xpu_bo.gpuva_lock		list of bindings of one object
@@ -13,7 +16,10 @@
  *	    xpu_device.reset_lock	state of the device; read over each command
  *	      locks of alink.ko
  *	      xarray locks, xpu_queue.lock, xpu_bridges.lock,
- *	      xpu_faults.lock (spinlocks)
+ *	      xpu_window.lock, xpu_faults.lock (spinlocks)
+ *
+ * Who faults has mmap_lock and takes dma_resv, but not xpu_evict.lock. Whoever
+ * has the latter holds one dma_resv at a time. With both, memory is allocated.
  *
  * Nobody waits for the end of a reset with ctx_lock, xpu_kq.lock or
  * reset_lock held: reset_done takes these. It takes no VM lock.
@@ -106,6 +112,7 @@ enum xpu_state {
  * @slice_us:	longest turn of a queue while an equal waits
  * @starve_us:	longest wait of a queue for its turn
  * @user_memory: memory of processes can be lent to the device
+ * @evict:	HBM objects can leave, as accesses to them can be tried again
  * @name:	model name
  * @part_number: or empty
  * @board_serial: or empty
@@ -125,6 +132,7 @@ struct xpu_info {
 	u32 slice_us;
 	u32 starve_us;
 	bool user_memory;
+	bool evict;
 	char name[32];
 	char part_number[32];
 	char board_serial[32];
@@ -220,6 +228,7 @@ struct xpu_faults {
  * @bos:	host objects and memory of processes, for remove to unmap
  * @hbm:	HBM allocator
  * @kq:		kernel queue
+ * @evict:	what moves out of HBM
  * @num_vectors: of @vectors; at least 1
  * @vectors:	queue interrupts
  * @any_wait:	who waits for no queue in particular
@@ -265,6 +274,7 @@ struct xpu_device {
 
 	struct xpu_hbm hbm;
 	struct xpu_kq kq;
+	struct xpu_evict evict;
 
 	unsigned int num_vectors;
 	struct xpu_vector vectors[ALINK_XPU_NUM_VECTORS - 1];
@@ -310,15 +320,27 @@ enum xpu_bo_kind {
 };
 
 /**
- * struct xpu_window - a page of HBM that the kernel has mapped
+ * struct xpu_window - a page of an HBM object that the kernel looks at
+ *
+ * All but what its own lock protects is protected by the dma_resv of the object.
+ *
  * @ref:	users: locations, and the object for the one it used last
+ * @node:	in xpu_place.windows
  * @page:	in the object
- * @io:		mapping; to be touched within drm_dev_enter() only
+ * @lock:	protects @away; who looks holds it
+ * @away:	it shows @mem; else @io
+ * @io:		mapping of HBM; to be touched within drm_dev_enter() only
+ * @mem:	page of system memory, referenced
  */
 struct xpu_window {
 	struct kref ref;
+	struct list_head node;
 	u64 page;
+	/* protects away; held while somebody looks */
+	spinlock_t lock;
+	bool away;
 	void __iomem *io;
+	struct page *mem;
 };
 
 /**
@@ -327,7 +349,8 @@ struct xpu_window {
  * @kind:	what it is
  * @visible:	HBM that the CPU can map
  * @num_pieces:	HBM: entries of @pieces
- * @pieces:	HBM: where it is
+ * @pieces:	HBM: where in HBM it is; none while it is away
+ * @place:	HBM: where it is at all
  * @slot:	imports: slot of the device
  * @rights:	imported segment: DRM_ALINK_XPU_VM_BIND_* that may work
  * @generation:	imports: xpu_device.generation when made; 0: not in the device
@@ -335,8 +358,7 @@ struct xpu_window {
  * @import:	host objects: dma-buf that the memory is of, a reference, or NULL
  * @node:	host objects, memory of processes: in xpu_device.bos
  * @dummy:	page that mappings of HBM show once the device is gone
- * @window_lock: protects @window
- * @window:	HBM: the page where the kernel looked last, or NULL
+ * @window:	HBM: the page where the kernel looked last, or NULL; dma_resv
  * @user:	memory of a process: what only alink_xpu_user.c knows
  * @gpuva_lock:	protects the object's list of bindings
  */
@@ -346,6 +368,7 @@ struct xpu_bo {
 	bool visible;
 	unsigned int num_pieces;
 	struct drm_mm_node *pieces;
+	struct xpu_place place;
 	u32 slot;
 	u32 rights;
 	u64 generation;
@@ -354,9 +377,6 @@ struct xpu_bo {
 	struct list_head node;
 	struct page *dummy;
 	struct xpu_user *user;
-
-	/* protects window */
-	struct mutex window_lock;
 	struct xpu_window *window;
 
 	/* protects shmem.base.gpuva.list; never held over an allocation */
@@ -387,6 +407,7 @@ static inline struct drm_gem_object *xpu_gem(struct xpu_bo *bo)
  * @closed:	the id is gone: no new queues, no new jobs
  * @pid:	process that made it, in the initial namespace
  * @comm:	its name then
+ * @worked:	xpu_evict.passes when a queue of it was seen at work
  * @bind_work:	runs @jobs
  * @free_work:	frees @jobs_over
  * @job_lock:	protects all that follows
@@ -412,6 +433,7 @@ struct xpu_vm {
 	bool closed;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
+	u64 worked;
 
 	struct work_struct bind_work;
 	struct work_struct free_work;
@@ -425,6 +447,11 @@ struct xpu_vm {
 	wait_queue_head_t job_wait;
 	u64 fence_context;
 };
+
+static inline struct xpu_vm *to_xpu_vm(struct drm_gpuvm *gpuvm)
+{
+	return container_of(gpuvm, struct xpu_vm, gpuvm);
+}
 
 /**
  * struct xpu_loc - 64-bit words in an object that the CPU can read
@@ -445,8 +472,9 @@ struct xpu_loc {
  * @vm:		its VM
  * @vec:	its interrupt
  * @hw_id:	queue and doorbell page of the device
+ * @serial:	of no other queue of the device, ever; not 0
  * @priority:	as asked for; constant
- * @status:	status block; user space can write it
+ * @status:	status block; user space can write it. Its object stays in place
  * @busy_ns:	part of xpu_file.busy_ns
  * @lock:	protects @state and @error
  * @state:	what users are told
@@ -463,6 +491,7 @@ struct xpu_queue {
 	struct xpu_vm *vm;
 	struct xpu_vector *vec;
 	u32 hw_id;
+	u64 serial;
 	enum drm_alink_xpu_priority priority;
 	struct xpu_loc status;
 	atomic64_t busy_ns;
@@ -472,7 +501,7 @@ struct xpu_queue {
 	struct drm_alink_xpu_queue_error error;
 	bool dead;
 	u64 generation;
-	struct work_struct fault_work;
+	struct delayed_work fault_work;
 	/* orders faults and destruction */
 	struct mutex map_lock;
 	struct page *dummy;
@@ -553,6 +582,8 @@ int alink_xpu_gem_mmap_offset_ioctl(struct drm_device *drm, void *data,
 				    struct drm_file *file);
 
 /* alink_xpu_loc.c */
+int alink_xpu_windows_ready(struct xpu_bo *bo, struct file *file);
+void alink_xpu_windows_settle(struct xpu_bo *bo, bool away);
 void alink_xpu_windows_fini(struct xpu_bo *bo);
 int alink_xpu_loc_get(struct xpu_bo *bo, u64 offset, struct xpu_loc *loc);
 void alink_xpu_loc_put(struct xpu_loc *loc);
@@ -602,6 +633,7 @@ static inline struct xpu_va *to_xpu_va(struct drm_gpuva *va)
 
 extern const struct drm_gpuvm_ops alink_xpu_gpuvm_ops;
 void alink_xpu_vm_unbind_all(struct xpu_vm *vm);
+int alink_xpu_bind_again(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr);
 
 /* alink_xpu_bind_async.c */
 int alink_xpu_binds_init(struct xpu_device *xdev);

@@ -37,6 +37,18 @@ static const char *xpu_state_name(enum xpu_state state)
 	return names[state];
 }
 
+static void xpu_dump_memory(struct seq_buf *s, struct xpu_device *xdev)
+{
+	struct drm_alink_xpu_query_memory m = {};
+
+	alink_xpu_hbm_usage(xdev, &m);
+	alink_xpu_evict_usage(xdev, &m);
+	seq_buf_printf(s, "HBM: %llu KiB of %llu KiB in use\n",
+		       m.hbm_used >> 10, xdev->info.hbm_size >> 10);
+	seq_buf_printf(s, "evicted: %llu KiB, %llu moves out, %llu back\n",
+		       m.hbm_evicted >> 10, m.evictions, m.restores);
+}
+
 static void xpu_dump_head(struct seq_buf *s, struct xpu_device *xdev,
 			  const char *why)
 {
@@ -64,11 +76,7 @@ static void xpu_dump_head(struct seq_buf *s, struct xpu_device *xdev,
 	seq_buf_printf(s, "driver state: %s, generation %llu\n",
 		       xpu_state_name(READ_ONCE(xdev->state)),
 		       READ_ONCE(xdev->generation));
-
-	mutex_lock(&xdev->hbm.lock);
-	seq_buf_printf(s, "HBM: %llu KiB of %llu KiB in use\n",
-		       xdev->hbm.used >> 10, info->hbm_size >> 10);
-	mutex_unlock(&xdev->hbm.lock);
+	xpu_dump_memory(s, xdev);
 }
 
 /**
@@ -204,6 +212,7 @@ static void xpu_dump_bindings(struct seq_buf *s, struct xpu_vm *vm)
 	};
 	struct drm_gpuva *va;
 	unsigned int n = 0;
+	struct xpu_bo *bo;
 	u64 bytes = 0;
 
 	lockdep_assert_held(&vm->lock);
@@ -212,9 +221,11 @@ static void xpu_dump_bindings(struct seq_buf *s, struct xpu_vm *vm)
 		bytes += va->va.range;
 		if (n++ >= XPU_DUMP_BINDINGS)
 			continue;
-		seq_buf_printf(s, "  %#llx + %#llx: %s + %#llx, rights %#x\n",
-			       va->va.addr, va->va.range,
-			       kinds[to_xpu_bo(va->gem.obj)->kind],
+		bo = to_xpu_bo(va->gem.obj);
+		seq_buf_printf(s, "  %#llx + %#llx: %s%s + %#llx, rights %#x\n",
+			       va->va.addr, va->va.range, kinds[bo->kind],
+			       bo->kind == XPU_BO_HBM &&
+			       READ_ONCE(bo->place.file) ? " (evicted)" : "",
 			       va->gem.offset, to_xpu_va(va)->rights);
 	}
 	seq_buf_printf(s, "  %u bindings, %llu KiB, %u queues\n", n,

@@ -28,6 +28,7 @@ static_assert(DRM_ALINK_XPU_SEGMENT_ATOMIC == DRM_ALINK_XPU_VM_BIND_ATOMIC);
 static void xpu_segment_free(struct xpu_segment *seg)
 {
 	xa_erase(&seg->xdev->segments, seg->id);
+	alink_xpu_unpin(seg->bo);
 	drm_gem_object_put(xpu_gem(seg->bo));
 	kfree(seg);
 }
@@ -62,7 +63,7 @@ static void xpu_segment_fill(const struct xpu_segment *seg, u32 rights,
 	}
 }
 
-/* Exports @bo, which gets another reference. */
+/* Exports @bo, which gets another reference, and stays where it is in HBM. */
 static struct xpu_segment *xpu_segment_create(struct xpu_device *xdev,
 					      struct xpu_bo *bo, u32 rights,
 					      u64 key)
@@ -78,12 +79,18 @@ static struct xpu_segment *xpu_segment_create(struct xpu_device *xdev,
 	seg = kzalloc(sizeof(*seg), GFP_KERNEL_ACCOUNT);
 	if (!seg)
 		return ERR_PTR(-ENOMEM);
+	err = alink_xpu_pin(bo);
+	if (err) {
+		kfree(seg);
+		return ERR_PTR(err);
+	}
 	seg->xdev = xdev;
 	seg->bo = bo;
 	drm_gem_object_get(xpu_gem(bo));
 	err = xa_alloc(&xdev->segments, &seg->id, seg,
 		       XA_LIMIT(0, xdev->info.num_segments - 1), GFP_KERNEL);
 	if (err) {
+		alink_xpu_unpin(bo);
 		drm_gem_object_put(xpu_gem(bo));
 		kfree(seg);
 		return ERR_PTR(err == -EBUSY ? -ENOSPC : err);

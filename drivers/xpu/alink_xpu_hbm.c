@@ -112,6 +112,10 @@ int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
 	if (err)
 		xpu_hbm_release(xdev, bo);
 	mutex_unlock(&hbm->lock);
+	if (err) {
+		kfree(bo->pieces);
+		bo->pieces = NULL;
+	}
 	return err;
 }
 

@@ -5,26 +5,39 @@
  *	alink_xpu_hbm.c		the allocator
  *	alink_xpu_kq.c		the kernel's queue, which clears and copies HBM
  *	alink_xpu_retire.c	pages that must not be used any more
+ *	alink_xpu_evict.c	who has to leave HBM when it is full
+ *	alink_xpu_move.c	how an object leaves, and comes back
  */
 #ifndef ALINK_XPU_HBM_H
 #define ALINK_XPU_HBM_H
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
 #include <linux/sysfs.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
+#include <drm/drm_gem.h>
 #include <drm/drm_mm.h>
 
 #include "alink_xpu_pt.h"
 
 struct drm_alink_xpu_query_memory;
+struct file;
+struct mem_cgroup;
+struct page;
 struct sg_table;
 struct xpu_bo;
 struct xpu_device;
+struct xpu_queue;
+struct xpu_vm;
 
 /* As much is copied at once between HBM and system memory */
 #define XPU_KQ_COPY_MAX		SZ_16M
+
+/* Who waits for room in HBM looks again after this time */
+#define XPU_EVICT_POLL_MS	10
 
 /**
  * struct xpu_bad_page - a page of HBM that took an uncorrectable error
@@ -87,6 +100,96 @@ struct xpu_kq {
 	bool ready;
 };
 
+/**
+ * struct xpu_claim - a command that needs memory
+ * @queue:	xpu_queue.serial; 0: no queue, nobody's command
+ * @hw_id:	its queue of the device
+ * @head:	free-running index of the descriptor
+ */
+struct xpu_claim {
+	u64 queue;
+	u32 hw_id;
+	u32 head;
+};
+
+/**
+ * struct xpu_place - where an HBM object is: in HBM, or in system memory
+ *
+ * With the object's dma_resv held it stays where it is. Asynchronous VM_BIND
+ * must not take that; @away and @moves are therefore written with gpuva_lock
+ * held, too, and xpu_vm.lock then keeps the object in place, see
+ * alink_xpu_move.c.
+ *
+ * @away:	it is not in HBM, or about to leave: what is bound gets marks
+ * @moves:	counts places, from 1
+ * @marked:	page tables may have marks for it; dma_resv
+ * @file:	the contents while they are in system memory; written with
+ *		xpu_evict.lock held, too
+ * @pages:	of @file, what CPU mappings show: struct page, referenced; dma_resv
+ * @memcg:	pays for @file; constant
+ * @windows:	struct xpu_window; dma_resv
+ * @pins:	who needs it to stay where it is; dma_resv
+ * @pass:	xpu_evict.passes when it could not leave; xpu_evict.lock
+ * @since:	when it came to HBM, jiffies; xpu_evict.lru_lock, as what follows
+ * @user:	the command that needed it last, as far as anybody knows
+ * @lost:	the command that it was taken for although that had needed it
+ */
+struct xpu_place {
+	bool away;
+	u64 moves;
+	bool marked;
+	struct file *file;
+	struct xarray pages;
+	struct mem_cgroup *memcg;
+	struct list_head windows;
+	unsigned int pins;
+	u64 pass;
+	unsigned long since;
+	struct xpu_claim user;
+	struct xpu_claim lost;
+};
+
+/**
+ * struct xpu_evict - what moves out of HBM, and for whom
+ * @lock:	one move at a time; protects what follows
+ * @holder:	the command whose queue has the turn
+ * @next:	the command that has waited longest for it, or nobody's
+ * @asked:	when it last asked, jiffies
+ * @began:	when the turn began, jiffies
+ * @got:	when @holder's queue last got memory
+ * @spins:	memory that @holder lost to itself and got back, since it last got
+ *		any that was new to it
+ * @passes:	searches for somebody who has to leave
+ * @lru_lock:	protects the lists and what follows
+ * @here:	objects in HBM that may move, those first that were not used longest
+ * @gone:	objects in system memory
+ * @pinned:	bytes of HBM that must stay
+ * @evictions:	moves out of HBM
+ * @restores:	moves back
+ * @serials:	latest xpu_queue.serial
+ */
+struct xpu_evict {
+	/* one move at a time; protects holder to passes */
+	struct mutex lock;
+	struct xpu_claim holder;
+	struct xpu_claim next;
+	unsigned long asked;
+	unsigned long began;
+	unsigned long got;
+	unsigned int spins;
+	u64 passes;
+
+	/* protects the lists, what is counted, and since to lost of places */
+	struct mutex lru_lock;
+	struct drm_gem_lru here;
+	struct drm_gem_lru gone;
+	u64 pinned;
+	u64 evictions;
+	u64 restores;
+
+	atomic64_t serials;
+};
+
 /* alink_xpu_hbm.c */
 int alink_xpu_hbm_init(struct xpu_device *xdev);
 void alink_xpu_hbm_fini(struct xpu_device *xdev);
@@ -113,5 +216,30 @@ void alink_xpu_retire(struct xpu_device *xdev, u64 addr);
 void alink_xpu_retire_lost(struct xpu_device *xdev);
 void alink_xpu_retire_free(struct xpu_device *xdev);
 void alink_xpu_retire_store(struct xpu_device *xdev, bool restart);
+bool alink_xpu_retire_pending(struct xpu_device *xdev, const struct xpu_bo *bo);
+
+/* alink_xpu_move.c */
+void alink_xpu_place_init(struct xpu_bo *bo);
+void alink_xpu_place_fini(struct xpu_bo *bo);
+struct page *alink_xpu_place_read(struct xpu_bo *bo, struct file *file,
+				  pgoff_t index);
+struct page *alink_xpu_place_show(struct xpu_bo *bo, pgoff_t index);
+int alink_xpu_move_out(struct xpu_device *xdev, struct xpu_bo *bo, bool grow);
+int alink_xpu_move_in(struct xpu_device *xdev, struct xpu_bo *bo);
+
+/* alink_xpu_evict.c */
+extern const struct attribute_group alink_xpu_evict_group;
+void alink_xpu_evict_init(struct xpu_device *xdev);
+void alink_xpu_evict_fini(struct xpu_device *xdev);
+void alink_xpu_evict_queue_init(struct xpu_queue *q);
+void alink_xpu_evict_add(struct xpu_bo *bo);
+void alink_xpu_evict_used(struct xpu_bo *bo);
+int alink_xpu_evict_alloc(struct xpu_device *xdev, struct xpu_bo *bo);
+int alink_xpu_evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr);
+int alink_xpu_pin(struct xpu_bo *bo);
+int alink_xpu_pin_at(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr);
+void alink_xpu_unpin(struct xpu_bo *bo);
+void alink_xpu_evict_usage(struct xpu_device *xdev,
+			   struct drm_alink_xpu_query_memory *m);
 
 #endif /* ALINK_XPU_HBM_H */

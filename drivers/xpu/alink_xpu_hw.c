@@ -99,9 +99,9 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	info->slice_us = alink_rd32(adev, ALINK_XPU_REG_SLICE_US);
 	info->starve_us = alink_rd32(adev, ALINK_XPU_REG_STARVE_US);
 	va_bits = alink_rd32(adev, ALINK_XPU_REG_VA_BITS);
+	info->evict = alink_dev_caps(adev) & ALINK_CAP_RETRY;
 	/* Where the kernel may bounce DMA, both would not see the same memory. */
-	info->user_memory = XPU_HAS_USER &&
-			    alink_dev_caps(adev) & ALINK_CAP_RETRY &&
+	info->user_memory = XPU_HAS_USER && info->evict &&
 			    dma_max_mapping_size(&xdev->pdev->dev) == SIZE_MAX;
 	if (alink_dev_lost(adev))
 		return -ENODEV;

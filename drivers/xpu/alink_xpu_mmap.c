@@ -6,7 +6,11 @@
  * is destroyed (its doorbell page will be somebody else's), around a reset
  * (the bus must not be touched), and when the device goes. A fault after that,
  * or while the device is cut off, gives a page of memory, never a SIGBUS.
+ *
+ * HBM that has moved to system memory is shown there: a CPU that looks at it
+ * must not depend on room in HBM, and sends nobody else away.
  */
+#include <linux/dma-resv.h>
 #include <linux/mm.h>
 #include <linux/srcu.h>
 
@@ -78,45 +82,109 @@ static vm_fault_t xpu_fault_later(struct xpu_device *xdev)
  * change of state begins to zap, or the new state is seen here.
  */
 static vm_fault_t xpu_fault_bar(struct xpu_device *xdev, struct vm_fault *vmf,
-				resource_size_t addr, struct page **dummy)
+				resource_size_t addr, enum xpu_state *state)
 {
 	vm_fault_t ret = 0;
-	enum xpu_state state;
 	int idx, srcu;
 
+	*state = XPU_GONE;
 	if (!drm_dev_enter(&xdev->drm, &idx))
-		return xpu_fault_dummy(vmf, dummy);
+		return 0;
 
 	/* Not reset_lock: a page table of the CPU takes memory. */
 	srcu = srcu_read_lock(&xpu_fault_srcu);
-	state = READ_ONCE(xdev->state);
-	if (state == XPU_ACTIVE)
+	*state = READ_ONCE(xdev->state);
+	if (*state == XPU_ACTIVE)
 		ret = vmf_insert_pfn(vmf->vma, vmf->address,
 				     PHYS_PFN(addr));
 	srcu_read_unlock(&xpu_fault_srcu, srcu);
 	drm_dev_exit(idx);
-
-	if (state == XPU_RESETTING)
-		return xpu_fault_later(xdev);
-	if (state != XPU_ACTIVE)
-		return xpu_fault_dummy(vmf, dummy);
 	return ret;
+}
+
+/* What becomes of a fault in a BAR in that state; @ret: if it is the active */
+static vm_fault_t xpu_fault_end(struct xpu_device *xdev, struct vm_fault *vmf,
+				enum xpu_state state, vm_fault_t ret,
+				struct page **dummy)
+{
+	switch (state) {
+	case XPU_ACTIVE:
+		return ret;
+	case XPU_RESETTING:
+		return xpu_fault_later(xdev);
+	default:
+		return xpu_fault_dummy(vmf, dummy);
+	}
+}
+
+/* --- HBM ---------------------------------------------------------------- */
+
+/*
+ * Keeps an object where it is. That may have to wait until it has moved, which
+ * takes its time: others want the mmap_lock. Return: 0, or what the fault ends
+ * with.
+ */
+static vm_fault_t xpu_fault_lock(struct vm_fault *vmf,
+				 struct drm_gem_object *obj)
+{
+	if (dma_resv_trylock(obj->resv))
+		return 0;
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return dma_resv_lock_interruptible(obj->resv, NULL) ?
+		       VM_FAULT_NOPAGE : 0;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	drm_gem_object_get(obj);
+	mmap_read_unlock(vmf->vma->vm_mm);
+	if (!dma_resv_lock_interruptible(obj->resv, NULL))
+		dma_resv_unlock(obj->resv);
+	drm_gem_object_put(obj);
+	return VM_FAULT_RETRY;
+}
+
+/* A page of an object that is in system memory, whatever the device does */
+static vm_fault_t xpu_fault_system(struct vm_fault *vmf, struct xpu_bo *bo,
+				   u64 offset)
+{
+	struct page *page = alink_xpu_place_show(bo, offset >> PAGE_SHIFT);
+
+	if (IS_ERR(page))
+		return PTR_ERR(page) == -ENOMEM ? VM_FAULT_OOM :
+						  VM_FAULT_SIGBUS;
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page),
+				   vm_get_page_prot(vmf->vma->vm_flags));
 }
 
 static vm_fault_t xpu_hbm_fault(struct vm_fault *vmf)
 {
 	struct xpu_bo *bo = to_xpu_bo(vmf->vma->vm_private_data);
 	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
+	enum xpu_state state = XPU_GONE;
 	u64 offset, run;
+	vm_fault_t ret;
+	int idx;
 
 	/* vm_pgoff is the fake offset; a mapping may begin within the object */
 	offset = (u64)(vmf->pgoff -
 		       drm_vma_node_start(&xpu_gem(bo)->vma_node)) << PAGE_SHIFT;
 	if (offset >= xpu_gem(bo)->size)
 		return VM_FAULT_SIGBUS;
-	return xpu_fault_bar(xdev, vmf, xdev->hbm_base +
-			     alink_xpu_hbm_offset(bo, offset, &run),
-			     &bo->dummy);
+	ret = xpu_fault_lock(vmf, xpu_gem(bo));
+	if (ret)
+		return ret;
+	if (!bo->place.file) {
+		ret = xpu_fault_bar(xdev, vmf, xdev->hbm_base +
+				    alink_xpu_hbm_offset(bo, offset, &run),
+				    &state);
+	} else if (drm_dev_enter(&xdev->drm, &idx)) {
+		ret = xpu_fault_system(vmf, bo, offset);
+		state = XPU_ACTIVE;
+		drm_dev_exit(idx);
+	}
+	dma_resv_unlock(xpu_gem(bo)->resv);
+	if (state == XPU_ACTIVE)
+		alink_xpu_evict_used(bo);
+	return xpu_fault_end(xdev, vmf, state, ret, &bo->dummy);
 }
 
 const struct vm_operations_struct alink_xpu_hbm_vm_ops = {
@@ -152,16 +220,16 @@ static vm_fault_t xpu_db_fault(struct vm_fault *vmf)
 {
 	struct xpu_queue *q = vmf->vma->vm_private_data;
 	struct xpu_device *xdev = q->xdev;
-	vm_fault_t ret;
+	enum xpu_state state = XPU_GONE;
+	vm_fault_t ret = 0;
 
 	mutex_lock(&q->map_lock);
 	/* A reset ended the queue: nobody listens at its doorbell. */
-	if (q->dead || READ_ONCE(q->state) == DRM_ALINK_XPU_QUEUE_CANCELED)
-		ret = xpu_fault_dummy(vmf, &q->dummy);
-	else
+	if (!q->dead && READ_ONCE(q->state) != DRM_ALINK_XPU_QUEUE_CANCELED)
 		ret = xpu_fault_bar(xdev, vmf, xdev->db_base +
 				    (resource_size_t)q->hw_id *
-				    ALINK_XPU_DB_STRIDE, &q->dummy);
+				    ALINK_XPU_DB_STRIDE, &state);
+	ret = xpu_fault_end(xdev, vmf, state, ret, &q->dummy);
 	mutex_unlock(&q->map_lock);
 	return ret;
 }

@@ -190,6 +190,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	spin_lock_init(&xdev->bos_lock);
 	INIT_LIST_HEAD(&xdev->bos);
 	mutex_init(&xdev->kq.lock);
+	alink_xpu_evict_init(xdev);
 	init_waitqueue_head(&xdev->any_wait);
 	alink_xpu_faults_init(xdev);
 	for (i = 0; i < ARRAY_SIZE(xdev->vectors); i++) {
@@ -508,6 +509,7 @@ MODULE_DEVICE_TABLE(pci, xpu_ids);
 
 static const struct attribute_group *xpu_groups[] = {
 	&alink_xpu_retire_group,
+	&alink_xpu_evict_group,
 	NULL
 };
 

@@ -58,6 +58,7 @@ static void xpu_query_device(struct xpu_device *xdev, void *data)
 static void xpu_query_memory(struct xpu_device *xdev, void *data)
 {
 	alink_xpu_hbm_usage(xdev, data);
+	alink_xpu_evict_usage(xdev, data);
 }
 
 static void xpu_query_counters(struct xpu_device *xdev, void *data)
@@ -214,7 +215,7 @@ int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
 
 static void xpu_count_bo(struct drm_gem_object *obj,
 			 struct drm_memory_stats *hbm,
-			 struct drm_memory_stats *host)
+			 struct drm_memory_stats *host, u64 *evicted)
 {
 	struct xpu_bo *bo = to_xpu_bo(obj);
 	struct drm_memory_stats *stats;
@@ -233,7 +234,9 @@ static void xpu_count_bo(struct drm_gem_object *obj,
 		stats->shared += obj->size;
 	else
 		stats->private += obj->size;
-	if (bo->kind == XPU_BO_HBM || bo->shmem.pages || bo->shmem.sgt)
+	if (bo->kind == XPU_BO_HBM && READ_ONCE(bo->place.file))
+		*evicted += obj->size;
+	else if (bo->kind == XPU_BO_HBM || bo->shmem.pages || bo->shmem.sgt)
 		stats->resident += obj->size;
 }
 
@@ -266,11 +269,12 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	struct drm_gem_object *obj;
 	struct xpu_queue *q;
 	unsigned long id;
+	u64 evicted = 0;
 	int i;
 
 	spin_lock(&file->table_lock);
 	idr_for_each_entry(&file->object_idr, obj, i)
-		xpu_count_bo(obj, &hbm, &host);
+		xpu_count_bo(obj, &hbm, &host, &evicted);
 	spin_unlock(&file->table_lock);
 
 	/* A queue that is in the table has its hardware queue. */
@@ -287,4 +291,5 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 		   xfile->xdev->info.num_rings);
 	drm_print_memory_stats(p, &hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
 	drm_print_memory_stats(p, &host, DRM_GEM_OBJECT_RESIDENT, "system");
+	drm_printf(p, "alink_xpu-evicted-hbm:\t%llu KiB\n", evicted >> 10);
 }

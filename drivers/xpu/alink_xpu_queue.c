@@ -97,7 +97,8 @@ static void xpu_queue_detach(struct xpu_queue *q)
 
 	/* Before its hardware queue is somebody else's. */
 	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_CANCELED, NULL);
-	cancel_work_sync(&q->fault_work);
+	cancel_delayed_work_sync(&q->fault_work);
+	alink_xpu_unpin(q->status.bo);
 	if (q->hw_id)
 		xa_erase(&q->xdev->queues, q->hw_id);
 	mutex_lock(&vm->lock);
@@ -327,6 +328,24 @@ static int xpu_queue_check(const struct drm_alink_xpu_queue_create *args)
 	return 0;
 }
 
+/*
+ * The kernel reads the status block at any time, and an access of the device to
+ * it is not tried again: it stays where it is, and no mark stays in its place.
+ */
+static int xpu_queue_hold_status(struct xpu_queue *q, struct xpu_bo *bo,
+				 u64 offset, u64 addr)
+{
+	int err;
+
+	err = alink_xpu_loc_get(bo, offset, &q->status);
+	if (err)
+		return err;
+	err = alink_xpu_pin_at(q->vm, bo, addr);
+	if (err)
+		alink_xpu_loc_put(&q->status);
+	return err;
+}
+
 /* Takes the VM into use, and finds ring and status block there. */
 static int xpu_queue_attach(struct xpu_queue *q,
 			    const struct drm_alink_xpu_queue_create *args)
@@ -353,7 +372,7 @@ static int xpu_queue_attach(struct xpu_queue *q,
 		return err ?: -EINVAL;
 
 	/* This takes memory, which must not be asked for under the lock. */
-	err = alink_xpu_loc_get(bo, offset, &q->status);
+	err = xpu_queue_hold_status(q, bo, offset, args->status);
 	drm_gem_object_put(xpu_gem(bo));
 	if (err) {
 		mutex_lock(&vm->lock);
@@ -410,6 +429,7 @@ static struct xpu_queue *xpu_queue_alloc(struct xpu_device *xdev)
 	spin_lock_init(&q->lock);
 	mutex_init(&q->map_lock);
 	alink_xpu_fault_queue_init(q);
+	alink_xpu_evict_queue_init(q);
 	q->state = DRM_ALINK_XPU_QUEUE_RUNNING;
 	return q;
 }

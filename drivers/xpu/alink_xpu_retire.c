@@ -80,6 +80,32 @@ void alink_xpu_retire_free(struct xpu_device *xdev)
 }
 
 /**
+ * alink_xpu_retire_pending - has an object a page that will be retired?
+ * @xdev:	device
+ * @bo:		HBM object, which stays where it is meanwhile
+ *
+ * Return: true if it has.
+ */
+bool alink_xpu_retire_pending(struct xpu_device *xdev, const struct xpu_bo *bo)
+{
+	struct xpu_hbm *hbm = &xdev->hbm;
+	const struct drm_mm_node *piece;
+	unsigned int i, k;
+	bool found = false;
+
+	mutex_lock(&hbm->lock);
+	for (i = 0; i < hbm->num_bad; i++) {
+		for (k = 0; k < bo->num_pieces; k++) {
+			piece = &bo->pieces[k];
+			found |= hbm->bad[i].addr >= piece->start &&
+				 hbm->bad[i].addr - piece->start < piece->size;
+		}
+	}
+	mutex_unlock(&hbm->lock);
+	return found;
+}
+
+/**
  * alink_xpu_retire_store - tell the device what it does not know yet
  * @xdev:	device
  * @restart:	after a reset, before anybody may use the device

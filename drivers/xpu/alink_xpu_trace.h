@@ -203,6 +203,36 @@ TRACE_EVENT(alink_xpu_user_zap,
 		      __entry->ctx, __entry->addr, __entry->range)
 );
 
+/* HBM of an object moves to system memory; err says why it stays */
+TRACE_EVENT(alink_xpu_evict,
+	    TP_PROTO(struct xpu_device *xdev, u64 size, int err),
+	    TP_ARGS(xdev, size, err),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(u64, size)
+			     __field(int, err)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->size = size;
+			   __entry->err = err;),
+	    TP_printk("dev=%s size=%#llx err=%d", __get_str(dev), __entry->size,
+		      __entry->err)
+);
+
+/* An object that was evicted moves back, for a queue or for the kernel */
+TRACE_EVENT(alink_xpu_restore,
+	    TP_PROTO(struct xpu_device *xdev, u32 queue, u64 size, int err),
+	    TP_ARGS(xdev, queue, size, err),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(u32, queue)
+			     __field(u64, size)
+			     __field(int, err)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->queue = queue;
+			   __entry->size = size;
+			   __entry->err = err;),
+	    TP_printk("dev=%s queue=%u size=%#llx err=%d", __get_str(dev),
+		      __entry->queue, __entry->size, __entry->err)
+);
+
 DECLARE_EVENT_CLASS(alink_xpu_fence,
 		    TP_PROTO(struct xpu_device *xdev, struct xpu_queue *q, u64 value,
 			     int err),

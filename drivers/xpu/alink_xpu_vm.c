@@ -98,7 +98,7 @@ void alink_xpu_vm_flush(struct xpu_vm *vm, struct list_head *old)
 /* drm_gpuvm_ops.vm_free: the last binding is gone, too. */
 void alink_xpu_gpuvm_free(struct drm_gpuvm *gpuvm)
 {
-	struct xpu_vm *vm = container_of(gpuvm, struct xpu_vm, gpuvm);
+	struct xpu_vm *vm = to_xpu_vm(gpuvm);
 
 	mutex_destroy(&vm->lock);
 	kfree(vm);

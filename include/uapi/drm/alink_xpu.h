@@ -39,6 +39,19 @@ extern "C" {
  * either xPU voids the import, as it does others. Other devices cannot attach
  * to HBM: %EOPNOTSUPP. An HBM dma-buf can be mapped if the object can.
  *
+ * HBM that is not used may have to leave (since version 1.3, on devices with
+ * ALINK_CAP_RETRY): when HBM is full, the memory of an object that was not used
+ * for long moves to system memory, which its creator's memory cgroup pays for.
+ * Nobody notices, but for the time that it takes: a queue that needs the object
+ * waits until it is back in HBM, in the place of others; a CPU mapping shows it
+ * wherever it is. An object that moves is not used by any queue while it does.
+ * Those that stay: objects with an exported segment, a group binding or an
+ * import by PRIME in another xPU, those with the status block of a queue, and
+ * those with HBM that will be retired. When all that is left are such objects,
+ * or system memory is short, what HBM is needed for fails. So does a queue whose
+ * one command needs more HBM at a time than can be had: it halts with
+ * ALINK_ST_NO_ROOM.
+ *
  * User space fills queues by itself, so nothing that they run gets into a
  * dma-buf without being asked: %DMA_BUF_IOCTL_EXPORT_SYNC_FILE and poll(2) tell
  * of what others put there. To let others wait for a queue, take the sync file
@@ -63,7 +76,8 @@ extern "C" {
  *
  * A function-level reset, and suspend, end each queue: its waiters return with
  * %ECANCELED, and it must be destroyed. VMs with what is bound in them and
- * buffer objects stay (what HBM holds is then undefined). Exports, imports,
+ * buffer objects stay (what HBM holds is then undefined, but not what has moved
+ * to system memory). Exports, imports,
  * group bindings and group imports made before are void: accesses through them
  * fail with a typed fabric error, new binds with %ECANCELED.
  */
@@ -216,6 +230,15 @@ struct drm_alink_xpu_query_memory {
 	__u64 hbm_retired;
 	/** @hbm_pending: HBM in use that will be retired (since version 1.1) */
 	__u64 hbm_pending;
+	/**
+	 * @hbm_evicted: size of HBM objects that are in system memory, and not
+	 * in @hbm_used (since version 1.3)
+	 */
+	__u64 hbm_evicted;
+	/** @evictions: moves of objects out of HBM so far (since version 1.3) */
+	__u64 evictions;
+	/** @restores: moves back (since version 1.3) */
+	__u64 restores;
 };
 
 /** struct drm_alink_xpu_query_counters - device counters since power on */
@@ -269,11 +292,14 @@ struct drm_alink_xpu_query_link {
  * struct drm_alink_xpu_gem_create - argument of &DRM_IOCTL_ALINK_XPU_GEM_CREATE
  *
  * The memory reads as zeros. Host objects can always be mapped. An HBM object
- * consists of 1 to 16 pieces of HBM.
+ * consists of 1 to 16 pieces of HBM. Where HBM is full other objects leave it,
+ * as far as their sizes add up to half of the host's memory at most; that may
+ * take seconds.
  *
  * Errors: %EINVAL (not exactly one of HOST and HBM, NEEDS_CPU without HBM, size
  * 0); %E2BIG (more than there can ever be); %ENOMEM (no system memory);
- * %ENOSPC (no HBM free in few enough pieces); %EIO (HBM could not be cleared).
+ * %ENOSPC (no HBM free in few enough pieces, and none can be made free); %EIO
+ * (HBM could not be cleared).
  */
 struct drm_alink_xpu_gem_create {
 	/** @size: in: bytes wanted; out: rounded up to min_page_size */
@@ -504,8 +530,12 @@ enum drm_alink_xpu_priority {
  * as a 32-bit little-endian word at doorbell_tail. When queue or device are
  * gone, stores have no effect.
  *
+ * An HBM object with the status block stays in HBM while the queue lives. A ring
+ * in HBM does not: it comes back when the queue reads it.
+ *
  * Errors: %EINVAL; %EPERM (PRIORITY_HIGH or _REALTIME without CAP_SYS_NICE in the
- * initial user namespace); %ENOSPC (all queues of the device are in use).
+ * initial user namespace); %ENOSPC (all queues of the device are in use; or no
+ * room in HBM for the status block, see &struct drm_alink_xpu_segment_export).
  */
 struct drm_alink_xpu_queue_create {
 	/** @vm_id: VM */
@@ -704,10 +734,13 @@ struct drm_alink_xpu_segment_handle {
  * &DRM_IOCTL_ALINK_XPU_SEGMENT_EXPORT
  *
  * Opens a whole HBM object to other xPUs. An object may be exported more than
- * once, with different rights.
+ * once, with different rights. It stays in HBM from then on, or comes back for
+ * it. So much of HBM never stays that an object which has left could not come
+ * back.
  *
- * Errors: %EINVAL; %EOPNOTSUPP (the object is not in HBM, or the device is in
- * no fabric); %ENOSPC (all segments of the device are in use).
+ * Errors: %EINVAL; %EOPNOTSUPP (the object is no HBM object, or the device is in
+ * no fabric); %ENOSPC (all segments of the device are in use; or no room in HBM,
+ * or none would be left for what has moved to system memory).
  */
 struct drm_alink_xpu_segment_export {
 	/** @handle: GEM handle of an HBM object */
@@ -764,8 +797,9 @@ struct drm_alink_xpu_segment_import {
  * Makes part of an HBM object this xPU's memory in a group: what multicast
  * writes to the group reach here, and what reducing reads take from here.
  *
- * Errors: %EINVAL; %EOPNOTSUPP (not in HBM, or in no fabric); %EEXIST (this xPU
- * has memory in the group already); %ENOSPC (all segments in use); and what
+ * Errors: %EINVAL; %EOPNOTSUPP (no HBM object, or in no fabric); %EEXIST (this
+ * xPU has memory in the group already); %ENOSPC (all segments in use, or no
+ * room, see &struct drm_alink_xpu_segment_export); and what
  * alink_status_errno() makes of a fabric error (no such group, not a member,
  * wrong key).
  */
