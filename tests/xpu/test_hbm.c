@@ -37,6 +37,7 @@ FIXTURE(hbm)
 	uint64_t *hostmem;
 	uint32_t bo[MAX_BOS];
 	uint64_t size[MAX_BOS];
+	uint32_t export[MAX_BOS];
 	unsigned int num;
 };
 
@@ -73,10 +74,14 @@ static struct drm_alink_xpu_query_memory memory(FIXTURE_DATA(hbm) *self)
 	return m;
 }
 
-/* Takes all HBM there is, in as large pieces as it comes; then not a page. */
+/*
+ * Takes all HBM there is, in as large pieces as it comes; then not a page. What
+ * is exported stays, so nothing makes room for the next.
+ */
 static void take_all(struct __test_metadata *_metadata,
 		     FIXTURE_DATA(hbm) *self, uint32_t flags)
 {
+	struct drm_alink_xpu_segment_handle h;
 	struct drm_alink_xpu_query_memory m;
 	uint64_t size = 16 * GIB;
 	uint32_t extra;
@@ -90,6 +95,9 @@ static void take_all(struct __test_metadata *_metadata,
 			continue;
 		}
 		ASSERT_EQ(err, 0);
+		ASSERT_EQ(seg_export(self->fd, self->bo[self->num],
+				     DRM_ALINK_XPU_SEGMENT_READ, &h,
+				     &self->export[self->num]), 0);
 		self->size[self->num++] = size;
 	}
 	m = memory(self);
@@ -101,8 +109,11 @@ static void take_all(struct __test_metadata *_metadata,
 static void give_all(struct __test_metadata *_metadata,
 		     FIXTURE_DATA(hbm) *self)
 {
-	while (self->num)
-		ASSERT_EQ(gem_close(self->fd, self->bo[--self->num]), 0);
+	while (self->num) {
+		self->num--;
+		ASSERT_EQ(gem_close(self->fd, self->bo[self->num]), 0);
+		ASSERT_EQ(seg_revoke(self->fd, self->export[self->num]), 0);
+	}
 	EXPECT_EQ(memory(self).hbm_used, 0);
 }
 
