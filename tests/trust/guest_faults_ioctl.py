@@ -62,12 +62,30 @@ class Xpu:
         return struct.unpack('=II', fcntl.ioctl(
             self.fd, SYNCOBJ_CREATE, struct.pack('=II', 0, 0)))[0]
 
-    def used(self):
-        """HBM in use."""
+    def memory(self):
+        """What QUERY says of HBM."""
         out = KINDS['drm_alink_xpu_query_memory']()
         self.call('QUERY', query=1, size=ctypes.sizeof(out),
                   data=ctypes.addressof(out))
-        return out.hbm_used
+        return out
+
+    def used(self):
+        """HBM in use, and what has left it."""
+        out = self.memory()
+        return out.hbm_used, out.hbm_evicted
+
+    def fill(self, room):
+        """All of HBM but for so many objects: exported, so it stays."""
+        m = self.memory()
+        self.call('SEGMENT_EXPORT', rights=READ, handle=self.bo(
+            HBM, m.hbm_total - m.hbm_used - room * 16 * PAGE))
+
+    def evict(self):
+        """Sends away what was not used longest, when two fit with it."""
+        self.fill(1)
+        self.bo(HBM)
+        self.bo(HBM)
+        assert self.memory().hbm_evicted == 16 * PAGE
 
     def bind(self, vm, ops, syncs=()):
         """Argument of VM_BIND; keeps its arrays alive in it."""
@@ -116,8 +134,20 @@ class Sweeps:
         self.a = self.b = None
 
     def census(self):
-        """What must not change: HBM in use on both."""
+        """What must not change: HBM in use on both, and out of it."""
         return tuple(x.used() for x in self.watch)
+
+    def full(self, flags):
+        """Argument of GEM_CREATE, for which another object has to leave."""
+        self.a.bo(flags)
+        self.a.fill(0)
+        return self.a.args('GEM_CREATE', size=16 * PAGE, flags=flags)
+
+    def away(self, flags=SEEN):
+        """A VM with an object bound, which is not in HBM."""
+        space = self.a.space(flags)
+        self.a.evict()
+        return space
 
     def try_out(self, what, op, prepare, again=None, allowed=frozenset()):
         """PREPARE() gives what OP takes; AGAIN(arg) must work when OP failed."""
@@ -155,6 +185,9 @@ class Sweeps:
             self.sweep('GEM_CREATE', lambda f=flags: self.a.args(
                 'GEM_CREATE', size=16 * PAGE, flags=f), f' {what}',
                 allowed={errno.ENOSPC})
+        for what, flags in (('hbm', HBM), ('visible', SEEN)):
+            self.sweep('GEM_CREATE', lambda f=flags: self.full(f),
+                       f' {what} full', allowed={errno.ENOSPC})
 
     def GEM_MMAP_OFFSET(self):
         """Of a new object."""
@@ -197,8 +230,17 @@ class Sweeps:
             args.lent = mem
             return args
 
+        def away(flags):
+            vm, handle = self.away(HBM)
+            args = self.a.bind(vm, [
+                {'flags': READ, 'handle': handle, 'addr': VA + (1 << 32),
+                 'range': 16 * PAGE}])
+            args.flags = flags
+            return args
+
         for what, flags in (('now', 0), ('later', 1)):
             self.sweep('VM_BIND', lambda f=flags: prepare(f), f' {what}')
+            self.sweep('VM_BIND', lambda f=flags: away(f), f' away {what}')
             self.sweep('VM_BIND', lambda f=flags: lend(f), f' lent {what}')
 
     def QUEUE_CREATE(self):
@@ -207,6 +249,10 @@ class Sweeps:
             self.sweep('QUEUE_CREATE', lambda f=flags: self.a.args(
                 'QUEUE_CREATE', vm_id=self.a.space(f)[0], ring=VA,
                 status=VA + 8 * PAGE, size=16, priority=1), f' {what}')
+        self.sweep('QUEUE_CREATE', lambda: self.a.args(
+            'QUEUE_CREATE', vm_id=self.away()[0], ring=VA,
+            status=VA + 8 * PAGE, size=16, priority=1), ' away',
+            allowed={errno.ENOSPC})
 
     def QUEUE_DESTROY(self):
         """What failed can be done again."""
@@ -231,6 +277,8 @@ class Sweeps:
 
                 self.sweep('WAIT_FENCE', prepare,
                            f' {what} {"address" if va else "handle"}')
+        self.sweep('WAIT_FENCE', lambda: self.a.args(
+            'WAIT_FENCE', handle=self.away()[1]), ' away')
 
     def FENCE_SYNCOBJ(self):
         """A reached one."""
@@ -242,6 +290,9 @@ class Sweeps:
         """An HBM object."""
         self.sweep('SEGMENT_EXPORT', lambda: self.a.args(
             'SEGMENT_EXPORT', handle=self.a.bo(HBM), rights=READ | WRITE))
+        self.sweep('SEGMENT_EXPORT', lambda: self.a.args(
+            'SEGMENT_EXPORT', handle=self.away(HBM)[1], rights=READ), ' away',
+            allowed={errno.ENOSPC})
 
     def SEGMENT_REVOKE(self):
         """What failed can be done again."""

@@ -198,6 +198,15 @@ class Races:
                      ['submit', 'submit', 'churn', 'lend', 'query'],
                      ('reset_xpu', lambda: self.reset('alink_xpu'), 0.3))
 
+    def evict(self):
+        """Memory that moves against reset, unbind, and calls on it"""
+        self.at_once('eviction against calls', ['crowd', 'crowd', 'memory',
+                                                'query'],
+                     ('attributes', self.attributes))
+        self.at_once('eviction against reset and unbind', ['crowd', 'crowd'],
+                     ('reset_xpu', lambda: self.reset('alink_xpu'), 0.5),
+                     ('rebind_xpu', lambda: self.rebind(('alink_xpu',)), 1.0))
+
     def close(self):
         """Closing against interrupts, and calls on one file"""
         self.at_once('close against interrupt', ['churn'] * 3 + ['query'])

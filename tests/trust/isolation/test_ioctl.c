@@ -860,8 +860,11 @@ TEST_F(bad, resource_limits)
 	}
 }
 
-/* Takes HBM until there is none: refused, others are unharmed, all comes back. */
-TEST_F(bad, all_of_hbm)
+/*
+ * Takes HBM until there is none, and what others have leaves it for half of the
+ * host's memory: then refused, others are unharmed, all comes back.
+ */
+TEST_F_TIMEOUT(bad, all_of_hbm, 240)
 {
 	struct drm_alink_xpu_query_memory before, full, after;
 	uint32_t h;
@@ -879,10 +882,11 @@ TEST_F(bad, all_of_hbm)
 	}
 	ASSERT_EQ(xpu_memory(fd, &full), 0);
 	EXPECT_EQ(full.hbm_used, full.hbm_total);
+	EXPECT_GT(full.hbm_evicted, before.hbm_used);
 	EXPECT_EQ(xq_fill(&self->q, VA, 3, SIZE), 0);
 	close(fd);
 	ASSERT_EQ(xpu_memory(self->fd, &after), 0);
-	EXPECT_EQ(after.hbm_used, before.hbm_used);
+	EXPECT_EQ(after.hbm_used + after.hbm_evicted, before.hbm_used);
 }
 
 /* --- mappings: what else the kernel can be asked to do with them -------------- */

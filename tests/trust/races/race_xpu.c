@@ -13,6 +13,7 @@
  *   sync     syncobjs and fences, on the shared file
  *   remote   memory of one xPU exported, imported by the other and revoked
  *   lend     memory of the process bound, changed and taken away under engines
+ *   crowd    more HBM than there is, under engines and CPUs
  *   query    all that can be asked
  */
 #include <errno.h>
@@ -265,6 +266,52 @@ static unsigned int lend_once(void)
 	return done;
 }
 
+/* Four objects of which two fit: each work sends others away. */
+static unsigned int crowd_once(void)
+{
+	struct drm_alink_xpu_query_memory m;
+	unsigned int done = 0, i;
+	uint32_t vm, bo[4];
+	uint64_t size;
+	struct xq q;
+	int fd = open_any();
+	char *map;
+
+	if (fd < 0)
+		return 0;
+	if (xpu_memory(fd, &m) || vm_create(fd, &vm) ||
+	    xq_open(&q, fd, vm, VA_Q, 64)) {
+		close(fd);
+		return 0;
+	}
+	size = m.hbm_total / 5 * 2 / LARGE * LARGE;
+	for (i = 0; i < 4 && on(); i++) {
+		if (gem_create(fd, i ? HBM : HBM_CPU, i ? size : LARGE, &bo[i]) ||
+		    vm_map(fd, vm, bo[i], 0, i * (1ULL << 40) + VA,
+			   i ? size : LARGE, RW))
+			break;
+		done++;
+	}
+	map = i ? gem_map(fd, bo[0], LARGE) : MAP_FAILED;
+	if (i == 4 && map != MAP_FAILED) {
+		for (i = 0; i < 16 && on(); i++) {
+			done += !xq_fill(&q, i % 4 * (1ULL << 40) + VA, i,
+					 LARGE);
+			map[i * PAGE] = i;
+		}
+		/* The rest goes with what is under way. */
+		xq_push(&q, (struct alink_xpu_desc) {
+			.opcode = ALINK_XPU_OP_FILL, .dst = (1ULL << 40) + VA,
+			.len = size });
+		xq_ring(&q);
+	}
+	if (map != MAP_FAILED)
+		munmap(map, LARGE);
+	xq_close(&q);
+	close(fd);
+	return done;
+}
+
 static unsigned int query_once(void)
 {
 	struct drm_alink_xpu_query_counters c;
@@ -301,6 +348,7 @@ static const struct role {
 	{ "sync", sync_once, true },
 	{ "remote", remote_once },
 	{ "lend", lend_once },
+	{ "crowd", crowd_once },
 	{ "query", query_once },
 };
 
