@@ -22,6 +22,7 @@ NOT_CODE = re.compile(r'_(drv|pci|hw|devlink)\.c$')
 # are in reset or gone.
 ARGUMENTS = re.compile(r'-E(INVAL|NOENT|OPNOTSUPP|2BIG|RANGE|EXIST|NOSPC|PERM|'
                        r'ACCES|FAULT|TIME)\b')
+COMMENT = re.compile(r'^\s*(/\*|\*[\s/]|//)')
 REFUSAL = re.compile(r'(return|[^=!]=|\?:?|:)\s*(ERR_PTR\()?-E[A-Z0-9]+\b')
 
 
@@ -93,7 +94,7 @@ class Cover:
                     continue
                 with open(path, encoding='utf-8') as f:
                     for number, text in enumerate(f, 1):
-                        if not REFUSAL.search(text):
+                        if COMMENT.match(text) or not REFUSAL.search(text):
                             continue
                         where = (name, number)
                         to = hit if where in self.hit else \

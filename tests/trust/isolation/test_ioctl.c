@@ -860,10 +860,7 @@ TEST_F(bad, resource_limits)
 	}
 }
 
-/*
- * Takes HBM until there is none, and what others have leaves it for half of the
- * host's memory: then refused, others are unharmed, all comes back.
- */
+/* Takes HBM until nothing can leave it any more: refused, others unharmed. */
 TEST_F_TIMEOUT(bad, all_of_hbm, 240)
 {
 	struct drm_alink_xpu_query_memory before, full, after;
