@@ -160,6 +160,31 @@ enum alink_status alink_sg_add_dma(AlinkSg *sg, uint64_t addr, uint64_t len)
     return status;
 }
 
+void *alink_sg_add_ram(AlinkSg *sg, uint64_t addr, uint64_t len)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(sg->ad));
+    uint64_t run = len;
+    dma_addr_t mapped = len;
+    void *host;
+
+    if (!alink_dma_allowed(sg->ad) || addr + (len - 1) < addr ||
+        alink_dma_cut(sg->ad, len) ||
+        !dma_memory_valid(as, addr, len, sg->dir, MEMTXATTRS_UNSPECIFIED) ||
+        !is_ram(as, addr, &run, sg->dir == DMA_DIRECTION_FROM_DEVICE) ||
+        run < len) {
+        return NULL;
+    }
+    host = dma_memory_map(as, addr, &mapped, sg->dir, MEMTXATTRS_UNSPECIFIED);
+    if (host && mapped < len) {
+        dma_memory_unmap(as, host, mapped, sg->dir, 0);
+        return NULL;
+    }
+    if (host) {
+        sg_append(sg, host, addr, len, ALINK_SG_MAPPED);
+    }
+    return host;
+}
+
 enum alink_status alink_sg_release(AlinkSg *sg, uint64_t done)
 {
     enum alink_status status = ALINK_ST_OK, one;

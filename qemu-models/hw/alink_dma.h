@@ -51,6 +51,11 @@ void alink_sg_init(AlinkSg *sg, AlinkDevice *ad, DMADirection dir);
  * before stays and needs alink_sg_release().
  */
 enum alink_status alink_sg_add_dma(AlinkSg *sg, uint64_t addr, uint64_t len);
+/*
+ * BQL. The same, if it is guest RAM in one piece: its host address. NULL: it is
+ * not, or may not be accessed, and nothing was added.
+ */
+void *alink_sg_add_ram(AlinkSg *sg, uint64_t addr, uint64_t len);
 /* Adds host memory, which the caller keeps valid until release. */
 void alink_sg_add_host(AlinkSg *sg, void *host, uint64_t len);
 /*

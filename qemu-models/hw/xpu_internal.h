@@ -70,9 +70,12 @@ typedef struct XpuSpan {
     uint32_t slot;              /* remote and group */
     uint64_t addr;              /* DMA address, HBM offset, or offset in slot */
     uint64_t len;
+    uint64_t reach;             /* how far it goes at least; not cut to @max */
 } XpuSpan;
 
 /* --- bulk work ------------------------------------------------------------ */
+
+typedef struct XpuQueue XpuQueue;
 
 #define XPU_CHUNK           (16ULL << 20)   /* a descriptor is cut into these */
 #define XPU_SIDE_PIECES     1024            /* mappings held by one operand */

@@ -231,6 +231,7 @@ enum alink_status xpu_translate(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
            next.addr == span->addr + span->len) {
         span->len += next.len;
     }
+    span->reach = span->len;
     span->len = MIN(span->len, max);
     return ALINK_ST_OK;
 }
