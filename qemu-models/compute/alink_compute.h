@@ -5,11 +5,13 @@
  *
  * Plain C, no QEMU header. A descriptor becomes a plan; a plan is worked off
  * in pieces of some milliseconds at most, so that whoever runs them can stop
- * or translate anew in between. For each piece the caller brings the parts of
- * the operands that ac_piece_region() names, row by row without gaps, and
- * takes the part of the result from there.
+ * or translate anew in between. For each piece the caller says where the rows
+ * of those parts of operands and result lie that ac_piece_region() names.
  *
- * No state but in struct ac_work: plans may run on several threads at once.
+ * A piece may be spread over threads, which changes no bit of the result: no
+ * element is computed by two of them, and none in another order.
+ *
+ * Plans may run on several threads at once, each with a struct ac_work.
  */
 #ifndef ALINK_COMPUTE_H
 #define ALINK_COMPUTE_H
@@ -31,12 +33,6 @@ uint64_t ac_bytes(enum alink_dtype dtype, uint64_t n);
 unsigned int ac_align(enum alink_dtype dtype);
 /* Bytes of the scales of @n elements: 0 but for MXFP4 */
 uint64_t ac_scale_bytes(enum alink_dtype dtype, uint64_t n);
-/* Values of @n elements as FP32. @scales: MXFP4 only, as is @n % 32 == 0. */
-void ac_load(enum alink_dtype dtype, float *out, const void *in,
-	     const uint8_t *scales, size_t n);
-/* The opposite, rounding; @in may be changed. */
-void ac_store(enum alink_dtype dtype, void *out, uint8_t *scales, float *in,
-	      size_t n, bool saturate);
 
 /* --- plans: compute_plan.c ------------------------------------------------ */
 
@@ -64,6 +60,8 @@ struct ac_plan {
 	float param;
 	bool integer;		/* INT32 accumulators */
 	struct ac_matrix mat[AC_NUM_OPERANDS];
+	/* of a piece, at most: rows and columns of dst, and part of k */
+	uint32_t step_rows, step_cols, step_inners;
 };
 
 /*
@@ -103,25 +101,62 @@ bool ac_piece_region(const struct ac_plan *p, const struct ac_piece *piece,
 /* Rough measure of the time that the piece takes, ns */
 uint64_t ac_piece_cost(const struct ac_plan *p, const struct ac_piece *piece);
 
-/* --- running: compute_vector.c, compute_gemm.c ---------------------------- */
+/* --- threads: compute_pool.c ---------------------------------------------- */
 
-/* A region, row by row without gaps; its scales likewise */
+/*
+ * A part of some work. No two parts that run at the same time have the same
+ * @lane.
+ */
+typedef void ac_task_fn(void *opaque, uint32_t task, uint32_t lane);
+
+#define AC_MAX_LANES	16
+
+/*
+ * Who may work together: the caller and @lanes - 1 threads of a pool, which all
+ * teams of the process share. Together they are as many as the largest team,
+ * callers counted, unless these alone are more. Threads begin with the first
+ * work that is spread, and end with the last team.
+ */
+struct ac_team;
+
+/* @lanes: 0 is 1, and more than AC_MAX_LANES is that. NULL: no memory */
+struct ac_team *ac_team_new(uint32_t lanes);
+/* Nobody is in ac_team_run(). */
+void ac_team_free(struct ac_team *team);
+/* 1 for NULL, which is a team of nobody but the caller. */
+uint32_t ac_team_lanes(const struct ac_team *team);
+/*
+ * Runs tasks 0 to @num - 1, on lanes below @lanes, and returns when all have
+ * ended, and what they wrote is seen. Several threads may be here at once, with
+ * one team or with more: helpers take from each in turn.
+ */
+void ac_team_run(struct ac_team *team, ac_task_fn *fn, void *opaque,
+		 uint32_t num, uint32_t lanes);
+
+/* --- running: compute_run.c, compute_gemm.c, compute_vector.c ------------- */
+
+/* Where the rows of a region begin, and the scales of each for MXFP4 */
 struct ac_data {
-	void *elems;
-	uint8_t *scales;
+	uint8_t **row;
+	uint8_t **scales;
 };
 
 struct ac_work;
 
 /* NULL: no memory. */
-struct ac_work *ac_work_new(const struct ac_plan *p);
+struct ac_work *ac_work_new(void);
 void ac_work_free(struct ac_work *work);
+/* Makes ready for a plan, for teams of up to @lanes; false: no memory */
+bool ac_work_begin(struct ac_work *work, const struct ac_plan *p,
+		   uint32_t lanes);
+/* The plan is done or given up. Keeps memory for the next, but not much. */
+void ac_work_end(struct ac_work *work);
 /*
  * Runs one piece. All pieces of a plan are run in their order with the same
- * work, by one thread at a time.
+ * work, by one caller at a time.
  */
 void ac_run(struct ac_work *work, const struct ac_plan *p,
 	    const struct ac_piece *piece,
-	    const struct ac_data data[AC_NUM_OPERANDS]);
+	    const struct ac_data data[AC_NUM_OPERANDS], struct ac_team *team);
 
 #endif /* ALINK_COMPUTE_H */

@@ -2,11 +2,12 @@
 /*
  * Formats of the compute engines to and from FP32.
  *
- * Inner loops have a constant count, so that compilers vectorise them at -O2.
+ * Loops over a block have a constant count, so that compilers vectorise them at
+ * -O2.
  */
 #include "compute_internal.h"
 
-#define N		64	/* elements of a step; whole blocks of MXFP4 */
+#define N		AC_BLOCK
 
 #define MX_SCALE_NAN	255
 #define MX_EMAX		2	/* exponent of the greatest element, 6 */
@@ -70,8 +71,7 @@ static inline uint8_t f32_to_i8(uint32_t v)
 {
 	float x = f32(pick((v & F32_ABS) > F32_INF, 0, v));
 
-	x = x < 127 ? x : 127;
-	x = x > -128 ? x : -128;
+	x = at_least(at_most(x, 127), -128);
 	/* At 1.5 * 2^23 the last place is 1: the low bits are the number. */
 	return bits(x + 0x1.8p23f);
 }
@@ -79,110 +79,165 @@ static inline uint8_t f32_to_i8(uint32_t v)
 static inline uint32_t f32_to_i32(uint32_t v)
 {
 	double x = f32(pick((v & F32_ABS) > F32_INF, 0, v));
-	uint64_t b;
 
-	x = x < INT32_MAX ? x : INT32_MAX;
-	x = x > INT32_MIN ? x : INT32_MIN;
-	x += 0x1.8p52;
-	memcpy(&b, &x, sizeof(b));
-	return b;
+	x = at_least64(at_most64(x, INT32_MAX), INT32_MIN);
+	return bits64(x + 0x1.8p52);
 }
 
-/* --- rows ----------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------- */
+
+/* Words may lie anywhere and stand for whatever is there. */
+#define ANYWHERE(type)	typedef type __attribute__((aligned(1), may_alias))
+
+ANYWHERE(uint8_t) any8;
+ANYWHERE(uint16_t) any16;
+ANYWHERE(uint32_t) any32;
 
 #define AS_IS(v)	(v)
 
+/* Blocks, and what is left in a block of its own */
+#define LOAD_ALL(block, bytes)						\
+	do {								\
+		uint8_t rest[N * (bytes)] = { 0 };			\
+									\
+		for (; n >= N; n -= N, in += sizeof(rest), out += step)	\
+			block(out, in);					\
+		if (!n)							\
+			break;						\
+		memcpy(rest, in, n * (bytes));				\
+		block(out, rest);					\
+	} while (0)
+
+#define STORE_ALL(block, bytes)						\
+	do {								\
+		uint8_t rest[N * (bytes)];				\
+									\
+		for (; n >= N; n -= N, in += N, out += sizeof(rest))	\
+			block(out, in);					\
+		if (!n)							\
+			break;						\
+		block(rest, in);					\
+		memcpy(out, rest, n * (bytes));				\
+	} while (0)
+
 #define DEFINE_LOAD(name, type, conv)					\
-static void load_##name(float *out, const uint8_t *in, size_t n)	\
+AC_INLINE void load_block_##name(float *restrict out,			\
+				 const uint8_t *restrict in)		\
 {									\
-	uint32_t val[N];						\
-	type raw[N] = { 0 };						\
+	const type *from = (const type *)in;				\
+	any32 *to = (any32 *)out;					\
 									\
-	for (size_t i = 0; i < n; i += N) {				\
-		size_t num = n - i < N ? n - i : N;			\
+	for (size_t i = 0; i < N; i++)					\
+		to[i] = conv(from[i]);					\
+}									\
 									\
-		memcpy(raw, in + i * sizeof(type), num * sizeof(type));	\
-		for (size_t j = 0; j < N; j++)				\
-			val[j] = conv(raw[j]);				\
-		memcpy(out + i, val, num * sizeof(*out));		\
-	}								\
+static void load_##name(float *out, size_t step, const uint8_t *in,	\
+			const uint8_t *scales, size_t n)		\
+{									\
+	(void)scales;							\
+	LOAD_ALL(load_block_##name, sizeof(type));			\
+}									\
+									\
+AC_TARGET_AVX2								\
+static void load_##name##_avx2(float *out, size_t step,			\
+			       const uint8_t *in,			\
+			       const uint8_t *scales, size_t n)		\
+{									\
+	(void)scales;							\
+	LOAD_ALL(load_block_##name, sizeof(type));			\
 }
 
 #define DEFINE_STORE(name, type, conv)					\
+AC_INLINE void store_block_##name(uint8_t *restrict out,		\
+				  const float *restrict in)		\
+{									\
+	const any32 *from = (const any32 *)in;				\
+	type *to = (type *)out;						\
+									\
+	for (size_t i = 0; i < N; i++)					\
+		to[i] = conv(from[i]);					\
+}									\
+									\
 static void store_##name(uint8_t *out, const float *in, size_t n)	\
 {									\
-	uint32_t val[N] = { 0 };					\
-	type raw[N];							\
+	STORE_ALL(store_block_##name, sizeof(type));			\
+}									\
 									\
-	for (size_t i = 0; i < n; i += N) {				\
-		size_t num = n - i < N ? n - i : N;			\
-									\
-		memcpy(val, in + i, num * sizeof(*in));			\
-		for (size_t j = 0; j < N; j++)				\
-			raw[j] = conv(val[j]);				\
-		memcpy(out + i * sizeof(type), raw, num * sizeof(type)); \
-	}								\
+AC_TARGET_AVX2								\
+static void store_##name##_avx2(uint8_t *out, const float *in, size_t n) \
+{									\
+	STORE_ALL(store_block_##name, sizeof(type));			\
 }
 
-DEFINE_LOAD(fp32, uint32_t, AS_IS)
-DEFINE_LOAD(tf32, uint32_t, f32_to_tf32)
-DEFINE_LOAD(bf16, uint16_t, bf16_to_f32)
-DEFINE_LOAD(fp16, uint16_t, fp16_to_f32)
-DEFINE_LOAD(e4m3, uint8_t, e4m3_to_f32)
-DEFINE_LOAD(e5m2, uint8_t, e5m2_to_f32)
-DEFINE_LOAD(int32, uint32_t, i32_to_f32)
-DEFINE_LOAD(int8, uint8_t, i8_to_f32)
+#define I8_AS_INT(v)	((uint32_t)(int8_t)(v))
 
-DEFINE_STORE(fp32, uint32_t, f32_to_f32)
-DEFINE_STORE(tf32, uint32_t, f32_to_tf32)
-DEFINE_STORE(bf16, uint16_t, f32_to_bf16)
-DEFINE_STORE(fp16, uint16_t, f32_to_fp16)
-DEFINE_STORE(e4m3, uint8_t, f32_to_e4m3)
-DEFINE_STORE(e5m2, uint8_t, f32_to_e5m2)
-DEFINE_STORE(int32, uint32_t, f32_to_i32)
-DEFINE_STORE(int8, uint8_t, f32_to_i8)
+DEFINE_LOAD(fp32, any32, AS_IS)
+DEFINE_LOAD(tf32, any32, f32_to_tf32)
+DEFINE_LOAD(bf16, any16, bf16_to_f32)
+DEFINE_LOAD(fp16, any16, fp16_to_f32)
+DEFINE_LOAD(e4m3, any8, e4m3_to_f32)
+DEFINE_LOAD(e5m2, any8, e5m2_to_f32)
+DEFINE_LOAD(int32, any32, i32_to_f32)
+DEFINE_LOAD(int8, any8, i8_to_f32)
+DEFINE_LOAD(int8_as_int, any8, I8_AS_INT)
 
-/* @max: greatest finite value, as FP32; 0: saturates always */
-static const struct {
-	void (*load)(float *out, const uint8_t *in, size_t n);
-	void (*store)(uint8_t *out, const float *in, size_t n);
-	float max;
-} formats[] = {
-	[ALINK_DT_INT32] = { load_int32, store_int32, 0 },
-	[ALINK_DT_FP32] = { load_fp32, store_fp32, 0x1.fffffep127f },
-	[ALINK_DT_BF16] = { load_bf16, store_bf16, 0x1.fep127f },
-	[ALINK_DT_FP16] = { load_fp16, store_fp16, 65504 },
-	[ALINK_DT_FP8_E4M3] = { load_e4m3, store_e4m3, 448 },
-	[ALINK_DT_FP8_E5M2] = { load_e5m2, store_e5m2, 57344 },
-	[ALINK_DT_TF32] = { load_tf32, store_tf32, 0x1.ffcp127f },
-	[ALINK_DT_INT8] = { load_int8, store_int8, 0 },
-};
+DEFINE_STORE(fp32, any32, f32_to_f32)
+DEFINE_STORE(tf32, any32, f32_to_tf32)
+DEFINE_STORE(bf16, any16, f32_to_bf16)
+DEFINE_STORE(fp16, any16, f32_to_fp16)
+DEFINE_STORE(e4m3, any8, f32_to_e4m3)
+DEFINE_STORE(e5m2, any8, f32_to_e5m2)
+DEFINE_STORE(int32, any32, f32_to_i32)
+DEFINE_STORE(int8, any8, f32_to_i8)
 
 /* --- MXFP4 ---------------------------------------------------------------- */
 
 /* 2^(scale - 127) */
-static float mx_scale(uint8_t scale)
+static inline float mx_scale(uint8_t scale)
 {
 	if (scale == MX_SCALE_NAN)
 		return f32(F32_NAN);
 	return f32(scale ? (uint32_t)scale << 23 : 0x00400000);
 }
 
-static void load_mxfp4(float *out, const uint8_t *in, const uint8_t *scales,
-		       size_t n)
+/* As the small formats of alink_float.h: 0.5 is the one subnormal. */
+static inline uint32_t e2m1_to_f32(uint32_t v)
 {
-	static const float value[16] = {
-		0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6
-	};
+	uint32_t abs = v & 7, sign = (v & 8) << 28;
+	uint32_t normal = (abs << 22) + (126U << 23);
+	uint32_t sub = bits(f32((abs << 22) + (127U << 23)) - 1.0f);
 
-	for (size_t i = 0; i < n; i += ALINK_XPU_MX_BLOCK) {
-		float s = mx_scale(*scales++);
+	return sign | pick(abs < 2, sub, normal);
+}
 
-		for (size_t j = 0; j < ALINK_XPU_MX_BLOCK / 2; j++, in++) {
-			out[i + 2 * j] = value[*in & 15] * s;
-			out[i + 2 * j + 1] = value[*in >> 4] * s;
+AC_INLINE void load_mx(float *out, size_t step, const uint8_t *in,
+		       const uint8_t *scales, size_t n)
+{
+	for (; n; n -= N, out += step, in += N / 2) {
+		float s = mx_scale(*scales++), low[N / 2], high[N / 2];
+
+		for (size_t i = 0; i < N / 2; i++)
+			low[i] = f32(e2m1_to_f32(in[i])) * s;
+		for (size_t i = 0; i < N / 2; i++)
+			high[i] = f32(e2m1_to_f32(in[i] >> 4)) * s;
+		for (size_t i = 0; i < N / 2; i++) {
+			out[2 * i] = low[i];
+			out[2 * i + 1] = high[i];
 		}
 	}
+}
+
+static void load_mxfp4(float *out, size_t step, const uint8_t *in,
+		       const uint8_t *scales, size_t n)
+{
+	load_mx(out, step, in, scales, n);
+}
+
+AC_TARGET_AVX2
+static void load_mxfp4_avx2(float *out, size_t step, const uint8_t *in,
+			    const uint8_t *scales, size_t n)
+{
+	load_mx(out, step, in, scales, n);
 }
 
 /* To nearest, ties to the even code; more than 6 is 6. */
@@ -227,26 +282,65 @@ static void store_mxfp4(uint8_t *out, uint8_t *scales, const float *in,
 
 /* --- any ------------------------------------------------------------------ */
 
-void ac_load(enum alink_dtype dtype, float *out, const void *in,
-	     const uint8_t *scales, size_t n)
+#define BOTH(way, name)	{ way##_##name, way##_##name##_avx2 }
+
+/* @max: greatest finite value, as FP32; 0: saturates always */
+static const struct {
+	ac_load_fn *load[2];
+	void (*store[2])(uint8_t *out, const float *in, size_t n);
+	float max;
+} formats[] = {
+	[ALINK_DT_INT32] = {
+		BOTH(load, int32), BOTH(store, int32), 0
+	},
+	[ALINK_DT_FP32] = {
+		BOTH(load, fp32), BOTH(store, fp32), 0x1.fffffep127f
+	},
+	[ALINK_DT_BF16] = {
+		BOTH(load, bf16), BOTH(store, bf16), 0x1.fep127f
+	},
+	[ALINK_DT_FP16] = {
+		BOTH(load, fp16), BOTH(store, fp16), 65504
+	},
+	[ALINK_DT_FP8_E4M3] = {
+		BOTH(load, e4m3), BOTH(store, e4m3), 448
+	},
+	[ALINK_DT_FP8_E5M2] = {
+		BOTH(load, e5m2), BOTH(store, e5m2), 57344
+	},
+	[ALINK_DT_TF32] = {
+		BOTH(load, tf32), BOTH(store, tf32), 0x1.ffcp127f
+	},
+	[ALINK_DT_MXFP4] = { .load = BOTH(load, mxfp4) },
+	[ALINK_DT_INT8] = {
+		BOTH(load, int8), BOTH(store, int8), 0
+	},
+};
+
+ac_load_fn *ac_loader(enum ac_level level, enum alink_dtype dtype)
 {
-	if (dtype == ALINK_DT_MXFP4)
-		load_mxfp4(out, in, scales, n);
-	else
-		formats[dtype].load(out, in, n);
+	return formats[dtype].load[level >= AC_AVX2];
 }
 
-/* NaN is neither less nor greater. */
+ac_load_fn *ac_loader_int(enum ac_level level, enum alink_dtype dtype)
+{
+	static ac_load_fn *const load[][2] = {
+		BOTH(load, int8_as_int), BOTH(load, fp32)
+	};
+
+	return load[dtype != ALINK_DT_INT8][level >= AC_AVX2];
+}
+
+/* Whole blocks */
 static void clamp(float *x, size_t n, float max)
 {
-	for (size_t i = 0; i < n; i++) {
-		x[i] = x[i] > max ? max : x[i];
-		x[i] = x[i] < -max ? -max : x[i];
-	}
+	for (float *end = x + n; x < end; x += N)
+		for (size_t i = 0; i < N; i++)
+			x[i] = at_least(at_most(x[i], max), -max);
 }
 
-void ac_store(enum alink_dtype dtype, void *out, uint8_t *scales, float *in,
-	      size_t n, bool saturate)
+void ac_store(enum ac_level level, enum alink_dtype dtype, uint8_t *out,
+	      uint8_t *scales, float *in, size_t n, bool saturate)
 {
 	if (dtype == ALINK_DT_MXFP4) {
 		store_mxfp4(out, scales, in, n);
@@ -254,5 +348,16 @@ void ac_store(enum alink_dtype dtype, void *out, uint8_t *scales, float *in,
 	}
 	if (saturate && formats[dtype].max)
 		clamp(in, n, formats[dtype].max);
-	formats[dtype].store(out, in, n);
+	formats[dtype].store[level >= AC_AVX2](out, in, n);
+}
+
+enum ac_level ac_level(void)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx512f"))
+		return AC_AVX512;
+	if (__builtin_cpu_supports("avx2"))
+		return AC_AVX2;
+#endif
+	return AC_BASE;
 }

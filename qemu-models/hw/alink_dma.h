@@ -11,7 +11,8 @@
  * address that the IOMMU refuses and a failed write-back.
  *
  * Work runs in the order submitted per AlinkWorkQueue, one at a time; several
- * queues share at most two threads of the process. A piece of work below
+ * queues share at most two threads of the process (the arithmetic of xPUs has
+ * others to help it, see compute/). A piece of work below
  * ALINK_WORK_INLINE bytes should be done at once by the caller, under the BQL:
  * the hop to a thread costs more than the copy.
  */

@@ -4,7 +4,7 @@
  *
  *   -device alink-fabric,id=fab0
  *   -device alink-xpu,fabric=fab0,endpoint=0[,variant=m890|810e]
- *           [,hbm-size=SIZE][,hbm-bar-size=SIZE]
+ *           [,hbm-size=SIZE][,hbm-bar-size=SIZE][,compute-threads=N]
  *
  *   variant=NAME       m890 (default): 144 GiB, 2 dies, 8 links of 400 Gb/s;
  *                      810e: 96 GiB, 1 die, 7 links
@@ -16,6 +16,10 @@
  *   hbm-bar-size=SIZE  how much of it BAR2 shows, by default all. BAR2 has the
  *                      next power of two: for 8 x 256 GiB the machine needs
  *                      -cpu ...,phys-bits=46
+ *   compute-threads=N  threads that share the arithmetic of a COMPUTE, by
+ *                      default 4; no more than the host has CPUs, nor 16. 0 or
+ *                      1: one. xPUs of a process have them together: as many as
+ *                      the greatest number says. Results are the same.
  *
  * and the properties of every ALink device (fabric, serial, sensors, faults
  * x-...: see alink_common_inject.c). Temperatures and power follow the load
@@ -405,6 +409,7 @@ static void xpu_unrealize(AlinkDevice *ad)
     AlinkXpu *xpu = ALINK_XPU(ad);
 
     drop_contexts(xpu);
+    xpu_compute_cleanup(xpu);
     xpu_sched_cleanup(xpu);
     /* Returns when no peer uses our HBM. */
     af_endpoint_remove(ad->af, xpu->endpoint);
@@ -559,6 +564,7 @@ static const Property xpu_properties[] = {
     DEFINE_PROP_UINT32("endpoint", AlinkXpu, endpoint, 0),
     DEFINE_PROP_SIZE("hbm-size", AlinkXpu, hbm_size, 0),
     DEFINE_PROP_SIZE("hbm-bar-size", AlinkXpu, hbm_bar_size, 0),
+    DEFINE_PROP_UINT32("compute-threads", AlinkXpu, compute_threads, 4),
 };
 
 static void xpu_class_init(ObjectClass *oc, void *data)

@@ -3,10 +3,14 @@
  * ALink xPU: COMPUTE descriptors: operands and result in local memory, in
  * pieces; the arithmetic is that of compute/.
  *
- * A piece is translated and mapped under the BQL, row by row, run without it on
- * a worker (a small one at once), and finished under it. Between two pieces the
- * queue can be aborted or paused, and the next one is translated anew; what is
- * carried over is in struct ac_work.
+ * A piece is translated and mapped under the BQL (xpu_rows.c), run without it
+ * on a worker (a small one at once), and finished under it. Between two pieces
+ * the queue can be aborted or paused, and the next one is translated anew; what
+ * is carried over is in struct ac_work.
+ *
+ * The worker has the help of the threads of compute/, which are those of all
+ * xPUs of the process. They begin with the first large piece, and end when the
+ * last xPU that computed is unplugged.
  */
 #include "qemu/osdep.h"
 #include "qemu/timer.h"
@@ -14,8 +18,6 @@
 #include "xpu_internal.h"
 #include "compute/alink_compute.h"
 
-/* As many bytes are copied while a range is translated and mapped. */
-#define RANGE_BYTES     512
 /* What takes less is run at once, ns */
 #define INLINE_COST     20000
 
@@ -25,126 +27,31 @@ struct XpuCompute {
     struct ac_piece piece;
     struct ac_work *work;
     uint64_t model_ns;                  /* of the whole */
-    AlinkSg elems[AC_NUM_OPERANDS];     /* of the piece */
-    AlinkSg scales[AC_NUM_OPERANDS];
+    XpuRows elems[AC_NUM_OPERANDS];     /* of the piece */
+    XpuRows scales[AC_NUM_OPERANDS];
     uint64_t busy_ns;
 };
 
-static bool is_result(unsigned op)
-{
-    return op == AC_DST;
-}
-
 /* --- running: any thread -------------------------------------------------- */
-
-/* The list as one range of host memory: in place, or gathered in *tmp. */
-static void *range_of(AlinkSg *sg, bool result, void **tmp)
-{
-    uint64_t run;
-    unsigned hint = 0;
-    void *ptr;
-
-    if (!sg->len) {
-        return NULL;
-    }
-    ptr = alink_sg_ptr(sg, 0, &run, &hint);
-    if (run >= sg->len) {
-        return ptr;
-    }
-    *tmp = g_malloc(sg->len);
-    if (!result) {
-        alink_sg_read(sg, 0, *tmp, sg->len);
-    }
-    return *tmp;
-}
 
 static void compute_run(void *opaque)
 {
     struct ac_data data[AC_NUM_OPERANDS];
-    void *tmp[AC_NUM_OPERANDS][2] = {};
     int64_t start = get_clock();
     XpuCompute *c = opaque;
     unsigned i;
 
     for (i = 0; i < AC_NUM_OPERANDS; i++) {
-        data[i].elems = range_of(&c->elems[i], is_result(i), &tmp[i][0]);
-        data[i].scales = range_of(&c->scales[i], is_result(i), &tmp[i][1]);
+        data[i].row = xpu_rows_gather(&c->elems[i]);
+        data[i].scales = xpu_rows_gather(&c->scales[i]);
     }
-    ac_run(c->work, &c->plan, &c->piece, data);
-    for (i = 0; i < AC_NUM_OPERANDS; i++) {
-        if (is_result(i) && tmp[i][0]) {
-            alink_sg_write(&c->elems[i], 0, tmp[i][0], c->elems[i].len);
-        }
-        if (is_result(i) && tmp[i][1]) {
-            alink_sg_write(&c->scales[i], 0, tmp[i][1], c->scales[i].len);
-        }
-        g_free(tmp[i][0]);
-        g_free(tmp[i][1]);
-    }
+    ac_run(c->work, &c->plan, &c->piece, data, c->q->xpu->team);
+    xpu_rows_scatter(&c->elems[AC_DST]);
+    xpu_rows_scatter(&c->scales[AC_DST]);
     c->busy_ns = get_clock() - start;
 }
 
 /* --- translation and mapping: BQL ----------------------------------------- */
-
-/* Appends a range of device virtual addresses. On failure *addr is at fault. */
-static enum alink_status add_range(XpuQueue *q, AlinkSg *sg, uint64_t va,
-                                   uint64_t len, uint64_t *addr)
-{
-    bool write = sg->dir == DMA_DIRECTION_FROM_DEVICE;
-    uint64_t need = write ? ALINK_PTE_WRITE : ALINK_PTE_READ;
-    AlinkDevice *ad = ALINK_DEVICE(q->xpu);
-    enum alink_status st;
-    uint64_t bad;
-    XpuSpan span;
-
-    while (len) {
-        *addr = va;
-        st = xpu_translate(q->xpu, q->ctx, q->id, va, len, need, &span);
-        if (st != ALINK_ST_OK) {
-            return st;
-        }
-        switch (span.ap) {
-        case ALINK_AP_SYSTEM:
-            st = alink_sg_add_dma(sg, span.addr, span.len);
-            if (st != ALINK_ST_OK) {
-                return st;
-            }
-            break;
-        case ALINK_AP_HBM:
-            bad = write ? UINT64_MAX :
-                  af_poison_find(ad->af, ad->fabric_id, span.addr, span.len);
-            if (bad != UINT64_MAX) {
-                *addr = va + bad;
-                xpu_report_poison(q->xpu, span.addr + bad, q->id);
-                return ALINK_ST_POISON;
-            }
-            alink_sg_add_host(sg, q->xpu->hbm_mem + span.addr, span.len);
-            break;
-        default:
-            return ALINK_ST_UNSUPPORTED;
-        }
-        va += span.len;
-        len -= span.len;
-    }
-    return ALINK_ST_OK;
-}
-
-/* Appends rows at equal distances. */
-static enum alink_status add_rows(XpuQueue *q, AlinkSg *sg, uint64_t va,
-                                  uint64_t stride, uint64_t rows, uint64_t len,
-                                  uint64_t *addr)
-{
-    enum alink_status st = ALINK_ST_OK;
-    uint64_t i;
-
-    if (stride == len) {
-        return add_range(q, sg, va, rows * len, addr);
-    }
-    for (i = 0; i < rows && st == ALINK_ST_OK; i++) {
-        st = add_range(q, sg, va + i * stride, len, addr);
-    }
-    return st;
-}
 
 /* The rows of EMBED's table that b names */
 static enum alink_status add_named(XpuCompute *c, const struct ac_region *r,
@@ -152,24 +59,22 @@ static enum alink_status add_named(XpuCompute *c, const struct ac_region *r,
 {
     const struct ac_matrix *table = &c->plan.mat[AC_A];
     const struct ac_matrix *names = &c->plan.mat[AC_B];
-    uint64_t len = ac_bytes(table->dtype, table->cols);
-    uint64_t scales = ac_scale_bytes(table->dtype, table->cols);
     enum alink_status st = ALINK_ST_OK;
     uint32_t i, row;
 
     for (i = 0; i < r->rows && st == ALINK_ST_OK; i++) {
-        alink_sg_read(&c->elems[AC_B], i * sizeof(row), &row, sizeof(row));
+        xpu_rows_read(&c->elems[AC_B], i, &row);
         row = le32_to_cpu(row);
         if (row >= table->rows) {
             *addr = names->addr + (r->row + i) * names->stride;
             return ALINK_ST_RANGE;
         }
-        st = add_range(c->q, &c->elems[AC_A],
-                       table->addr + row * table->stride, len, addr);
-        if (st == ALINK_ST_OK && scales) {
-            st = add_range(c->q, &c->scales[AC_A],
-                           table->scale + row * (uint64_t)table->scale_stride,
-                           scales, addr);
+        st = xpu_rows_add(&c->elems[AC_A], table->addr + row * table->stride,
+                          c->elems[AC_A].len, 1, addr);
+        if (st == ALINK_ST_OK && table->dtype == ALINK_DT_MXFP4) {
+            st = xpu_rows_add(&c->scales[AC_A], table->scale +
+                              row * (uint64_t)table->scale_stride,
+                              c->scales[AC_A].len, 1, addr);
         }
     }
     return st;
@@ -185,17 +90,18 @@ static enum alink_status map_operand(XpuCompute *c, unsigned op,
     if (!ac_piece_region(&c->plan, &c->piece, op, &r)) {
         return ALINK_ST_OK;
     }
+    c->elems[op].len = ac_bytes(mat->dtype, r.cols);
+    c->scales[op].len = ac_scale_bytes(mat->dtype, r.cols);
     if (c->plan.func == ALINK_XPU_FN_EMBED && op == AC_A) {
         return add_named(c, &r, addr);
     }
-    st = add_rows(c->q, &c->elems[op], mat->addr + r.row * mat->stride +
-                  ac_bytes(mat->dtype, r.col), mat->stride, r.rows,
-                  ac_bytes(mat->dtype, r.cols), addr);
+    st = xpu_rows_add(&c->elems[op], mat->addr + r.row * mat->stride +
+                      ac_bytes(mat->dtype, r.col), mat->stride, r.rows, addr);
     if (st == ALINK_ST_OK && mat->dtype == ALINK_DT_MXFP4) {
-        st = add_rows(c->q, &c->scales[op], mat->scale +
-                      r.row * (uint64_t)mat->scale_stride +
-                      ac_scale_bytes(mat->dtype, r.col), mat->scale_stride,
-                      r.rows, ac_scale_bytes(mat->dtype, r.cols), addr);
+        st = xpu_rows_add(&c->scales[op], mat->scale +
+                          r.row * (uint64_t)mat->scale_stride +
+                          ac_scale_bytes(mat->dtype, r.col),
+                          mat->scale_stride, r.rows, addr);
     }
     return st;
 }
@@ -207,12 +113,12 @@ static enum alink_status piece_unmap(XpuCompute *c, bool done, uint64_t *addr)
     unsigned i;
 
     for (i = 0; i < AC_NUM_OPERANDS; i++) {
-        one = alink_sg_release(&c->elems[i], done ? c->elems[i].len : 0);
+        one = xpu_rows_release(&c->elems[i], done);
         if (one != ALINK_ST_OK && st == ALINK_ST_OK) {
             *addr = c->plan.mat[i].addr;
             st = one;
         }
-        one = alink_sg_release(&c->scales[i], done ? c->scales[i].len : 0);
+        one = xpu_rows_release(&c->scales[i], done);
         if (one != ALINK_ST_OK && st == ALINK_ST_OK) {
             *addr = c->plan.mat[i].scale;
             st = one;
@@ -232,11 +138,8 @@ static enum alink_status piece_map(XpuCompute *c, uint64_t *addr)
     unsigned i;
 
     for (i = 0; i < AC_NUM_OPERANDS; i++) {
-        DMADirection dir = is_result(i) ? DMA_DIRECTION_FROM_DEVICE :
-                                          DMA_DIRECTION_TO_DEVICE;
-
-        alink_sg_init(&c->elems[i], ALINK_DEVICE(c->q->xpu), dir);
-        alink_sg_init(&c->scales[i], ALINK_DEVICE(c->q->xpu), dir);
+        xpu_rows_begin(&c->elems[i], c->q, i == AC_DST);
+        xpu_rows_begin(&c->scales[i], c->q, i == AC_DST);
     }
     for (i = 0; i < AC_NUM_OPERANDS && st == ALINK_ST_OK; i++) {
         st = map_operand(c, order[i], addr);
@@ -247,39 +150,22 @@ static enum alink_status piece_map(XpuCompute *c, uint64_t *addr)
     return st;
 }
 
-/* What a piece takes of a run of the scheduler; a range costs a translation. */
+/* What a piece takes of a run of the scheduler */
 static uint64_t piece_weight(const XpuCompute *c)
 {
     uint64_t sum = 0;
     unsigned i;
 
     for (i = 0; i < AC_NUM_OPERANDS; i++) {
-        sum += c->elems[i].len + c->elems[i].num * RANGE_BYTES;
-        sum += c->scales[i].len + c->scales[i].num * RANGE_BYTES;
+        sum += c->elems[i].weight + c->scales[i].weight;
     }
     return sum;
 }
 
-/* HBM that was written over is good again. */
-static void heal(XpuCompute *c, const AlinkSg *sg)
-{
-    AlinkDevice *ad = ALINK_DEVICE(c->q->xpu);
-    unsigned i;
-
-    for (i = 0; i < sg->num; i++) {
-        const AlinkSgPiece *p = &sg->piece[i];
-
-        if (p->kind == ALINK_SG_HOST) {
-            af_poison_heal(ad->af, ad->fabric_id,
-                           p->host - c->q->xpu->hbm_mem, p->len);
-        }
-    }
-}
-
 static enum alink_status piece_finish(XpuCompute *c, uint64_t *addr)
 {
-    heal(c, &c->elems[AC_DST]);
-    heal(c, &c->scales[AC_DST]);
+    xpu_rows_heal(&c->elems[AC_DST]);
+    xpu_rows_heal(&c->scales[AC_DST]);
     return piece_unmap(c, true, addr);
 }
 
@@ -290,15 +176,50 @@ static enum alink_status read_block(XpuQueue *q, uint64_t va,
                                     uint64_t *addr)
 {
     enum alink_status st;
-    AlinkSg sg;
+    XpuRows r = {};
 
-    alink_sg_init(&sg, ALINK_DEVICE(q->xpu), DMA_DIRECTION_TO_DEVICE);
-    st = add_range(q, &sg, va, sizeof(*block), addr);
+    xpu_rows_begin(&r, q, false);
+    r.len = sizeof(*block);
+    st = xpu_rows_add(&r, va, sizeof(*block), 1, addr);
     if (st == ALINK_ST_OK) {
-        alink_sg_read(&sg, 0, block, sizeof(*block));
+        xpu_rows_read(&r, 0, block);
     }
-    alink_sg_release(&sg, st == ALINK_ST_OK ? sizeof(*block) : 0);
+    xpu_rows_release(&r, st == ALINK_ST_OK);
+    xpu_rows_free(&r);
     return st;
+}
+
+/* Memory of the descriptor before, if no other one has it; threads */
+static struct ac_work *take_work(AlinkXpu *xpu, const struct ac_plan *plan)
+{
+    struct ac_work *work = g_steal_pointer(&xpu->spare) ?: ac_work_new();
+    bool ok;
+
+    if (!xpu->team) {
+        xpu->team = ac_team_new(MIN(xpu->compute_threads,
+                                    g_get_num_processors()));
+    }
+    ok = work && xpu->team &&
+         ac_work_begin(work, plan, ac_team_lanes(xpu->team));
+    /* As g_new() does: QEMU does not go on without memory. */
+    g_assert(ok);
+    return work;
+}
+
+static void leave_work(AlinkXpu *xpu, struct ac_work *work)
+{
+    ac_work_end(work);
+    if (xpu->spare) {
+        ac_work_free(work);
+    } else {
+        xpu->spare = work;
+    }
+}
+
+void xpu_compute_cleanup(AlinkXpu *xpu)
+{
+    ac_work_free(g_steal_pointer(&xpu->spare));
+    ac_team_free(g_steal_pointer(&xpu->team));
 }
 
 /* Modelled time of the whole: traffic or arithmetic, whatever takes longer */
@@ -343,9 +264,7 @@ enum alink_status xpu_compute_begin(XpuQueue *q,
         return st;
     }
     c->q = q;
-    c->work = ac_work_new(&c->plan);
-    /* As g_new() does: QEMU does not go on without memory. */
-    g_assert(c->work);
+    c->work = take_work(q->xpu, &c->plan);
     ac_piece_first(&c->plan, &c->piece);
     c->model_ns = whole_ns(&c->plan);
     /* The ring is done with it; the engine will be charged for the rest. */
@@ -360,11 +279,18 @@ enum alink_status xpu_compute_begin(XpuQueue *q,
 
 void xpu_compute_end(XpuQueue *q)
 {
-    if (q->compute) {
-        ac_work_free(q->compute->work);
-        g_free(q->compute);
-        q->compute = NULL;
+    unsigned i;
+
+    if (!q->compute) {
+        return;
     }
+    leave_work(q->xpu, q->compute->work);
+    for (i = 0; i < AC_NUM_OPERANDS; i++) {
+        xpu_rows_free(&q->compute->elems[i]);
+        xpu_rows_free(&q->compute->scales[i]);
+    }
+    g_free(q->compute);
+    q->compute = NULL;
 }
 
 /* All effects are there: time and counters of the whole. */

@@ -10,10 +10,12 @@
  *   xpu_exec.c    descriptors: checks and dispatch; wait, atomics
  *   xpu_move.c    bulk work: copy, fill, reductions
  *   xpu_compute.c functions of the compute engines
+ *   xpu_rows.c    rows of matrices for these
  *
  * Everything runs under the BQL, but for move_run() and compute_run(), which a
  * worker thread calls: they see host memory, the fabric core and the compute
- * engines' arithmetic only.
+ * engines' arithmetic only. What that spreads over further threads (compute/)
+ * has ended when compute_run() returns.
  */
 #ifndef HW_ALINK_XPU_INTERNAL_H
 #define HW_ALINK_XPU_INTERNAL_H
@@ -104,6 +106,24 @@ typedef struct XpuMove {
     uint64_t busy_ns;
 } XpuMove;
 
+/* Rows of a matrix, of @len bytes each; xpu_rows.c */
+typedef struct XpuBrokenRow XpuBrokenRow;
+
+typedef struct XpuRows {
+    XpuQueue *q;
+    bool result;                /* written, not read */
+    bool repeat;                /* all rows are the first */
+    uint64_t len;
+    uint8_t **row;              /* where they are; NULL: broken, not gathered */
+    uint32_t num, room;
+    XpuBrokenRow *broken;       /* those in several ranges of host memory */
+    uint32_t num_broken, room_broken;
+    uint8_t *tmp;
+    uint64_t room_tmp;
+    AlinkSg sg;                 /* what is mapped, and parts of broken rows */
+    uint64_t weight;            /* work to add them, as bytes to be copied */
+} XpuRows;
+
 /* A COMPUTE descriptor in work; xpu_compute.c */
 typedef struct XpuCompute XpuCompute;
 
@@ -119,7 +139,7 @@ typedef enum XpuQueueState {
     XPU_Q_HALTED,
 } XpuQueueState;
 
-typedef struct XpuQueue {
+struct XpuQueue {
     AlinkXpu *xpu;
     XpuCtx *ctx;
     uint32_t id;
@@ -168,7 +188,7 @@ typedef struct XpuQueue {
     XpuCompute *compute;        /* the present descriptor, once begun */
     AlinkWorkQueue *wq;
     QEMUTimer *late_timer;
-} XpuQueue;
+};
 
 /* A ring, or the compute engine beside it: runs one queue at a time */
 typedef struct XpuUnit {
@@ -209,6 +229,7 @@ struct AlinkXpu {
     uint32_t endpoint;
     uint64_t hbm_size;
     uint64_t hbm_bar_size;
+    uint32_t compute_threads;
     uint64_t x_queue_stuck;     /* bitmap */
     uint32_t x_lose_queue_irqs;
     uint32_t x_complete_late_us;
@@ -246,6 +267,10 @@ struct AlinkXpu {
     uint64_t irqs;
     uint64_t doorbells;
     uint64_t macs;
+
+    /* of COMPUTE, since the first one */
+    struct ac_team *team;       /* threads that share a piece */
+    struct ac_work *spare;      /* memory, while no descriptor has it */
 
     /* load for the sensors: busy share of the latest window, per mille */
     int64_t load_at;
@@ -307,6 +332,35 @@ enum alink_status xpu_compute_step(XpuQueue *q, XpuPass *pass, bool *done,
                                    uint64_t *addr);
 /* Forgets a descriptor that was begun; no worker has it. */
 void xpu_compute_end(XpuQueue *q);
+/* No queue is left. */
+void xpu_compute_cleanup(AlinkXpu *xpu);
+
+/* --- xpu_rows.c ------------------------------------------------------------ */
+
+/*
+ * BQL, but for gather and scatter. The struct starts as zeros and ends with
+ * free; between these, begin and release make and drop a list of rows as often
+ * as wanted. r->len is the caller's to set after begin.
+ */
+void xpu_rows_begin(XpuRows *r, XpuQueue *q, bool result);
+/*
+ * Appends @num rows of r->len bytes from device virtual address @va on, @stride
+ * apart; 0: one for all, and then it is the only call. On failure *addr is at
+ * fault; what was added stays and needs release.
+ */
+enum alink_status xpu_rows_add(XpuRows *r, uint64_t va, uint64_t stride,
+                               uint32_t num, uint64_t *addr);
+/* Copies a row that was added. */
+void xpu_rows_read(const XpuRows *r, uint32_t row, void *buf);
+/* After results were written */
+void xpu_rows_heal(XpuRows *r);
+/* @done: results were written. ALINK_ST_DMA when one was refused */
+enum alink_status xpu_rows_release(XpuRows *r, bool done);
+/* Any thread. All rows, in host memory; results that are broken are in none. */
+uint8_t **xpu_rows_gather(XpuRows *r);
+/* Any thread. Those results, to where they belong */
+void xpu_rows_scatter(XpuRows *r);
+void xpu_rows_free(XpuRows *r);
 
 /* --- xpu_queue.c ------------------------------------------------------------ */
 

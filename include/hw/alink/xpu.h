@@ -166,7 +166,8 @@ enum alink_xpu_func {
 #define ALINK_XPU_CF_ACCUMULATE		ALINK_BIT(1)	/* GEMM: sums begin with what dst holds */
 #define ALINK_XPU_CF_SATURATE		ALINK_BIT(2)	/* too large for dst: its greatest value of that sign */
 #define ALINK_XPU_CF_TRANS_A		ALINK_BIT(3)	/* GEMM: a is stored as a[k][m] */
-#define ALINK_XPU_CF_KNOWN		(ALINK_XPU_CF_TRANS_B | ALINK_XPU_CF_ACCUMULATE | ALINK_XPU_CF_SATURATE)
+#define ALINK_XPU_CF_KNOWN		(ALINK_XPU_CF_TRANS_B | ALINK_XPU_CF_ACCUMULATE | \
+					 ALINK_XPU_CF_SATURATE | ALINK_XPU_CF_TRANS_A)
 
 #define ALINK_XPU_MAX_DIM		0x100000	/* m, n, k */
 #define ALINK_XPU_MAX_TOPK		64

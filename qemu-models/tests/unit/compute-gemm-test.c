@@ -2,12 +2,11 @@
 /*
  * GEMM, to the bit, against three loops that round each product and each sum
  * from double: all pairs of formats with any bits, shapes around the pieces,
- * strides, accumulation, both ways of storing b.
+ * strides, accumulation, both ways of storing a and b.
  */
 #include <math.h>
 
 #include "compute-rig.h"
-#include "../../compute/compute_internal.h"
 #include "rig.h"
 #include "tap.h"
 
@@ -89,13 +88,18 @@ static struct alink_xpu_matrix mat_block(const struct mat *m)
 	return b;
 }
 
-static double element(const struct mat *a, const struct mat *b, uint32_t i,
-		      uint32_t j, bool trans, double acc)
+static double element(const struct mat *a, const struct mat *b, uint32_t flags,
+		      uint32_t i, uint32_t j, double acc)
 {
-	for (uint32_t k = 0; k < a->cols; k++)
-		acc = cr_add(acc, cr_mul(a->value[i * a->cols + k],
-					 b->value[trans ? j * b->cols + k :
-						  k * b->cols + j]));
+	bool ta = flags & ALINK_XPU_CF_TRANS_A;
+	bool tb = flags & ALINK_XPU_CF_TRANS_B;
+	uint32_t depth = ta ? a->rows : a->cols;
+
+	for (uint32_t k = 0; k < depth; k++)
+		acc = cr_add(acc, cr_mul(a->value[ta ? k * a->cols + i :
+						       i * a->cols + k],
+					 b->value[tb ? j * b->cols + k :
+						       k * b->cols + j]));
 	return acc;
 }
 
@@ -103,10 +107,10 @@ static double element(const struct mat *a, const struct mat *b, uint32_t i,
 static void check(const struct mat *a, const struct mat *b, struct mat *dst,
 		  uint32_t flags, uint32_t stride)
 {
-	bool trans = flags & ALINK_XPU_CF_TRANS_B;
 	struct alink_xpu_compute block = {
 		.flags = flags,
-		.m = dst->rows, .n = dst->cols, .k = a->cols,
+		.m = dst->rows, .n = dst->cols,
+		.k = flags & ALINK_XPU_CF_TRANS_A ? a->rows : a->cols,
 		.a = mat_block(a), .b = mat_block(b), .dst = mat_block(dst),
 	};
 	uint32_t elements = dst->rows * dst->cols;
@@ -121,7 +125,7 @@ static void check(const struct mat *a, const struct mat *b, struct mat *dst,
 			     dst->value[e] : 0.0;
 		uint32_t want, have;
 
-		acc = element(a, b, i, j, trans, acc);
+		acc = element(a, b, flags, i, j, acc);
 		want = cr_encode(dst->dtype, acc,
 				 flags & ALINK_XPU_CF_SATURATE);
 		have = cr_get(dst->dtype, dst->mem + i * dst->stride, j);
@@ -129,7 +133,7 @@ static void check(const struct mat *a, const struct mat *b, struct mat *dst,
 			TAP_FAIL("%s * %s to %s, %ux%ux%u, flags %u: [%u][%u] is %#x, not %#x",
 				 cr_name(a->dtype), cr_name(b->dtype),
 				 cr_name(dst->dtype), dst->rows, dst->cols,
-				 a->cols, flags, i, j, have, want);
+				 block.k, flags, i, j, have, want);
 			bad++;
 		}
 	}
@@ -146,21 +150,43 @@ static const enum alink_dtype inputs[] = {
 };
 #define NUM_INPUTS	(sizeof(inputs) / sizeof(inputs[0]))
 
+/* What is stored as what, by the two flags for that */
+#define NUM_WAYS	4
+static const uint32_t ways[NUM_WAYS] = {
+	0, ALINK_XPU_CF_TRANS_A, ALINK_XPU_CF_TRANS_B,
+	ALINK_XPU_CF_TRANS_A | ALINK_XPU_CF_TRANS_B,
+};
+
+static struct mat mat_a(enum alink_dtype dtype, uint32_t m, uint32_t k,
+			uint32_t flags, bool wild)
+{
+	return flags & ALINK_XPU_CF_TRANS_A ? mat_new(dtype, k, m, wild) :
+					      mat_new(dtype, m, k, wild);
+}
+
+static struct mat mat_b(enum alink_dtype dtype, uint32_t n, uint32_t k,
+			uint32_t flags, bool wild)
+{
+	return flags & ALINK_XPU_CF_TRANS_B ? mat_new(dtype, n, k, wild) :
+					      mat_new(dtype, k, n, wild);
+}
+
 /* Any bits hold NaN and infinity, of which few elements are then free. */
 TEST(every_pair_of_formats)
 {
-	for (size_t n = 0; n < NUM_INPUTS * NUM_INPUTS * 4; n++) {
-		enum alink_dtype a_type = inputs[n % NUM_INPUTS];
-		enum alink_dtype b_type = inputs[n / NUM_INPUTS % NUM_INPUTS];
+	for (size_t n = 0; n < NUM_INPUTS * NUM_INPUTS * 2 * NUM_WAYS; n++) {
+		size_t pair = n % (NUM_INPUTS * NUM_INPUTS);
 		bool wild = n / NUM_INPUTS / NUM_INPUTS % 2;
-		bool trans = n / NUM_INPUTS / NUM_INPUTS / 2;
-		uint32_t k = 32 + (trans && !wild ? 64 : 0);
-		struct mat a = mat_new(a_type, 11, k, wild);
-		struct mat b = trans ? mat_new(b_type, 32, k, wild) :
-				       mat_new(b_type, k, 32, wild);
-		struct mat dst = mat_new(ALINK_DT_FP32, 11, 32, true);
+		uint32_t flags = ways[n / NUM_INPUTS / NUM_INPUTS / 2];
+		uint32_t m = flags & ALINK_XPU_CF_TRANS_A ? 32 : 11;
+		uint32_t k = 32 + (flags && !wild ? 64 : 0);
+		struct mat a = mat_a(inputs[pair % NUM_INPUTS], m, k, flags,
+				     wild);
+		struct mat b = mat_b(inputs[pair / NUM_INPUTS], 32, k, flags,
+				     wild);
+		struct mat dst = mat_new(ALINK_DT_FP32, m, 32, true);
 
-		check(&a, &b, &dst, trans ? ALINK_XPU_CF_TRANS_B : 0, 1);
+		check(&a, &b, &dst, flags, 1);
 		mat_free(&a);
 		mat_free(&b);
 		mat_free(&dst);
@@ -194,29 +220,33 @@ TEST(few_wild_numbers_among_others)
 	}
 }
 
-/* Shapes of one element, of a tile, of a piece and of what is beyond */
+/* Shapes of one element, of a tile, of a task, of a piece and beyond them */
 TEST(shapes)
 {
 	static const uint32_t shape[][3] = {
 		{ 1, 1, 1 }, { 1, 300, 7 }, { 300, 1, 3 }, { 8, 8, 8 },
-		{ 9, 7, 257 }, { 256, 256, 256 }, { 257, 259, 258 },
-		{ 3, 5, 1030 }, { 513, 17, 300 },
+		{ 9, 7, 257 }, { 2, 300, 70 }, { 15, 33, 259 },
+		{ 256, 256, 256 }, { 257, 259, 258 }, { 3, 5, 2051 },
+		{ 1, 1030, 300 }, { 33, 1025, 65 }, { 513, 17, 300 },
+		{ 514, 515, 270 },
 	};
 
 	for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
 		uint32_t m = shape[i][0], n = shape[i][1], k = shape[i][2];
-		struct mat a = mat_new(ALINK_DT_FP16, m, k, false);
-		struct mat b = mat_new(ALINK_DT_FP32, k, n, false);
-		struct mat bt = mat_new(ALINK_DT_FP32, n, k, false);
-		struct mat dst = mat_new(ALINK_DT_FP32, m, n, true);
-		uint32_t stride = m * n > 10000 ? 97 : 1;
 
-		check(&a, &b, &dst, 0, stride);
-		check(&a, &bt, &dst, ALINK_XPU_CF_TRANS_B, stride);
-		mat_free(&a);
-		mat_free(&b);
-		mat_free(&bt);
-		mat_free(&dst);
+		for (int w = 0; w < NUM_WAYS; w++) {
+			struct mat a = mat_a(ALINK_DT_FP16, m, k, ways[w],
+					     false);
+			struct mat b = mat_b(ALINK_DT_FP32, n, k, ways[w],
+					     false);
+			struct mat dst = mat_new(ALINK_DT_FP32, m, n, true);
+
+			check(&a, &b, &dst, ways[w],
+			      m * n > 10000 ? m * n / 2000 * 2 + 1 : 1);
+			mat_free(&a);
+			mat_free(&b);
+			mat_free(&dst);
+		}
 	}
 }
 
@@ -291,7 +321,8 @@ TEST(result_in_mxfp4)
 	EXPECT_EQ(cr_run(ALINK_XPU_FN_GEMM, &block), ALINK_ST_OK);
 	for (uint32_t i = 0; i < 5 * 9; i++) {
 		for (uint32_t j = 0; j < 32; j++)
-			x[j] = element(&a, &b, i / 9, i % 9 * 32 + j, true, 0);
+			x[j] = element(&a, &b, ALINK_XPU_CF_TRANS_B, i / 9,
+				       i % 9 * 32 + j, 0);
 		cr_mx_encode(x, want, &scale);
 		EXPECT_EQ(dst.scales[i / 9 * dst.scale_stride + i % 9], scale);
 		EXPECT(!memcmp(dst.mem + i / 9 * dst.stride + i % 9 * 16, want,
@@ -302,27 +333,108 @@ TEST(result_in_mxfp4)
 	mat_free(&dst);
 }
 
+static float tame(float x)
+{
+	return f32((bits(x) & 0x87ffffff) | 0x38000000);
+}
+
+/* One product after the other, with no vectors at all */
+static void by_hand(bool integer, uint32_t rows, float *acc, const float *a,
+		    const float *b, size_t inners)
+{
+	for (size_t i = 0; i < rows * AC_GEMM_PANEL; i++) {
+		size_t row = i / AC_GEMM_PANEL, col = i % AC_GEMM_PANEL;
+
+		for (size_t k = 0; k < inners; k++) {
+			float x = a[row * AC_GEMM_LDA + k];
+			float y = b[k * AC_GEMM_PANEL + col];
+
+			if (integer)
+				acc[i] = f32(bits(acc[i]) + bits(x) * bits(y));
+			else
+				acc[i] = cr_add(acc[i], cr_mul(x, y));
+		}
+	}
+}
+
 /* What every host can do, and what this one can: the same bits */
 TEST(vectors_of_any_width)
 {
 	enum { K = 200 };
-	static float a[K * AC_GEMM_TILE], b[K * AC_GEMM_TILE];
-	static float one[AC_GEMM_TILE * AC_GEMM_BLOCK], two[sizeof(one) / 4];
+	static float a[8 * AC_GEMM_LDA], b[K * AC_GEMM_PANEL];
+	static float start[8 * AC_GEMM_PANEL], want[8 * AC_GEMM_PANEL];
+	static float have[8 * AC_GEMM_PANEL];
+	int levels = 0;
 
-	for (int integer = 0; integer < 2; integer++) {
+	for (int n = 0; n < AC_NUM_LEVELS * 2 * 4; n++) {
+		enum ac_level level = n / 8;
+		bool integer = n / 4 % 2;
+		uint32_t rows = 1 << n % 4;
+		ac_tile_fn *tile = ac_gemm_tile(level, integer, rows);
+
+		if (!tile)
+			continue;
+		levels |= 1 << level;
 		rig_fill(a, sizeof(a));
 		rig_fill(b, sizeof(b));
-		rig_fill(one, sizeof(one));
+		rig_fill(start, sizeof(start));
 		/* No NaN: of two, hosts may keep either. */
-		for (size_t i = 0; !integer && i < K * AC_GEMM_TILE; i++) {
-			a[i] = f32((bits(a[i]) & 0x87ffffff) | 0x38000000);
-			b[i] = f32((bits(b[i]) & 0x87ffffff) | 0x38000000);
+		for (size_t i = 0; !integer && i < 8 * AC_GEMM_LDA; i++)
+			a[i] = tame(a[i]);
+		for (size_t i = 0; !integer && i < K * AC_GEMM_PANEL; i++)
+			b[i] = tame(b[i]);
+		for (size_t i = 0; !integer && i < 8 * AC_GEMM_PANEL; i++)
+			start[i] = tame(start[i]);
+		memcpy(want, start, sizeof(want));
+		memcpy(have, start, sizeof(have));
+		by_hand(integer, rows, want, a, b, K);
+		tile(have, a, b, K);
+		if (memcmp(want, have, sizeof(have)))
+			TAP_FAIL("level %d, %s, %u rows", level,
+				 integer ? "integers" : "floating point", rows);
+	}
+	/* All that the host has were there. */
+	EXPECT_EQ(levels, (2 << ac_level()) - 1);
+}
+
+/* Whole functions also: conversions are compiled for each as well. */
+TEST(levels_agree)
+{
+	enum { M = 70, N = 100, K = 300 };
+
+	for (size_t f = 0; f < NUM_INPUTS; f++) {
+		uint32_t m = inputs[f] == ALINK_DT_MXFP4 ? 96 : M;
+		uint32_t n = inputs[f] == ALINK_DT_MXFP4 ? 128 : N;
+		uint32_t k = inputs[f] == ALINK_DT_MXFP4 ? 320 : K;
+		struct mat a = mat_new(inputs[f], m, k, false);
+		struct mat b = mat_new(inputs[f], k, n, false);
+		struct mat dst = mat_new(inputs[f], m, n, true);
+		struct alink_xpu_compute block = {
+			.m = m, .n = n, .k = k,
+			.a = mat_block(&a), .b = mat_block(&b),
+			.dst = mat_block(&dst),
+		};
+		uint8_t *want = malloc(dst.size);
+
+		EXPECT_EQ(cr_run_with(ALINK_XPU_FN_GEMM, &block, AC_BASE, NULL),
+			  ALINK_ST_OK);
+		memcpy(want, dst.mem, dst.size);
+		for (int level = AC_AVX2; level <= (int)ac_level(); level++) {
+			memset(dst.mem, 0xee, dst.size);
+			for (uint32_t i = 0; i < m; i++)
+				memcpy(dst.mem + i * dst.stride +
+				       dst.stride - GAP,
+				       want + i * dst.stride +
+				       dst.stride - GAP, GAP);
+			EXPECT_EQ(cr_run_with(ALINK_XPU_FN_GEMM, &block, level,
+					      NULL), ALINK_ST_OK);
+			if (memcmp(want, dst.mem, dst.size))
+				TAP_FAIL("%s, level %d", cr_name(inputs[f]),
+					 level);
 		}
-		for (size_t i = 0; !integer && i < sizeof(one) / 4; i++)
-			one[i] = f32((bits(one[i]) & 0x87ffffff) | 0x38000000);
-		memcpy(two, one, sizeof(one));
-		ac_gemm_tile(integer, false)(one, a, b, K);
-		ac_gemm_tile(integer, true)(two, a, b, K);
-		EXPECT(!memcmp(one, two, sizeof(one)));
+		free(want);
+		mat_free(&a);
+		mat_free(&b);
+		mat_free(&dst);
 	}
 }

@@ -114,7 +114,7 @@ TEST(fields_of_all)
 		BAD(f, WITH(f, FP32, n, 0));
 		BAD(f, WITH(f, FP32, n, ALINK_XPU_MAX_DIM + 1));
 		BAD(f, WITH(f, FP32, k, ALINK_XPU_MAX_DIM + 1));
-		BAD(f, WITH(f, FP32, flags, 1 << 3));
+		BAD(f, WITH(f, FP32, flags, 1 << 4));
 		BAD(f, WITH(f, FP32, flags, 1U << 31));
 		for (int i = 0; i < 3; i++) {
 			BAD(f, WITH(f, FP32, reserved[i], 1));
@@ -160,6 +160,7 @@ TEST(fields_that_a_function_has_not)
 			UNSUPPORTED(f, WITH(f, FP32, b.dtype, ALINK_DT_UINT8));
 		}
 		if (f != FN(GEMM)) {
+			BAD(f, WITH(f, FP32, flags, ALINK_XPU_CF_TRANS_A));
 			BAD(f, WITH(f, FP32, flags, ALINK_XPU_CF_TRANS_B));
 			BAD(f, WITH(f, FP32, flags, ALINK_XPU_CF_ACCUMULATE));
 		}
@@ -202,6 +203,18 @@ TEST(fields_of_one)
 	BAD(FN(GEMM), b);
 	b.dst.stride = 63;
 	BAD(FN(GEMM), b);
+	/* Rows of a that is stored transposed have m elements. */
+	b.dst.stride = 64;
+	b.dst.scale_stride = 4;
+	b.k = 33;
+	b.flags = ALINK_XPU_CF_TRANS_A;
+	OK(FN(GEMM), b);
+	b.m = 65;
+	BAD(FN(GEMM), b);
+	b.k = 32;
+	b.flags = 0;
+	OK(FN(GEMM), b);
+	b.dst.scale_stride = 3;
 	/* One row needs no distance. */
 	b.m = 1;
 	OK(FN(GEMM), b);
@@ -229,8 +242,9 @@ TEST(where_int32_may_be)
 TEST(pieces_cover_all_once)
 {
 	static const uint32_t shape[][3] = {
-		{ 1, 1, 1 }, { 256, 256, 256 }, { 257, 511, 513 },
-		{ 3, 1000, 2 }, { 3000, 1, 5 }, { 2, ALINK_XPU_MAX_DIM, 1 },
+		{ 1, 1, 1 }, { 512, 512, 256 }, { 513, 1025, 513 },
+		{ 257, 511, 2049 }, { 3, 1000, 5000 }, { 3000, 1, 5 },
+		{ 2, ALINK_XPU_MAX_DIM, 1 },
 	};
 
 	for (size_t i = 0; i < 2 * sizeof(shape) / sizeof(shape[0]); i++) {
@@ -260,6 +274,14 @@ TEST(pieces_cover_all_once)
 				inner = 0;
 			}
 			EXPECT(!ac_piece_region(&p, &piece, AC_DST_IN, &r));
+			/* Blocks that share a scale stay whole. */
+			if (func == FN(GEMM))
+				EXPECT(!((piece.inner | piece.dst.row |
+					  piece.dst.col) % 32));
+			/* Rows are translated under the BQL. */
+			for (int op = 0; op < AC_NUM_OPERANDS; op++)
+				if (ac_piece_region(&p, &piece, op, &r))
+					EXPECT(r.rows <= 2048);
 			EXPECT(ac_piece_cost(&p, &piece) < 50000000);
 			work += (uint64_t)piece.dst.rows * piece.dst.cols *
 				piece.inners;

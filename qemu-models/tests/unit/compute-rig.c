@@ -247,69 +247,91 @@ static uint8_t *place(const struct ac_plan *p, enum ac_operand op,
 				      ac_bytes(mat->dtype, r->col));
 }
 
-/* Copies a region, all of it, from or to flat memory. */
-static void move(const struct ac_plan *p, enum ac_operand op,
-		 const struct ac_region *r, struct ac_data *data, bool out)
+/*
+ * The rows of a region, each in memory of its own, so that a sanitizer sees
+ * what is beyond: copies of what lies in flat memory.
+ */
+static void rows_new(const struct ac_plan *p, enum ac_operand op,
+		     const struct ac_region *r, struct ac_data *data)
 {
-	enum alink_dtype dtype = p->mat[op].dtype;
-	size_t len = ac_bytes(dtype, r->cols);
-	size_t scales = ac_scale_bytes(dtype, r->cols);
+	size_t len = ac_bytes(p->mat[op].dtype, r->cols);
+	size_t scales = ac_scale_bytes(p->mat[op].dtype, r->cols);
 
+	data->row = malloc(r->rows * sizeof(*data->row));
+	data->scales = malloc(r->rows * sizeof(*data->scales));
 	for (uint32_t i = 0; i < r->rows; i++) {
-		uint8_t *flat = place(p, op, r, i, false);
-		uint8_t *dense = (uint8_t *)data->elems + i * len;
-
-		memcpy(out ? flat : dense, out ? dense : flat, len);
-		if (!scales)
+		data->row[i] = malloc(len);
+		data->scales[i] = malloc(scales);
+		if (op == AC_DST)
 			continue;
-		flat = place(p, op, r, i, true);
-		dense = data->scales + i * scales;
-		memcpy(out ? flat : dense, out ? dense : flat, scales);
+		memcpy(data->row[i], place(p, op, r, i, false), len);
+		if (scales)
+			memcpy(data->scales[i], place(p, op, r, i, true),
+			       scales);
 	}
 }
 
-enum alink_status cr_run(enum alink_xpu_func func,
-			 const struct alink_xpu_compute *block)
+/* A result goes to where it belongs. */
+static void rows_free(const struct ac_plan *p, enum ac_operand op,
+		      const struct ac_region *r, struct ac_data *data)
+{
+	size_t len = ac_bytes(p->mat[op].dtype, r->cols);
+	size_t scales = ac_scale_bytes(p->mat[op].dtype, r->cols);
+
+	for (uint32_t i = 0; i < r->rows; i++) {
+		if (op == AC_DST)
+			memcpy(place(p, op, r, i, false), data->row[i], len);
+		if (op == AC_DST && scales)
+			memcpy(place(p, op, r, i, true), data->scales[i],
+			       scales);
+		free(data->row[i]);
+		free(data->scales[i]);
+	}
+	free(data->row);
+	free(data->scales);
+}
+
+enum alink_status cr_run_with(enum alink_xpu_func func,
+			      const struct alink_xpu_compute *block,
+			      enum ac_level level, struct ac_team *team)
 {
 	struct ac_region r[AC_NUM_OPERANDS];
+	struct ac_work *work = ac_work_new();
 	struct ac_piece piece;
-	struct ac_plan p;
-	struct ac_work *work;
 	enum alink_status st;
 	uint64_t addr = 0;
+	struct ac_plan p;
 
 	st = ac_plan_init(&p, func, block, &addr);
-	if (st != ALINK_ST_OK)
+	if (st != ALINK_ST_OK) {
+		ac_work_free(work);
 		return st;
-	work = ac_work_new(&p);
+	}
+	work->level = level;
+	if (!ac_work_begin(work, &p, ac_team_lanes(team)))
+		abort();
 	ac_piece_first(&p, &piece);
 	do {
 		struct ac_data data[AC_NUM_OPERANDS] = {};
 		bool used[AC_NUM_OPERANDS];
 
-		/* To the byte, so that a sanitizer sees what is beyond. */
 		for (int i = 0; i < AC_NUM_OPERANDS; i++) {
-			enum alink_dtype dtype = p.mat[i].dtype;
-
 			used[i] = ac_piece_region(&p, &piece, i, &r[i]);
-			if (!used[i])
-				continue;
-			data[i].elems = malloc(r[i].rows *
-					       ac_bytes(dtype, r[i].cols));
-			data[i].scales = malloc(r[i].rows *
-						ac_scale_bytes(dtype,
-							       r[i].cols));
-			if (i != AC_DST)
-				move(&p, i, &r[i], &data[i], false);
+			if (used[i])
+				rows_new(&p, i, &r[i], &data[i]);
 		}
-		ac_run(work, &p, &piece, data);
-		if (used[AC_DST])
-			move(&p, AC_DST, &r[AC_DST], &data[AC_DST], true);
-		for (int i = 0; i < AC_NUM_OPERANDS; i++) {
-			free(data[i].elems);
-			free(data[i].scales);
-		}
+		ac_run(work, &p, &piece, data, team);
+		for (int i = 0; i < AC_NUM_OPERANDS; i++)
+			if (used[i])
+				rows_free(&p, i, &r[i], &data[i]);
 	} while (ac_piece_next(&p, &piece));
+	ac_work_end(work);
 	ac_work_free(work);
 	return ALINK_ST_OK;
+}
+
+enum alink_status cr_run(enum alink_xpu_func func,
+			 const struct alink_xpu_compute *block)
+{
+	return cr_run_with(func, block, ac_level(), NULL);
 }

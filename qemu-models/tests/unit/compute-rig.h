@@ -7,7 +7,7 @@
 #ifndef ALINK_UNIT_COMPUTE_RIG_H
 #define ALINK_UNIT_COMPUTE_RIG_H
 
-#include "alink_compute.h"
+#include "../../compute/compute_internal.h"
 
 /* All formats but MXFP4, which is no format of single elements */
 #define CR_NUM_FORMATS	8
@@ -35,6 +35,10 @@ struct alink_xpu_matrix cr_matrix_at(enum alink_dtype dtype, uintptr_t mem,
 #define cr_matrix(dtype, mem, cols)	\
 	cr_matrix_at(dtype, (uintptr_t)(mem), cols)
 /* Runs a block whose addresses are pointers. */
+enum alink_status cr_run_with(enum alink_xpu_func func,
+			      const struct alink_xpu_compute *block,
+			      enum ac_level level, struct ac_team *team);
+/* With the best of the host, alone */
 enum alink_status cr_run(enum alink_xpu_func func,
 			 const struct alink_xpu_compute *block);
 

@@ -22,8 +22,8 @@ static struct matrices {
 	float d[N][N];
 } m;
 
-/* Room for any region of each operand */
-static float dense[AC_NUM_OPERANDS][N * N];
+/* Of a region of each operand */
+static uint8_t *rows[AC_NUM_OPERANDS][N];
 
 static double now_s(void)
 {
@@ -50,21 +50,16 @@ static struct alink_xpu_matrix matrix(enum alink_dtype dtype, void *mem)
 	};
 }
 
-/* Copies a region between its matrix and dense, as the models of engines do. */
-static void move(const struct ac_plan *p, enum ac_operand op,
-		 const struct ac_region *r)
+/* Where the rows of a region begin: it is used where it lies. */
+static void find_rows(const struct ac_plan *p, enum ac_operand op,
+		      const struct ac_region *r)
 {
 	const struct ac_matrix *mat = &p->mat[op];
-	size_t len = ac_bytes(mat->dtype, r->cols);
 
-	for (uint32_t i = 0; i < r->rows; i++) {
-		char *at = (char *)(uintptr_t)mat->addr +
-			   (r->row + i) * mat->stride +
-			   ac_bytes(mat->dtype, r->col);
-		char *row = (char *)dense[op] + i * len;
-
-		memcpy(op == AC_DST ? at : row, op == AC_DST ? row : at, len);
-	}
+	for (uint32_t i = 0; i < r->rows; i++)
+		rows[op][i] = (uint8_t *)(uintptr_t)mat->addr +
+			      (r->row + i) * mat->stride +
+			      ac_bytes(mat->dtype, r->col);
 }
 
 static int run(void)
@@ -83,9 +78,11 @@ static int run(void)
 
 	if (ac_plan_init(&plan, ALINK_XPU_FN_GEMM, &block, &addr))
 		return -1;
-	work = ac_work_new(&plan);
-	if (!work)
+	work = ac_work_new();
+	if (!work || !ac_work_begin(work, &plan, 1)) {
+		ac_work_free(work);
 		return -1;
+	}
 	ac_piece_first(&plan, &piece);
 	do {
 		struct ac_data data[AC_NUM_OPERANDS] = {};
@@ -95,14 +92,12 @@ static int run(void)
 			if (!ac_piece_region(&plan, &piece, (enum ac_operand)i,
 					     &region[i]))
 				continue;
-			data[i].elems = dense[i];
-			if (i != AC_DST)
-				move(&plan, (enum ac_operand)i, &region[i]);
+			find_rows(&plan, (enum ac_operand)i, &region[i]);
+			data[i].row = rows[i];
 		}
-		ac_run(work, &plan, &piece, data);
-		if (data[AC_DST].elems)
-			move(&plan, AC_DST, &region[AC_DST]);
+		ac_run(work, &plan, &piece, data, NULL);
 	} while (ac_piece_next(&plan, &piece));
+	ac_work_end(work);
 	ac_work_free(work);
 	return 0;
 }
