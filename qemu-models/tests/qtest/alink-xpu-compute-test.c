@@ -1,134 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ALink xPU: COMPUTE: each function once with answers known beforehand, every
- * field that is refused, operands that cannot be had, and a long GEMM that is
- * aborted, reset, paused and translated anew. The arithmetic itself is tested
- * in tests/unit.
+ * field that is refused, operands wherever they may lie, and where they cannot
+ * be had. The arithmetic itself is tested in tests/unit, and what happens to a
+ * long GEMM in alink-xpu-work-test.c.
  */
 #include "qemu/osdep.h"
 #include <math.h>
-#include "hw/pci/pci_regs.h"
-#include "xpu-qtest.h"
-
-#define START       AQ_FABRIC XQ_DEVICE
-#define BLOCK       XQ_SYS                  /* the compute block */
-#define A           (XQ_SYS + 0x10000)
-#define B           (XQ_HBM + 0x10000)
-#define DST         (XQ_HBM + 0x200000)
-#define MX_SCALES   (XQ_HBM + 0x400000)
-
-typedef struct Rig {
-    AlinkQtest *aq;
-    XpuQtest *x;
-    XpuQueueQtest *q;
-} Rig;
-
-static Rig rig_new(void)
-{
-    Rig r = { .aq = aq_start(START) };
-
-    r.x = xq_new(r.aq);
-    r.q = xq_queue(r.x, 1, 8);
-    return r;
-}
-
-static void rig_free(Rig *r)
-{
-    xq_free(r->x);
-    aq_stop(r->aq);
-}
-
-/* --- memory by device virtual address ------------------------------------ */
-
-static uint64_t phys(Rig *r, uint64_t va)
-{
-    return va >= XQ_HBM ? r->x->hbm + va - XQ_HBM : r->x->sys + va - XQ_SYS;
-}
-
-static void put(Rig *r, uint64_t va, const void *data, size_t len)
-{
-    qtest_bufwrite(r->aq->qts, phys(r, va), data, len);
-}
-
-static void get(Rig *r, uint64_t va, void *data, size_t len)
-{
-    qtest_bufread(r->aq->qts, phys(r, va), data, len);
-}
-
-static void expect(Rig *r, uint64_t va, const void *want, size_t len)
-{
-    g_autofree void *have = g_malloc(len);
-
-    get(r, va, have, len);
-    g_assert_cmpmem(have, len, want, len);
-}
-
-/* In the host's order, which is little endian as the device is. */
-#define PUT(r, va, ...) do {                                    \
-    const float v_[] = { __VA_ARGS__ };                         \
-    put(r, va, v_, sizeof(v_));                                 \
-} while (0)
-#define EXPECT(r, va, ...) do {                                 \
-    const float v_[] = { __VA_ARGS__ };                         \
-    expect(r, va, v_, sizeof(v_));                              \
-} while (0)
-
-/* --- descriptors --------------------------------------------------------- */
-
-static struct alink_xpu_matrix mat(uint64_t addr, uint64_t stride,
-                                   uint8_t dtype)
-{
-    return (struct alink_xpu_matrix) {
-        .addr = cpu_to_le64(addr),
-        .stride = cpu_to_le64(stride),
-        .dtype = dtype,
-    };
-}
-
-static struct alink_xpu_compute shape(uint32_t m, uint32_t n, uint32_t k)
-{
-    return (struct alink_xpu_compute) {
-        .m = cpu_to_le32(m),
-        .n = cpu_to_le32(n),
-        .k = cpu_to_le32(k),
-    };
-}
-
-/* m x n of FP32 without gaps at A, at B if @b, and at DST */
-static struct alink_xpu_compute plain(uint32_t m, uint32_t n, bool b)
-{
-    struct alink_xpu_compute c = shape(m, n, 0);
-
-    c.a = mat(A, 4 * n, ALINK_DT_FP32);
-    if (b) {
-        c.b = mat(B, 4 * n, ALINK_DT_FP32);
-    }
-    c.dst = mat(DST, 4 * n, ALINK_DT_FP32);
-    return c;
-}
-
-static struct alink_xpu_desc describe(uint8_t func)
-{
-    struct alink_xpu_desc d = xq_desc(ALINK_XPU_OP_COMPUTE, 0, BLOCK,
-                                      sizeof(struct alink_xpu_compute));
-
-    d.subop = func;
-    return d;
-}
-
-static void run(Rig *r, uint8_t func, struct alink_xpu_compute c)
-{
-    put(r, BLOCK, &c, sizeof(c));
-    xq_run(r->q, describe(func));
-}
-
-static void fails(Rig *r, uint8_t func, struct alink_xpu_compute c,
-                  uint16_t status, uint64_t addr)
-{
-    put(r, BLOCK, &c, sizeof(c));
-    xq_run_bad(r->q, describe(func), status, addr);
-    r->q = xq_queue(r->x, 1, 8);
-}
+#include "xpu-compute-qtest.h"
 
 /* --- each function ------------------------------------------------------- */
 
@@ -170,6 +49,18 @@ static void test_gemm(void)
     c.flags = cpu_to_le32(ALINK_XPU_CF_TRANS_B);
     run(&r, ALINK_XPU_FN_GEMM, c);
     EXPECT(&r, DST, 45, -1, 13, 9, -0.5, -0.75);
+    /* And the same a */
+    PUT(&r, A, 1, -1, 2, 0, 3, 0.5, 4, 1);
+    PUT(&r, DST, 0, 0, 0, 0, 0, 0);
+    c.a = mat(A, 8, ALINK_DT_FP32);
+    c.flags = cpu_to_le32(ALINK_XPU_CF_TRANS_A | ALINK_XPU_CF_TRANS_B);
+    run(&r, ALINK_XPU_FN_GEMM, c);
+    EXPECT(&r, DST, 45, -1, 13, 9, -0.5, -0.75);
+    PUT(&r, B, 1, 0, 2, 0, 1, 2, 4, -1, 2, 8, 0, 0.25);
+    c.b = mat(B, 12, ALINK_DT_FP32);
+    c.flags = cpu_to_le32(ALINK_XPU_CF_TRANS_A | ALINK_XPU_CF_ACCUMULATE);
+    run(&r, ALINK_XPU_FN_GEMM, c);
+    EXPECT(&r, DST, 90, -2, 26, 18, -1, -1.5);
     rig_free(&r);
 }
 
@@ -398,6 +289,116 @@ static void test_boundaries(void)
     rig_free(&r);
 }
 
+/* Of what lies between rows nothing is written, nor has to be good. */
+static void test_gaps(void)
+{
+    struct alink_xpu_compute c = plain(3, 2, false);
+    uint64_t to = XQ_SYS + 0x30000;
+    Rig r = rig_new();
+    unsigned i;
+
+    /* In system memory, over pages */
+    qtest_memset(r.aq->qts, phys(&r, to), 0xee, 8192);
+    for (i = 0; i < 3; i++) {
+        PUT(&r, A + i * 3000, i + 1, -1.5f - i);
+    }
+    c.a = mat(A, 3000, ALINK_DT_FP32);
+    c.dst = mat(to + 4, 2044, ALINK_DT_FP32);
+    run(&r, ALINK_XPU_FN_CAST, c);
+    for (i = 0; i < 3; i++) {
+        EXPECT(&r, to + 4 + i * 2044, i + 1, -1.5f - i);
+        xq_check_byte(r.x, phys(&r, to) + 12 + i * 2044, 2036, 0xee);
+    }
+    xq_check_byte(r.x, phys(&r, to), 4, 0xee);
+
+    /* In HBM, of which a part is bad: first in a gap, then in a row */
+    c.a = mat(B, 256, ALINK_DT_FP32);
+    for (i = 0; i < 3; i++) {
+        PUT(&r, B + i * 256, i + 7, i + 70);
+    }
+    aq_set_int(r.aq, "x-ecc-poison-addr", B - XQ_HBM + 256 + 64);
+    c.dst = mat(DST, 1024, ALINK_DT_FP32);
+    qtest_memset(r.aq->qts, phys(&r, DST), 0xee, 3072);
+    run(&r, ALINK_XPU_FN_CAST, c);
+    for (i = 0; i < 3; i++) {
+        EXPECT(&r, DST + i * 1024, i + 7, i + 70);
+        xq_check_byte(r.x, phys(&r, DST) + 8 + i * 1024, 1016, 0xee);
+    }
+    aq_set_int(r.aq, "x-ecc-poison-addr", B - XQ_HBM + 512);
+    fails(&r, ALINK_XPU_FN_CAST, c, ALINK_ST_POISON, B + 512);
+    aq_wr32(r.aq, ALINK_REG_FAULT_ACK, ALINK_FAULT_HBM_ECC);
+    rig_free(&r);
+}
+
+/* Many rows, one of them in two pages that are apart; one such row for all */
+static void test_broken_rows(void)
+{
+    enum { ROWS = 600, BROKEN = 341 };      /* rows of 12 bytes */
+    static const uint32_t names[] = { BROKEN, 0, BROKEN, ROWS - 1 };
+    uint64_t sys = XQ_RW | XQ_AP(ALINK_AP_SYSTEM), far = XQ_HOLE + 0x10000;
+    struct alink_xpu_compute c = plain(ROWS, 3, false);
+    g_autofree float *v = g_new(float, ROWS * 3);
+    Rig r = rig_new();
+    unsigned i;
+
+    /* The second page comes first in memory; far has them both again. */
+    xq_map(r.x, XQ_HOLE, sys, r.x->sys + 0x21000, 4096);
+    xq_map(r.x, XQ_HOLE + 4096, sys, r.x->sys + 0x20000, 4096);
+    xq_map(r.x, far, sys, r.x->sys + 0x31000, 4096);
+    xq_map(r.x, far + 4096, sys, r.x->sys + 0x30000, 4096);
+    for (i = 0; i < ROWS * 3; i++) {
+        v[i] = i;
+    }
+    put(&r, XQ_SYS + 0x21000, v, 4096);
+    put(&r, XQ_SYS + 0x20000, v + 1024, ROWS * 12 - 4096);
+    c.a = mat(XQ_HOLE, 12, ALINK_DT_FP32);
+    run(&r, ALINK_XPU_FN_CAST, c);
+    expect(&r, DST, v, ROWS * 12);
+    c.dst = mat(far, 12, ALINK_DT_FP32);
+    run(&r, ALINK_XPU_FN_CAST, c);
+    expect(&r, XQ_SYS + 0x31000, v, 4096);
+    expect(&r, XQ_SYS + 0x30000, v + 1024, ROWS * 12 - 4096);
+
+    c = plain(4, 3, false);
+    c.k = cpu_to_le32(ROWS);
+    c.a = mat(XQ_HOLE, 12, ALINK_DT_FP32);
+    c.b = mat(B, 4, ALINK_DT_INT32);
+    put(&r, B, names, sizeof(names));
+    run(&r, ALINK_XPU_FN_EMBED, c);
+    EXPECT(&r, DST, 1023, 1024, 1025, 0, 1, 2, 1023, 1024, 1025,
+           1797, 1798, 1799);
+
+    c = plain(2, 3, true);
+    c.a = mat(XQ_HOLE + BROKEN * 12, 0, ALINK_DT_FP32);
+    PUT(&r, B, 1, 2, 3, -1023, -1024, -1025);
+    run(&r, ALINK_XPU_FN_ADD, c);
+    EXPECT(&r, DST, 1024, 1026, 1028, 0, 0, 0);
+    rig_free(&r);
+}
+
+/* The second row is behind the end of RAM, the gap is not. */
+static void test_rows_behind_ram(void)
+{
+    uint64_t sys = XQ_RW | XQ_AP(ALINK_AP_SYSTEM);
+    struct alink_xpu_compute c = plain(2, 4, false), d = c;
+    Rig r = rig_new();
+
+    xq_map(r.x, XQ_HOLE, sys, RAM_END - 4096, 4096);
+    xq_map(r.x, XQ_HOLE + 4096, sys, RAM_END, 4096);
+    qtest_memset(r.aq->qts, RAM_END - 4096, 0xee, 4096);
+    c.a = mat(XQ_HOLE + 4080, 4096, ALINK_DT_FP32);
+    fails(&r, ALINK_XPU_FN_CAST, c, ALINK_ST_DMA, XQ_HOLE + 8176);
+    d.dst = c.a;
+    fails(&r, ALINK_XPU_FN_CAST, d, ALINK_ST_DMA, XQ_HOLE + 8176);
+    xq_check_byte(r.x, RAM_END - 4096, 4096, 0xee);
+    d.m = cpu_to_le32(1);
+    PUT(&r, A, 1, 2, 3, 4);
+    run(&r, ALINK_XPU_FN_CAST, d);
+    xq_check_byte(r.x, RAM_END - 4096, 4080, 0xee);
+    g_assert_cmphex(qtest_readl(r.aq->qts, RAM_END - 4), ==, 0x40800000);
+    rig_free(&r);
+}
+
 /* --- what is refused ----------------------------------------------------- */
 
 static void bad_desc(Rig *r, struct alink_xpu_desc d, uint16_t status,
@@ -451,7 +452,7 @@ static void test_bad_blocks(void)
     good.b = mat(B, 16, ALINK_DT_FP32);
     good.dst = mat(DST, 16, ALINK_DT_FP32);
     c = good;
-    c.flags = cpu_to_le32(1 << 3);
+    c.flags = cpu_to_le32(1 << 4);
     fails(&r, fn, c, ALINK_ST_BAD_FIELD, BLOCK);
     c = good;
     c.m = 0;
@@ -616,7 +617,7 @@ static void test_poison(void)
 /* Pieces before the one that fails have taken effect, and it has not. */
 static void test_fault_in_the_middle(void)
 {
-    enum { N = 32768, ROW = 4 * N };
+    enum { N = 256 * 1024, ROW = 4 * N };   /* a row is a piece */
     struct alink_xpu_compute c = shape(3, N, 0);
     Rig r = rig_new();
 
@@ -631,238 +632,6 @@ static void test_fault_in_the_middle(void)
     rig_free(&r);
 }
 
-/* --- while it works ------------------------------------------------------ */
-
-#define WORK_DST    0xb000000000ULL     /* HBM 4 to 8 MiB, until remapped */
-#define WORK_LEN    (4ULL << 20)
-#define WORK_DIM    65536
-#define WORK_ROWS   16
-
-static uint64_t work_at(Rig *r, uint64_t part)
-{
-    return r->x->hbm + part * WORK_LEN;
-}
-
-/*
- * 2^36 multiply-accumulates of ones, by repeating a row: nobody waits for
- * their end.
- */
-static void work(Rig *r)
-{
-    struct alink_xpu_compute c = shape(WORK_ROWS, WORK_DIM, WORK_DIM);
-    g_autofree float *ones = g_new(float, WORK_DIM);
-    unsigned i;
-
-    for (i = 0; i < WORK_DIM; i++) {
-        ones[i] = 1;
-    }
-    put(r, A, ones, 4 * WORK_DIM);
-    xq_map_large(r->x, WORK_DST, XQ_RW | XQ_AP(ALINK_AP_HBM), WORK_LEN,
-                 WORK_LEN);
-    c.a = mat(A, 0, ALINK_DT_FP32);
-    c.b = mat(A, 0, ALINK_DT_FP32);
-    c.dst = mat(WORK_DST, 4 * WORK_DIM, ALINK_DT_FP32);
-    put(r, BLOCK, &c, sizeof(c));
-    qtest_memset(r->aq->qts, work_at(r, 1), 0xee, WORK_LEN);
-    aq_irqs(r->aq);
-    xq_put(r->q, describe(ALINK_XPU_FN_GEMM));
-    xq_ring(r->q);
-}
-
-/* Until a part of the result is where it is looked for */
-static void wait_for_part(Rig *r, uint64_t phys_at)
-{
-    const uint32_t sum = 0x47800000;        /* 65536 */
-    unsigned tries = 60000;
-
-    while (qtest_readl(r->aq->qts, phys_at) != sum) {
-        g_assert(tries--);
-        g_usleep(1000);
-        aq_settle(r->aq);
-    }
-}
-
-/* Nothing of it goes on. */
-static void check_silence(Rig *r)
-{
-    struct alink_xpu_queue_status before = xq_status(r->q), after;
-
-    aq_irqs(r->aq);
-    qtest_memset(r->aq->qts, work_at(r, 1), 0xee, WORK_LEN);
-    g_usleep(20000);
-    aq_clock_us(r->aq, 10000);
-    after = xq_status(r->q);
-    g_assert_cmpmem(&before, sizeof(before), &after, sizeof(after));
-    xq_check_byte(r->x, work_at(r, 1), WORK_LEN, 0xee);
-    g_assert(!xq_fenced(r->q));
-    g_assert_cmphex(aq_irqs(r->aq), ==, 0);
-    g_assert_cmpuint(aq_rd64(r->aq, ALINK_XPU_REG_MACS), ==, 0);
-}
-
-static void test_destroy_in_work(void)
-{
-    Rig r = rig_new();
-
-    work(&r);
-    wait_for_part(&r, work_at(&r, 1));
-    g_assert_cmpuint(xq_queue_destroy(r.q), ==, ALINK_ST_OK);
-    g_assert_cmpuint(le32_to_cpu(xq_status(r.q).error), ==, ALINK_ST_ABORTED);
-    g_assert_cmpuint(le32_to_cpu(xq_status(r.q).head), ==, 0);
-    check_silence(&r);
-    r.q = xq_queue(r.x, 1, 8);
-    run(&r, ALINK_XPU_FN_CAST, plain(4, 4, false));
-    rig_free(&r);
-}
-
-static void reset_in_work(bool flr)
-{
-    Rig r = rig_new();
-
-    work(&r);
-    wait_for_part(&r, work_at(&r, 1));
-    if (flr) {
-        aq_flr(r.aq);
-    } else {
-        aq_wr32(r.aq, ALINK_REG_RESET, ALINK_RESET_KEY);
-    }
-    g_assert_cmpuint(le32_to_cpu(xq_status(r.q).error), ==, 0);
-    check_silence(&r);
-    xq_setup(r.x);
-    r.q = xq_queue(r.x, 1, 8);
-    run(&r, ALINK_XPU_FN_CAST, plain(4, 4, false));
-    rig_free(&r);
-}
-
-static void test_flr_in_work(void)
-{
-    reset_in_work(true);
-}
-
-static void test_soft_reset_in_work(void)
-{
-    reset_in_work(false);
-}
-
-/* It goes on, with the new translation alone. */
-static void test_invalidate_in_work(void)
-{
-    Rig r = rig_new();
-    unsigned tries = 60000;
-
-    work(&r);
-    wait_for_part(&r, work_at(&r, 1));
-    xq_map_large(r.x, WORK_DST, XQ_RW | XQ_AP(ALINK_AP_HBM), 2 * WORK_LEN,
-                 WORK_LEN);
-    qtest_memset(r.aq->qts, work_at(&r, 2), 0, WORK_LEN);
-    g_assert_cmpuint(xq_invalidate(r.x), ==, ALINK_ST_OK);
-    qtest_memset(r.aq->qts, work_at(&r, 1), 0xee, WORK_LEN);
-    g_assert(!xq_fenced(r.q));
-    /* Somewhere in the first row of the new place */
-    for (;;) {
-        g_autofree uint32_t *row = g_new(uint32_t, WORK_DIM);
-        unsigned i;
-
-        qtest_bufread(r.aq->qts, work_at(&r, 2), row, 4 * WORK_DIM);
-        for (i = 0; i < WORK_DIM && !row[i]; i++) {
-        }
-        if (i < WORK_DIM) {
-            g_assert_cmphex(row[i], ==, 0x47800000);
-            break;
-        }
-        g_assert(tries--);
-        g_usleep(1000);
-        aq_settle(r.aq);
-    }
-    g_assert_cmpuint(xq_queue_destroy(r.q), ==, ALINK_ST_OK);
-    xq_check_byte(r.x, work_at(&r, 1), WORK_LEN, 0xee);
-    rig_free(&r);
-}
-
-/* Without bus mastering it stands still, and goes on when that comes back. */
-static void test_bus_master_in_work(void)
-{
-    enum { M = 256, N = 256, K = 32768 };
-    struct alink_xpu_compute c = shape(M, N, K);
-    g_autofree float *ones = g_new(float, K);
-    g_autofree float *want = g_new(float, M * N);
-    Rig r = rig_new();
-    unsigned i;
-
-    for (i = 0; i < K; i++) {
-        ones[i] = 1;
-    }
-    for (i = 0; i < M * N; i++) {
-        want[i] = K;
-    }
-    put(&r, A, ones, 4 * K);
-    c.a = mat(A, 0, ALINK_DT_FP32);
-    c.b = mat(A, 0, ALINK_DT_FP32);
-    c.dst = mat(DST, 4 * N, ALINK_DT_FP32);
-    put(&r, BLOCK, &c, sizeof(c));
-    qtest_memset(r.aq->qts, phys(&r, DST), 0xee, M * N * 4);
-    xq_put(r.q, describe(ALINK_XPU_FN_GEMM));
-    xq_ring(r.q);
-    aq_command(r.aq, PCI_COMMAND_MASTER, 0);
-    g_usleep(20000);
-    aq_clock_us(r.aq, 10000);
-    g_assert(!xq_fenced(r.q));
-    xq_check_byte(r.x, phys(&r, DST), M * N * 4, 0xee);
-    aq_command(r.aq, 0, PCI_COMMAND_MASTER);
-    xq_wait(r.q);
-    expect(&r, DST, want, M * N * 4);
-    rig_free(&r);
-}
-
-/* It holds up no other queue, not even one of the same ring. */
-static void test_others_in_work(void)
-{
-    Rig r = rig_new();
-    /* m890: 16 rings */
-    XpuQueueQtest *other = xq_queue(r.x, 17, 8);
-
-    work(&r);
-    xq_pattern(r.x, r.x->sys + 0x200000, 1 << 20, 3);
-    xq_run(other, xq_copy(XQ_HBM + 0xc00000, XQ_SYS + 0x200000, 1 << 20));
-    xq_check(r.x, r.x->hbm + 0xc00000, 1 << 20, 3);
-    g_assert(!xq_fenced(r.q));
-    g_assert_cmpuint(xq_queue_destroy(r.q), ==, ALINK_ST_OK);
-    rig_free(&r);
-}
-
-/* Three queues at once */
-static void test_queues_side_by_side(void)
-{
-    struct alink_xpu_compute c = shape(256, 256, 4096);
-    g_autofree float *ones = g_new(float, 4096);
-    Rig r = rig_new();
-    XpuQueueQtest *q[3] = { r.q, xq_queue(r.x, 3, 8), xq_queue(r.x, 17, 8) };
-    unsigned i;
-
-    for (i = 0; i < 4096; i++) {
-        ones[i] = 1;
-    }
-    put(&r, A, ones, 4 * 4096);
-    for (i = 0; i < 3; i++) {
-        struct alink_xpu_desc d = describe(ALINK_XPU_FN_GEMM);
-
-        c.a = mat(A, 0, ALINK_DT_FP32);
-        c.b = mat(A, 0, ALINK_DT_FP32);
-        c.dst = mat(DST + i * 0x100000, 1024, ALINK_DT_FP32);
-        put(&r, BLOCK + i * sizeof(c), &c, sizeof(c));
-        d.src = cpu_to_le64(BLOCK + i * sizeof(c));
-        xq_put(q[i], d);
-        xq_ring(q[i]);
-    }
-    for (i = 0; i < 3; i++) {
-        xq_wait(q[i]);
-        EXPECT(&r, DST + i * 0x100000, 4096, 4096);
-        EXPECT(&r, DST + i * 0x100000 + 1024 * 255 + 1016, 4096, 4096);
-    }
-    g_assert_cmpuint(aq_rd64(r.aq, ALINK_XPU_REG_MACS), ==,
-                     3ULL * 256 * 256 * 4096);
-    rig_free(&r);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -873,6 +642,9 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu-compute/rows", test_rows);
     qtest_add_func("/alink/xpu-compute/large", test_large);
     qtest_add_func("/alink/xpu-compute/boundaries", test_boundaries);
+    qtest_add_func("/alink/xpu-compute/gaps", test_gaps);
+    qtest_add_func("/alink/xpu-compute/broken-rows", test_broken_rows);
+    qtest_add_func("/alink/xpu-compute/rows-behind-ram", test_rows_behind_ram);
     qtest_add_func("/alink/xpu-compute/bad-descriptors", test_bad_descriptors);
     qtest_add_func("/alink/xpu-compute/bad-blocks", test_bad_blocks);
     qtest_add_func("/alink/xpu-compute/bad-operands", test_bad_operands);
@@ -880,16 +652,5 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu-compute/poison", test_poison);
     qtest_add_func("/alink/xpu-compute/fault-in-the-middle",
                    test_fault_in_the_middle);
-    qtest_add_func("/alink/xpu-compute/destroy-in-work", test_destroy_in_work);
-    qtest_add_func("/alink/xpu-compute/flr-in-work", test_flr_in_work);
-    qtest_add_func("/alink/xpu-compute/soft-reset-in-work",
-                   test_soft_reset_in_work);
-    qtest_add_func("/alink/xpu-compute/invalidate-in-work",
-                   test_invalidate_in_work);
-    qtest_add_func("/alink/xpu-compute/bus-master-in-work",
-                   test_bus_master_in_work);
-    qtest_add_func("/alink/xpu-compute/others-in-work", test_others_in_work);
-    qtest_add_func("/alink/xpu-compute/queues-side-by-side",
-                   test_queues_side_by_side);
     return g_test_run();
 }
