@@ -222,6 +222,49 @@ TEST_F(compute, gemm_in_each_format)
 	}
 }
 
+/* a and b, each as it is and transposed; over the tiles of the model */
+TEST_F(compute, gemm_of_what_is_stored_transposed)
+{
+	enum { M = 67, N = 45, K = 130 };
+	float a[M * K], b[K * N], *dst = (float *)(self->mem + 2 * PART);
+	const struct format *bf16 = &formats[2];
+	struct alink_matrix ma, mb, md;
+	uint64_t seq = 0;
+	uint32_t way;
+	size_t i, k;
+	int err;
+
+	fill(bf16, self->mem, a, M * K);
+	fill(bf16, self->mem + PART, b, K * N);
+	md = alink_dense(ALINK_DT_FP32, self->va + 2 * PART, N);
+	for (way = 0; way < 4; way++) {
+		bool ta = way & 1, tb = way & 2;
+
+		ma = alink_dense(ALINK_DT_BF16, self->va, ta ? M : K);
+		mb = alink_dense(ALINK_DT_BF16, self->va + PART, tb ? K : N);
+		memset(dst, 0xee, M * N * sizeof(*dst));
+		err = alink_cmd_gemm(self->q, M, N, K, &md, &ma, &mb,
+				     (ta ? ALINK_XPU_CF_TRANS_A : 0) |
+				     (tb ? ALINK_XPU_CF_TRANS_B : 0), &seq);
+		wait_for(_metadata, self, err, seq);
+		for (i = 0; i < M * N; i++) {
+			size_t row = i / N, col = i % N;
+			float sum = 0;
+
+			for (k = 0; k < K; k++) {
+				float x = a[ta ? k * M + row : row * K + k];
+				float y = b[tb ? col * K + k : k * N + col];
+				volatile float product = x * y;
+
+				sum += product;
+			}
+			ASSERT_EQ(sum, dst[i]) {
+				TH_LOG("way %u, element %zu", way, i);
+			}
+		}
+	}
+}
+
 TEST_F(compute, gemm_of_int8_into_int32)
 {
 	enum { M = 9, N = 7, K = 300 };
@@ -488,7 +531,7 @@ TEST_F(compute, attention)
 	}
 }
 
-/* By a worker of the model, in pieces; and how fast that is */
+/* By a worker of the model, with threads that help; and how fast that is */
 TEST_F(compute, gemm_512)
 {
 	enum { N = 512 };

@@ -435,7 +435,11 @@ struct alink_compute {
  */
 int alink_cmd_compute(struct alink_queue *q, enum alink_xpu_func func,
 		      const struct alink_compute *c, uint64_t *seq);
-/* dst[m][n] := a[m][k] * b[k][n]; @flags: ALINK_XPU_CF_* */
+/*
+ * dst[m][n] := a[m][k] * b[k][n]. @flags: ALINK_XPU_CF_*; with TRANS_A a is
+ * stored as a[k][m], with TRANS_B b as b[n][k], and the strides are those of
+ * what is stored: a * b^T needs no copy.
+ */
 int alink_cmd_gemm(struct alink_queue *q, uint32_t m, uint32_t n, uint32_t k,
 		   const struct alink_matrix *dst, const struct alink_matrix *a,
 		   const struct alink_matrix *b, uint32_t flags, uint64_t *seq);
