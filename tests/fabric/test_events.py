@@ -11,6 +11,11 @@ import sys
 import time
 import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+
+# pylint: disable-next=wrong-import-position
+from guestlib import PATIENCE  # noqa: E402
+
 SOL_NETLINK, ADD_MEMBERSHIP, GENERIC = 270, 1, 16
 CTRL, GETFAMILY, FAMILY_NAME, FAMILY_ID, GROUPS = 0x10, 3, 2, 1, 7
 CMD = {2: 'dev-add', 3: 'dev-del', 13: 'link', 14: 'fault', 15: 'table'}
@@ -75,7 +80,8 @@ def sysfs(name, attr):
 
 def run(*command):
     """Runs a command, which must succeed."""
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    subprocess.run(command, check=True, capture_output=True,
+                   timeout=PATIENCE)
 
 
 def write(path, text):

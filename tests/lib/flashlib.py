@@ -16,12 +16,10 @@ import tempfile
 import time
 
 import fwimage
-from guestlib import fails, knob, read, sh, wait_for, write
+from guestlib import PATIENCE, fails, knob, read, sh, wait_for, write
 
 # How long the device takes for 1 KiB, and how long if one is to be in time.
 QUICK_US, SLOW_US = 500, 20000
-# Guards against hangs.
-PATIENCE = 240
 
 
 class Flashing:
@@ -105,8 +103,7 @@ class Device:
 
     def versions(self):
         """{'running': {}, 'stored': {}}; waits for the end of a flash."""
-        info = json.loads(sh('devlink', '-j', 'dev', 'info', self.handle,
-                             timeout=PATIENCE))
+        info = json.loads(sh('devlink', '-j', 'dev', 'info', self.handle))
         return info['info'][self.handle]['versions']
 
     def running(self):
@@ -165,8 +162,7 @@ class Device:
 
     def flash(self, image, *more):
         """Flashes it; what devlink said."""
-        return sh('devlink', 'dev', 'flash', self.handle, 'file', image, *more,
-                  timeout=PATIENCE)
+        return sh('devlink', 'dev', 'flash', self.handle, 'file', image, *more)
 
     def refuses(self, image, says, *more):
         """The image is refused, with these words."""
@@ -186,7 +182,7 @@ class Device:
     def activate(self):
         """devlink's way to start what is stored"""
         out = sh('devlink', 'dev', 'reload', self.handle, 'action',
-                 'fw_activate', timeout=PATIENCE)
+                 'fw_activate')
         assert 'fw_activate' in out, out
 
     def downgrade(self, allowed):

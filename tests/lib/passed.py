@@ -22,7 +22,7 @@ PAGES = ('*.md', 'Documentation/admin-guide/*', 'Documentation/decisions/*',
 # What runs on the host
 HOST = ('qemu-models/tests/*', 'tests/tools/*', 'tests/vm/*', 'tests/dkms')
 # Stage: what it does not read, as patterns of paths in the tree. A "*" matches
-# slashes too. {folder}: of "guest FOLDER", which is read of course.
+# slashes too. "guest FOLDER" does not read the other folders either.
 UNUSED = (
     ('guest *', PAGES + HOST + ('tests/trust/*', 'tools/kernel/*')),
     ('trust *', PAGES + HOST + ('tools/llm/*', 'tools/demo/*', 'tools/bench/*')),
@@ -91,6 +91,8 @@ class Passed:
         if self.files is None or stage in ALWAYS:
             return None
         skip = unused(stage, self.folders)
+        env = dict(((k, v) for k, v in os.environ.items()
+                    if k.startswith('ALINK_')), **env)
         what = [stage, command, sorted(env.items()), self.packages,
                 sorted(f for f in self.files.items() if not any(
                     fnmatch.fnmatchcase(f[0], p) for p in skip))]

@@ -113,6 +113,12 @@ def test_command_and_environment_count():
     paths = {stage(memory, 'lint'), stage(memory, 'lint', ('other',)),
              stage(memory, 'lint', env={'ALINK': '/x'})}
     assert len(paths) == 3
+    os.environ['ALINK_OF_A_TEST'] = '1'
+    try:
+        assert stage(memory, 'lint') not in paths
+    finally:
+        del os.environ['ALINK_OF_A_TEST']
+    assert stage(memory, 'lint') in paths
     memory.packages += 'gcc 13\n'
     assert stage(memory, 'lint') not in paths
 

@@ -19,13 +19,11 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 import fwimage  # noqa: E402
-from guestlib import knob, qmp, read, sh, wait_for, write  # noqa: E402
+from guestlib import PATIENCE, knob, qmp, read, sh, wait_for, write  # noqa: E402
 
 DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
 # Work on a device that is reset or gone ends in one of these.
 ENDED = (errno.ECANCELED, errno.ENODEV)
-# Guards against hangs.
-PATIENCE = 240
 PM = '/sys/power'
 # Of x86_64: what this library of C has no name for
 SYS_REBOOT, SYS_KEXEC_FILE_LOAD = 169, 320
@@ -373,7 +371,7 @@ class Life:
 
     def check(self, count):
         """Data through the first COUNT xPUs that there are"""
-        sh(self.life, 'check', str(count), timeout=PATIENCE)
+        sh(self.life, 'check', str(count))
 
     def node(self):
         """A GPU node, all at once: taken out in order, pulled out, unplugged
