@@ -82,22 +82,6 @@ static inline void evict_close(struct evict *o)
 
 /* --- what the device does ------------------------------------------------- */
 
-static inline struct alink_xpu_desc copy_desc(uint64_t dst, uint64_t src,
-					      uint64_t len)
-{
-	return (struct alink_xpu_desc) {
-		.opcode = ALINK_XPU_OP_COPY, .dst = dst, .src = src, .len = len,
-	};
-}
-
-static inline struct alink_xpu_desc fill_desc(uint64_t dst, uint32_t v,
-					      uint64_t len)
-{
-	return (struct alink_xpu_desc) {
-		.opcode = ALINK_XPU_OP_FILL, .dst = dst, .src = v, .len = len,
-	};
-}
-
 /* One command, which may have to wait for its memory; as xq_run() else */
 static inline int run(struct evict *o, struct alink_xpu_desc desc,
 		      struct drm_alink_xpu_queue_error *error)

@@ -87,22 +87,6 @@ FIXTURE_TEARDOWN(user)
 
 /* --- what the device does ------------------------------------------------- */
 
-static inline struct alink_xpu_desc copy_desc(uint64_t dst, uint64_t src,
-					      uint64_t len)
-{
-	return (struct alink_xpu_desc) {
-		.opcode = ALINK_XPU_OP_COPY, .dst = dst, .src = src, .len = len,
-	};
-}
-
-static inline struct alink_xpu_desc fill_desc(uint64_t dst, uint32_t v,
-					      uint64_t len)
-{
-	return (struct alink_xpu_desc) {
-		.opcode = ALINK_XPU_OP_FILL, .dst = dst, .src = v, .len = len,
-	};
-}
-
 /* The word that the device finds. Anything but success is a failure. */
 static inline uint64_t dev_read(struct __test_metadata *_metadata,
 				struct user *o, uint64_t va)

@@ -449,26 +449,12 @@ int xq_run(struct xq *q, struct alink_xpu_desc desc,
 
 int xq_copy(struct xq *q, uint64_t dst, uint64_t src, uint64_t len)
 {
-	struct alink_xpu_desc d = {
-		.opcode = ALINK_XPU_OP_COPY,
-		.dst = dst,
-		.src = src,
-		.len = len,
-	};
-
-	return xq_run(q, d, NULL);
+	return xq_run(q, copy_desc(dst, src, len), NULL);
 }
 
 int xq_fill(struct xq *q, uint64_t dst, uint32_t value, uint64_t len)
 {
-	struct alink_xpu_desc d = {
-		.opcode = ALINK_XPU_OP_FILL,
-		.dst = dst,
-		.src = value,
-		.len = len,
-	};
-
-	return xq_run(q, d, NULL);
+	return xq_run(q, fill_desc(dst, value, len), NULL);
 }
 
 /* --- fabric ------------------------------------------------------------- */

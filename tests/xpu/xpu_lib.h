@@ -80,6 +80,22 @@ struct xq {
 	volatile uint32_t *doorbell;
 };
 
+static inline struct alink_xpu_desc copy_desc(uint64_t dst, uint64_t src,
+					      uint64_t len)
+{
+	return (struct alink_xpu_desc) {
+		.opcode = ALINK_XPU_OP_COPY, .dst = dst, .src = src, .len = len,
+	};
+}
+
+static inline struct alink_xpu_desc fill_desc(uint64_t dst, uint32_t v,
+					      uint64_t len)
+{
+	return (struct alink_xpu_desc) {
+		.opcode = ALINK_XPU_OP_FILL, .dst = dst, .src = v, .len = len,
+	};
+}
+
 int xq_open(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size);
 int xq_open_as(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
 	       uint32_t priority);

@@ -5,21 +5,9 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "qobject/qdict.h"
 #include "alink-qtest.h"
 
 #define SWITCH  AQ_FABRIC "-device alink-switch,id=dut,fabric=fab0,addr=4.0"
-
-static int64_t lies_told(AlinkQtest *aq)
-{
-    QDict *answer = qtest_qmp(aq->qts, "{'execute': 'qom-get', 'arguments': "
-                              "{'path': %s, 'property': 'lies-told'}}",
-                              aq->path);
-    int64_t told = qdict_get_int(answer, "return");
-
-    qobject_unref(answer);
-    return told;
-}
 
 static void test_registers(void)
 {
@@ -84,7 +72,7 @@ static void test_admin(void)
     good = identify(aq, "twice");
     g_assert(aq_admin_poll(aq, &cpl));
     g_assert_cmphex(cpl.cid, ==, good.cid);
-    g_assert_cmpint(lies_told(aq), ==, 4);
+    g_assert_cmpint(aq_get_int(aq, "lies-told"), ==, 4);
 
     aq_set_str(aq, "x-admin-lie", "wrong-id");
     cmd.cid = cpu_to_le32(0x1234);
@@ -118,7 +106,7 @@ static void test_events(void)
     aq->ev_head++;
     g_assert(aq_event_poll(aq, &ev));
     g_assert_cmphex(le32_to_cpu(ev.id), ==, 3);
-    g_assert_cmpint(lies_told(aq), ==, 3);
+    g_assert_cmpint(aq_get_int(aq, "lies-told"), ==, 3);
 
     aq_set_str(aq, "x-record-lie", "event-type:5");
     aq_set_str(aq, "x-record-lie", "none");
@@ -141,7 +129,7 @@ static void test_from_the_start(void)
     g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, 0x55);
     g_assert_cmphex(aq_rd32(aq, ALINK_REG_MAGIC), ==, ALINK_MAGIC);
     aq_clock_us(aq, 100);
-    g_assert_cmpint(lies_told(aq), >, 2);
+    g_assert_cmpint(aq_get_int(aq, "lies-told"), >, 2);
     aq_stop(aq);
 }
 

@@ -274,6 +274,17 @@ void aq_set_int(AlinkQtest *aq, const char *name, int64_t value)
                             PRId64 " } }", aq->path, name, value));
 }
 
+int64_t aq_get_int(AlinkQtest *aq, const char *name)
+{
+    QDict *answer = qtest_qmp(aq->qts, "{ 'execute': 'qom-get', 'arguments': "
+                              "{ 'path': %s, 'property': %s } }", aq->path,
+                              name);
+    int64_t value = qdict_get_int(answer, "return");
+
+    qobject_unref(answer);
+    return value;
+}
+
 static QDict *set_str(AlinkQtest *aq, const char *name, const char *value)
 {
     return qtest_qmp(aq->qts, "{ 'execute': 'qom-set', 'arguments': "

@@ -89,6 +89,7 @@ void aq_restore_config(AlinkQtest *aq);
 /* Properties of the device under test. */
 void aq_set_bool(AlinkQtest *aq, const char *name, bool value);
 void aq_set_int(AlinkQtest *aq, const char *name, int64_t value);
+int64_t aq_get_int(AlinkQtest *aq, const char *name);
 void aq_set_str(AlinkQtest *aq, const char *name, const char *value);
 /* The value is refused. */
 void aq_set_str_bad(AlinkQtest *aq, const char *name, const char *value);

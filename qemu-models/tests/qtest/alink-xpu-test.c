@@ -684,28 +684,17 @@ static void test_knobs(void)
 
 /* --- the host, to compare with ------------------------------------------- */
 
-static int64_t memcpy_rate(AlinkQtest *aq)
-{
-    QDict *answer = qtest_qmp(aq->qts, "{'execute': 'qom-get', 'arguments': "
-                              "{'path': %s, 'property': 'x-memcpy-mib-s'}}",
-                              aq->path);
-    int64_t rate = qdict_get_int(answer, "return");
-
-    qobject_unref(answer);
-    return rate;
-}
-
 static void test_memcpy(void)
 {
     static const int64_t bad[] = { 0, 4095, (64 << 20) + 1 };
     AlinkQtest *aq = aq_start(START);
     unsigned i;
 
-    g_assert_cmpint(memcpy_rate(aq), >, 0);
+    g_assert_cmpint(aq_get_int(aq, "x-memcpy-mib-s"), >, 0);
     aq_set_int(aq, "x-memcpy-bytes", 4096);
-    g_assert_cmpint(memcpy_rate(aq), >, 0);
+    g_assert_cmpint(aq_get_int(aq, "x-memcpy-mib-s"), >, 0);
     aq_set_int(aq, "x-memcpy-bytes", 64 << 20);
-    g_assert_cmpint(memcpy_rate(aq), >, 0);
+    g_assert_cmpint(aq_get_int(aq, "x-memcpy-mib-s"), >, 0);
     for (i = 0; i < ARRAY_SIZE(bad); i++) {
         QDict *answer = qtest_qmp(aq->qts, "{'execute': 'qom-set', "
                                   "'arguments': {'path': %s, 'property': "

@@ -117,15 +117,6 @@ static int check_one(unsigned int n)
 	return 0;
 }
 
-static void push_endless(struct xq *q)
-{
-	xq_push(q, (struct alink_xpu_desc) {
-		.opcode = ALINK_XPU_OP_WAIT, .subop = ALINK_WAIT_EQ,
-		.src = 0x123456789, .dst = q->va + q->fence_offset + 8,
-	});
-	xq_ring(q);
-}
-
 static int hold(unsigned int n, bool with_hbm)
 {
 	struct held h;
@@ -135,7 +126,7 @@ static int hold(unsigned int n, bool with_hbm)
 	if (err)
 		return fail("cannot take it", err);
 	memset(h.host, 1, LARGE);
-	push_endless(&h.q);
+	xq_push_endless(&h.q);
 	puts("held");
 	fflush(stdout);
 	err = xq_wait(&h.q, PATIENCE_MS, NULL);
@@ -166,7 +157,7 @@ static pid_t sleeper(unsigned int n, int kind)
 		return pid;
 	if (take(&h, n, true))
 		_exit(1);
-	push_endless(&h.q);
+	xq_push_endless(&h.q);
 	if (!kind)
 		_exit(xq_wait(&h.q, PATIENCE_MS, NULL) ? 2 : 3);
 	fence.handle = h.q.bo;
