@@ -196,12 +196,16 @@ void alink_admin_stop(struct alink_dev *adev, int error)
 	unsigned long flags;
 	unsigned int i;
 
+	/* First: nobody rings the doorbells of a queue that is off. */
+	spin_lock_irqsave(&admin->lock, flags);
+	admin->error = error;
+	spin_unlock_irqrestore(&admin->lock, flags);
+
 	/* The read returns when the write has arrived: no DMA after that. */
 	alink_wr32(adev, ALINK_REG_ADMIN_CTRL, 0);
 	alink_rd32(adev, ALINK_REG_ADMIN_CTRL);
 
 	spin_lock_irqsave(&admin->lock, flags);
-	admin->error = error;
 	for (i = 0; i < ALINK_ADMIN_SLOTS; i++) {
 		slot = &admin->slots[i];
 		if (slot->state == ALINK_SLOT_ORPHAN) {

@@ -179,12 +179,13 @@ void alink_event_stop(struct alink_dev *adev)
 {
 	lockdep_assert_held(&adev->state_lock);
 
-	/* The read returns when the write has arrived: no DMA after that. */
-	alink_wr32(adev, ALINK_REG_EVENT_CTRL, 0);
-	alink_rd32(adev, ALINK_REG_EVENT_CTRL);
-
+	/* First: nobody rings the doorbell of a ring that is off. */
 	mutex_lock(&adev->event_lock);
 	adev->events_on = false;
 	mutex_unlock(&adev->event_lock);
+
+	/* The read returns when the write has arrived: no DMA after that. */
+	alink_wr32(adev, ALINK_REG_EVENT_CTRL, 0);
+	alink_rd32(adev, ALINK_REG_EVENT_CTRL);
 	cancel_work_sync(&adev->event_work);
 }

@@ -403,13 +403,17 @@ void alink_frames_stop(struct alink_dev *adev)
 	if (!frames || !frames->running)
 		return;
 
+	/* First: nobody rings the doorbells of rings that are off. */
+	napi_disable(&frames->napi);
+	spin_lock_bh(&frames->tx_lock);
+	frames->running = false;
+	spin_unlock_bh(&frames->tx_lock);
+
 	/* The read returns when the write has arrived: no DMA after that. */
 	alink_wr32(adev, ALINK_REG_FRAME_CTRL, 0);
 	alink_rd32(adev, ALINK_REG_FRAME_CTRL);
-	napi_disable(&frames->napi);
 
 	spin_lock_bh(&frames->tx_lock);
-	frames->running = false;
 	for (; frames->tx_head != frames->tx_tail; frames->tx_head++)
 		alink_frames_tx_free(frames,
 				     frames->tx_head % ALINK_FRAMES_RING, 0);
