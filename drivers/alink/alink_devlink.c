@@ -79,7 +79,7 @@ int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room)
  * alink_devlink_info_get - devlink_ops.info_get, for drivers without their own
  * @devlink:	instance whose devlink_priv() begins with struct alink_devlink
  * @req:	from devlink
- * @extack:	says what went wrong
+ * @extack:	from devlink
  *
  * Serial number of the function and of its board, part number, firmware.
  *
@@ -102,11 +102,13 @@ int alink_devlink_info_get(struct devlink *devlink,
 		return -ENOMEM;
 	err = alink_admin_exec(adev, ALINK_ADMIN_IDENTIFY, NULL, 0, resp,
 			       ALINK_IDENTIFY_LEN, &used, NULL);
-	if (err) {
-		NL_SET_ERR_MSG(extack, "Device does not tell what it is");
+	if (err == -ENOMEM)
 		goto out_free;
+	/* Who is in reset, gone or silent: what is known is told all the same. */
+	if (err) {
+		used = 0;
+		err = 0;
 	}
-
 	while (!err && (tlv = alink_tlv_next(resp, used, tlv))) {
 		alink_tlv_text(tlv, text, sizeof(text));
 		err = alink_devlink_info_put(req, alink_tlv_type(tlv), text);
@@ -116,7 +118,7 @@ int alink_devlink_info_get(struct devlink *devlink,
 	snprintf(text, sizeof(text), "%016llx", alink_dev_serial(adev));
 	err = devlink_info_serial_number_put(req, text);
 	if (!err)
-		err = alink_flash_put_info(adev, req, extack);
+		err = alink_flash_put_info(adev, req);
 
 out_free:
 	kfree(resp);
@@ -171,14 +173,15 @@ int alink_devlink_reload_up(struct devlink *devlink,
 {
 	struct alink_dev *adev = alink_devlink_dev(devlink);
 	struct pci_dev *pdev = adev->pdev;
-	u32 running, version = 0;
+	char started[ALINK_FW_TEXT], stored[ALINK_FW_TEXT];
 	struct alink_flash_info info;
+	u32 next = ALINK_FLASH_BANKS;
 	int err;
 
 	*actions_performed = BIT(DEVLINK_RELOAD_ACTION_FW_ACTIVATE);
 	/* One that hangs does not say, and is reset all the same. */
 	if (adev->caps & ALINK_CAP_FLASH && !alink_flash_info(adev, &info))
-		version = le32_to_cpu(info.bank[le32_to_cpu(info.next)].version);
+		next = le32_to_cpu(info.next);
 
 	pci_cfg_access_lock(pdev);
 	err = pci_reset_function_locked(pdev);
@@ -191,10 +194,20 @@ int alink_devlink_reload_up(struct devlink *devlink,
 		NL_SET_ERR_MSG(extack, "Device did not come back from reset");
 		return -EIO;
 	}
-	running = alink_dev_fw_version(adev);
-	if (version && running != version) {
-		NL_SET_ERR_MSG_FMT(extack, "Device started firmware %#x, %#x was next",
-				   running, version);
+	if (next == ALINK_FLASH_BANKS)
+		return 0;
+	alink_fw_text(stored, le32_to_cpu(info.bank[next].version));
+	err = alink_flash_info(adev, &info);
+	if (err) {
+		NL_SET_ERR_MSG_FMT(extack, "Device does not tell what it started: %pe",
+				   ERR_PTR(err));
+		return err;
+	}
+	if (le32_to_cpu(info.running) != next) {
+		alink_fw_text(started, alink_dev_fw_version(adev));
+		NL_SET_ERR_MSG_FMT(extack, "Device started firmware %s of bank %u, %s of bank %u was next",
+				   started, le32_to_cpu(info.running), stored,
+				   next);
 		return -EIO;
 	}
 	return 0;

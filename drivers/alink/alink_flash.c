@@ -32,7 +32,6 @@
 /* What is hashed before others get their turn */
 #define ALINK_FLASH_HASH_STEP		SZ_1M
 
-#define ALINK_FW_TEXT			16	/* 255.255.65535 */
 
 /* The update is over, as the device says: an errno, and a text for it. */
 static int alink_flash_failed(struct netlink_ext_ack *extack, int err,
@@ -55,7 +54,8 @@ static int alink_flash_failed(struct netlink_ext_ack *extack, int err,
 	return err;
 }
 
-static void alink_fw_text(char *text, u32 version)
+/* @text: room for ALINK_FW_TEXT bytes */
+void alink_fw_text(char *text, u32 version)
 {
 	snprintf(text, ALINK_FW_TEXT, "%u.%u.%u", version >> 24,
 		 (version >> 16) & 0xff, version & 0xffff);
@@ -127,20 +127,18 @@ static int alink_flash_put_bank(struct devlink_info_req *req, unsigned int n,
  * alink_flash_put_info - versions of firmware for devlink_ops.info_get
  * @adev:	device
  * @req:	from devlink
- * @extack:	says what went wrong
  *
  * "fw" is what runs, and, stored, what the next reset starts; "fw.bankN" what
- * each bank holds. Of a device that is in reset, or gone, only the first is
- * known.
+ * each bank holds. Of a device that is in reset, gone, or does not answer, only
+ * the first is known: devlink would tell nothing of all that follow in its list.
  *
  * Context: process; sleeps.
  * Return: 0 or -errno.
  */
-int alink_flash_put_info(struct alink_dev *adev, struct devlink_info_req *req,
-			 struct netlink_ext_ack *extack)
+int alink_flash_put_info(struct alink_dev *adev, struct devlink_info_req *req)
 {
-	struct alink_flash_info info;
 	const struct alink_flash_bank *next;
+	struct alink_flash_info info;
 	char text[ALINK_FW_TEXT];
 	unsigned int n;
 	int err;
@@ -157,11 +155,13 @@ int alink_flash_put_info(struct alink_dev *adev, struct devlink_info_req *req,
 		return err;
 
 	err = alink_flash_info(adev, &info);
-	if (err == -ECANCELED || err == -ENODEV)
-		return 0;
-	if (err) {
-		NL_SET_ERR_MSG(extack, "Device does not tell what its flash holds");
+	if (err == -ENOMEM)
 		return err;
+	if (err) {
+		pci_info_ratelimited(adev->pdev,
+				     "%s does not tell what its flash holds: %pe\n",
+				     adev->name, ERR_PTR(err));
+		return 0;
 	}
 	next = &info.bank[le32_to_cpu(info.next)];
 	alink_fw_text(text, le32_to_cpu(next->version));
@@ -320,7 +320,7 @@ static int alink_flash_check_digest(struct alink_dev *adev,
 /* --- the update --------------------------------------------------------- */
 
 static int alink_flash_begin(struct alink_dev *adev,
-			     const struct alink_fw_header *h,
+			     const struct alink_fw_header *h, bool held,
 			     struct netlink_ext_ack *extack)
 {
 	unsigned int try;
@@ -331,7 +331,7 @@ static int alink_flash_begin(struct alink_dev *adev,
 		err = alink_admin_tlv(adev, ALINK_ADMIN_FLASH_BEGIN,
 				      ALINK_TLV_FW_HEADER, h, sizeof(*h),
 				      &status);
-		if (status != ALINK_ST_BUSY)
+		if (status != ALINK_ST_BUSY || held || try)
 			break;
 		/* One of ours whose abort got lost? No other has this queue. */
 		alink_admin_exec(adev, ALINK_ADMIN_FLASH_ABORT, NULL, 0, NULL,
@@ -419,6 +419,11 @@ static int alink_flash_commit(struct alink_dev *adev, struct devlink *devlink,
 					    ALINK_ADMIN_TIMEOUT_MS / 1000);
 	err = alink_admin_exec(adev, ALINK_ADMIN_FLASH_COMMIT, NULL, 0, NULL,
 			       0, NULL, &status);
+	if (err && status == ALINK_ST_ABORTED) {
+		NL_SET_ERR_MSG_FMT(extack, "No answer to the commit (%pe): stored fw tells what the next reset starts",
+				   ERR_PTR(err));
+		return err;
+	}
 	return err ? alink_flash_failed(extack, err, status) : 0;
 }
 
@@ -444,7 +449,8 @@ static int alink_flash_update(struct alink_dev *adev, struct devlink *devlink,
 	if (!err)
 		err = alink_flash_check_digest(adev, fw, extack);
 	if (!err)
-		err = alink_flash_begin(adev, h, extack);
+		err = alink_flash_begin(adev, h, le32_to_cpu(info.flags) &
+					ALINK_FLASH_HELD, extack);
 	if (err)
 		return err;
 
@@ -466,7 +472,7 @@ static int alink_flash_update(struct alink_dev *adev, struct devlink *devlink,
 	if (err != -ETIMEDOUT)
 		alink_admin_exec(adev, ALINK_ADMIN_FLASH_ABORT, NULL, 0, NULL,
 				 0, NULL, NULL);
-	dev_warn_ratelimited(&adev->pdev->dev, "firmware %s not written: %pe\n",
+	dev_warn_ratelimited(&adev->pdev->dev, "update to firmware %s failed: %pe\n",
 			     text, ERR_PTR(err));
 	return err;
 }

@@ -8,12 +8,31 @@
 
 #include "alink_nic.h"
 
+/* The device may be well, and the port not: no memory for its queues. */
+static int alink_nic_reload_up(struct devlink *devlink,
+			       enum devlink_reload_action action,
+			       enum devlink_reload_limit limit,
+			       u32 *actions_performed,
+			       struct netlink_ext_ack *extack)
+{
+	struct alink_devlink *common = devlink_priv(devlink);
+	struct alink_nic *nic = alink_dev_priv(common->adev);
+	int err;
+
+	err = alink_devlink_reload_up(devlink, action, limit,
+				      actions_performed, extack);
+	if (err || netif_device_present(nic->dev))
+		return err;
+	NL_SET_ERR_MSG(extack, "Port did not start after the reset");
+	return -EIO;
+}
+
 static const struct devlink_ops alink_nic_devlink_ops = {
 	.info_get = alink_devlink_info_get,
 	.flash_update = alink_devlink_flash_update,
 	.reload_actions = ALINK_DEVLINK_RELOAD_ACTIONS,
 	.reload_down = alink_devlink_reload_down,
-	.reload_up = alink_devlink_reload_up,
+	.reload_up = alink_nic_reload_up,
 };
 
 /* --- health of the queues ------------------------------------------------- */

@@ -44,7 +44,7 @@ static int xpu_devlink_info_get(struct devlink *devlink,
 						     info->name);
 	if (err)
 		return err;
-	return alink_flash_put_info(xdev->adev, req, extack);
+	return alink_flash_put_info(xdev->adev, req);
 }
 
 static int xpu_devlink_reload_up(struct devlink *devlink,

@@ -341,11 +341,13 @@ err_unregister:
 	alink_dev_unregister(xdev->adev);
 err_hwmon:
 	alink_xpu_set_state(xdev, XPU_STOPPING);
+	/* First: the others wait for the lock that a flash holds. */
 	alink_flash_stop(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_xpu_faults_fini(xdev);
 	alink_hwmon_unregister(xdev->adev);
 err_devlink:
+	alink_flash_stop(xdev->adev);
 	alink_xpu_devlink_fini(xdev);
 err_forget:
 	xpu_forget_all(xdev);
@@ -401,6 +403,7 @@ static void xpu_shutdown(struct pci_dev *pdev)
 	struct xpu_device *xdev = pci_get_drvdata(pdev);
 
 	alink_xpu_set_state(xdev, XPU_GONE);
+	alink_flash_stop(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_xpu_queues_cancel(xdev);
 	alink_xpu_wake_all(xdev);

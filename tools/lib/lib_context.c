@@ -88,6 +88,12 @@ const char *alink_status_name(uint32_t status)
 		[ALINK_ST_PAGE_FAULT]	= "nothing mapped there",
 		[ALINK_ST_PERMISSION]	= "mapped without this right",
 		[ALINK_ST_ALIGN]	= "bad alignment",
+		[ALINK_ST_FW_FORMAT]	= "no firmware image",
+		[ALINK_ST_FW_DEVTYPE]	= "firmware of another device",
+		[ALINK_ST_FW_VARIANT]	= "firmware of another variant",
+		[ALINK_ST_FW_LENGTH]	= "bad firmware length",
+		[ALINK_ST_FW_DIGEST]	= "bad firmware digest",
+		[ALINK_ST_FW_SECURITY]	= "firmware below floor",
 	};
 
 	return NAME_OF(names, status);
