@@ -162,6 +162,21 @@ pci_ers_result_t alink_dev_error_detected(struct alink_dev *adev,
 EXPORT_SYMBOL_GPL(alink_dev_error_detected);
 
 /**
+ * alink_dev_mmio_enabled - pci_error_handlers.mmio_enabled
+ * @adev:	device, which alink_dev_error_detected() left running
+ *
+ * Return: RECOVERED, or DISCONNECT with the device lost when it does not
+ * answer. What it lacks besides is the business of its health check.
+ */
+pci_ers_result_t alink_dev_mmio_enabled(struct alink_dev *adev)
+{
+	alink_rd32(adev, ALINK_REG_STATE);
+	return alink_dev_lost(adev) ? PCI_ERS_RESULT_DISCONNECT :
+				      PCI_ERS_RESULT_RECOVERED;
+}
+EXPORT_SYMBOL_GPL(alink_dev_mmio_enabled);
+
+/**
  * alink_dev_slot_reset - pci_error_handlers.slot_reset
  * @adev:	device
  *
@@ -198,6 +213,20 @@ int alink_dev_error_resume(struct alink_dev *adev)
 	return alink_dev_reset_done(adev);
 }
 EXPORT_SYMBOL_GPL(alink_dev_error_resume);
+
+/**
+ * alink_dev_cor_error_detected - pci_error_handlers.cor_error_detected
+ * @adev:	device; nothing is lost
+ *
+ * The kernel counts these, in aer_dev_correctable, by the function's address;
+ * the log says which of the devices that is.
+ */
+void alink_dev_cor_error_detected(struct alink_dev *adev)
+{
+	pci_info_ratelimited(adev->pdev, "%s: correctable bus error\n",
+			     adev->name);
+}
+EXPORT_SYMBOL_GPL(alink_dev_cor_error_detected);
 
 /**
  * alink_dev_shutdown - leave the device quiet for the next kernel

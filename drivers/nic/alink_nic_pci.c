@@ -210,6 +210,13 @@ static pci_ers_result_t alink_nic_error_detected(struct pci_dev *pdev,
 	return ret;
 }
 
+static pci_ers_result_t alink_nic_mmio_enabled(struct pci_dev *pdev)
+{
+	struct alink_nic *nic = pci_get_drvdata(pdev);
+
+	return alink_dev_mmio_enabled(nic->adev);
+}
+
 static pci_ers_result_t alink_nic_slot_reset(struct pci_dev *pdev)
 {
 	struct alink_nic *nic = pci_get_drvdata(pdev);
@@ -226,12 +233,21 @@ static void alink_nic_error_resume(struct pci_dev *pdev)
 		alink_nic_up(nic);
 }
 
+static void alink_nic_cor_error_detected(struct pci_dev *pdev)
+{
+	struct alink_nic *nic = pci_get_drvdata(pdev);
+
+	alink_dev_cor_error_detected(nic->adev);
+}
+
 static const struct pci_error_handlers alink_nic_err_handler = {
 	.error_detected	= alink_nic_error_detected,
+	.mmio_enabled	= alink_nic_mmio_enabled,
 	.slot_reset	= alink_nic_slot_reset,
 	.resume		= alink_nic_error_resume,
 	.reset_prepare	= alink_nic_reset_prepare,
 	.reset_done	= alink_nic_reset_done,
+	.cor_error_detected = alink_nic_cor_error_detected,
 };
 
 /* --- power ---------------------------------------------------------------- */

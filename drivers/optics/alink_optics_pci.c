@@ -177,7 +177,9 @@ alink_optics_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
 
 static pci_ers_result_t alink_optics_mmio_enabled(struct pci_dev *pdev)
 {
-	return PCI_ERS_RESULT_RECOVERED;
+	struct alink_optics *opt = pci_get_drvdata(pdev);
+
+	return alink_dev_mmio_enabled(opt->adev);
 }
 
 static pci_ers_result_t alink_optics_slot_reset(struct pci_dev *pdev)
@@ -199,7 +201,9 @@ static void alink_optics_resume(struct pci_dev *pdev)
 
 static void alink_optics_cor_error_detected(struct pci_dev *pdev)
 {
-	pci_info(pdev, "correctable bus error\n");
+	struct alink_optics *opt = pci_get_drvdata(pdev);
+
+	alink_dev_cor_error_detected(opt->adev);
 }
 
 static const struct pci_error_handlers alink_optics_err_handler = {

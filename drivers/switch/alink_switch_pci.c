@@ -159,7 +159,9 @@ alink_switch_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
 
 static pci_ers_result_t alink_switch_mmio_enabled(struct pci_dev *pdev)
 {
-	return PCI_ERS_RESULT_RECOVERED;
+	struct alink_switch *sw = pci_get_drvdata(pdev);
+
+	return alink_dev_mmio_enabled(sw->adev);
 }
 
 static pci_ers_result_t alink_switch_slot_reset(struct pci_dev *pdev)
@@ -178,7 +180,9 @@ static void alink_switch_resume(struct pci_dev *pdev)
 
 static void alink_switch_cor_error_detected(struct pci_dev *pdev)
 {
-	pci_info(pdev, "correctable bus error\n");
+	struct alink_switch *sw = pci_get_drvdata(pdev);
+
+	alink_dev_cor_error_detected(sw->adev);
 }
 
 static const struct pci_error_handlers alink_switch_err_handler = {

@@ -446,6 +446,13 @@ static pci_ers_result_t xpu_error_detected(struct pci_dev *pdev,
 	return ret;
 }
 
+static pci_ers_result_t xpu_mmio_enabled(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	return alink_dev_mmio_enabled(xdev->adev);
+}
+
 static pci_ers_result_t xpu_slot_reset(struct pci_dev *pdev)
 {
 	struct xpu_device *xdev = pci_get_drvdata(pdev);
@@ -466,12 +473,21 @@ static void xpu_resume_io(struct pci_dev *pdev)
 		xpu_restart(xdev, err);
 }
 
+static void xpu_cor_error_detected(struct pci_dev *pdev)
+{
+	struct xpu_device *xdev = pci_get_drvdata(pdev);
+
+	alink_dev_cor_error_detected(xdev->adev);
+}
+
 static const struct pci_error_handlers xpu_err_handlers = {
 	.error_detected = xpu_error_detected,
+	.mmio_enabled = xpu_mmio_enabled,
 	.slot_reset = xpu_slot_reset,
 	.resume = xpu_resume_io,
 	.reset_prepare = xpu_reset_prepare,
 	.reset_done = xpu_reset_done,
+	.cor_error_detected = xpu_cor_error_detected,
 };
 
 /* HBM loses its power: with somebody's data in it, there is no suspend. */

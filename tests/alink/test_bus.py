@@ -1,15 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the bus does to devices of each kind, with nobody at work: resets by the
-bus above them, and errors that they report to it."""
+"""What the bus does to devices of each kind: resets by the bus above them, and
+of their own, and errors that they report to it."""
+import contextlib
 import glob
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable-next=wrong-import-position
-from guestlib import PATIENCE, knob, main, read, wait_for, write  # noqa: E402
+from guestlib import PATIENCE, knob, main, read, sh, wait_for, \
+    write  # noqa: E402
 
 
 def devices():
@@ -62,6 +65,38 @@ def test_bus_reset():
         assert generation(name) > before, name
 
 
+@contextlib.contextmanager
+def asked(folder):
+    """Processes ask the device for what its sensors read, without a pause."""
+    sensors = glob.glob(f'{folder}/hwmon/hwmon*/*_input')
+    assert sensors, folder
+    children = []
+    for i in range(3):
+        pid = os.fork()
+        while not pid:
+            # A device in reset does not answer, nor may it be asked.
+            with contextlib.suppress(OSError):
+                read(sensors[i % len(sensors)])
+        children.append(pid)
+    try:
+        yield
+    finally:
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def test_reset_among_commands():
+    """A queue that ends gets no commands any more: the device counts those."""
+    for name, folder in sorted(devices().items()):
+        before = generation(name)
+        with asked(folder):
+            for _ in range(20):
+                write(f'{folder}/reset', '1')
+        wait_ready(name)
+        assert generation(name) == before + 20, name
+
+
 def test_fatal_error():
     """The kernel resets the link; the driver goes on."""
     for name in sorted(devices()):
@@ -73,14 +108,17 @@ def test_fatal_error():
 
 
 def test_other_errors():
-    """The link works: no reset."""
+    """The link works: no reset. The log names the device."""
     for name in sorted(devices()):
         before = generation(name)
         inject(name, 'nonfatal', 'nonfatal')
         inject(name, 'correctable', 'cor')
         wait_ready(name)
         assert generation(name) == before, name
+        says = f'{name}: correctable bus error'
+        wait_for(says, lambda s=says: s in sh('dmesg'), PATIENCE)
 
 
 if __name__ == '__main__':
-    main(test_bus_reset, test_fatal_error, test_other_errors)
+    main(test_bus_reset, test_reset_among_commands, test_fatal_error,
+         test_other_errors)

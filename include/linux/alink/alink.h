@@ -61,10 +61,10 @@ struct alink_dev_ops {
  *		alink_dev_reset_done(), then it starts them again. Suspend and
  *		resume are the same pair.
  * shutdown:	the driver stops its own users, then alink_dev_shutdown()
- * AER:		error_detected, slot_reset and resume call the helper of that
- *		name; error_detected first stops what the driver's
- *		reset_prepare stops, unless the state is pci_channel_io_normal,
- *		and resume starts it when alink_dev_error_resume() returns 0.
+ * AER:		all five callbacks call the helper of that name;
+ *		error_detected first stops what the driver's reset_prepare
+ *		stops, unless the state is pci_channel_io_normal, and resume
+ *		starts it when alink_dev_error_resume() returns 0.
  */
 struct alink_dev *alink_dev_probe(struct pci_dev *pdev,
 				  const struct alink_dev_ops *ops, void *priv);
@@ -76,8 +76,10 @@ void alink_dev_shutdown(struct alink_dev *adev, bool forget);
 int alink_dev_reset_done(struct alink_dev *adev);
 pci_ers_result_t alink_dev_error_detected(struct alink_dev *adev,
 					  pci_channel_state_t state);
+pci_ers_result_t alink_dev_mmio_enabled(struct alink_dev *adev);
 pci_ers_result_t alink_dev_slot_reset(struct alink_dev *adev);
 int alink_dev_error_resume(struct alink_dev *adev);
+void alink_dev_cor_error_detected(struct alink_dev *adev);
 
 void *alink_dev_priv(struct alink_dev *adev);
 struct pci_dev *alink_dev_pdev(struct alink_dev *adev);
