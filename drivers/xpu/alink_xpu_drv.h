@@ -455,7 +455,7 @@ static inline struct xpu_vm *to_xpu_vm(struct drm_gpuvm *gpuvm)
 
 /**
  * struct xpu_loc - 64-bit words in an object that the CPU can read
- * @bo:		the object, referenced, its pages pinned
+ * @bo:		the object, referenced; in system memory its pages are pinned
  * @offset:	in the object
  * @window:	HBM: the page, mapped
  */

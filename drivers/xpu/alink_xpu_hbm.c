@@ -2,10 +2,10 @@
 /*
  * HBM: the allocator.
  *
- * Memory is cleared when it is allocated, so what one user left is never seen
- * by the next, whatever happened in between: a crash, a reset, an object freed
- * while the device was in trouble. When clearing fails the allocation fails, and
- * the memory goes back unseen.
+ * Memory holds what its last user left when it is allocated. Whoever allocates
+ * clears it, or writes over all of it, before anybody sees it: so nothing is
+ * seen, whatever happened in between: a crash, a reset, an object freed while the
+ * device was in trouble. When that fails the memory goes back unseen.
  */
 #include <linux/slab.h>
 

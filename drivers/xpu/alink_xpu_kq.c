@@ -233,12 +233,17 @@ static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 }
 
 /* A failure of this queue is one of the device. Return: it is to be reset. */
-static bool kq_failed(struct xpu_kq *kq, int err)
+static bool kq_failed(struct xpu_device *xdev, int *err)
 {
-	bool failed = err == -EIO && kq->ready;
+	struct xpu_kq *kq = &xdev->kq;
+	bool failed;
 
 	lockdep_assert_held(&kq->lock);
 
+	/* Bad memory is no failure of the device; the queue has halted for it. */
+	if (*err == -EHWPOISON && kq_renew(xdev))
+		*err = alink_xpu_state_errno(xdev) ?: -EIO;
+	failed = *err == -EIO && kq->ready;
 	if (failed)
 		kq->ready = false;
 	return failed;
@@ -252,7 +257,8 @@ static bool kq_failed(struct xpu_kq *kq, int err)
  * A failure of the kernel's own queue is a failure of the device, which is
  * then reset.
  *
- * Return: 0, -EINTR on a fatal signal, an error by state, or -EIO.
+ * Return: 0, -EINTR on a fatal signal, -EHWPOISON if HBM turned out to be bad,
+ * an error by state, or -EIO.
  */
 int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 {
@@ -276,7 +282,7 @@ int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 			      kq_run(xdev, desc);
 		}
 	}
-	failed = kq_failed(kq, err);
+	failed = kq_failed(xdev, &err);
 	mutex_unlock(&kq->lock);
 
 	if (failed)
@@ -346,7 +352,7 @@ int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 	struct alink_xpu_desc desc = { .opcode = ALINK_XPU_OP_COPY };
 	u64 generation, hbm, run, done = 0;
 	struct xpu_kq *kq = &xdev->kq;
-	bool failed = false;
+	bool failed;
 	int err;
 
 	mutex_lock(&kq->lock);
@@ -365,9 +371,7 @@ int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 		err = kq_run(xdev, desc);
 	}
 	kq_hide(xdev, len);
-	if (err == -EHWPOISON && kq_renew(xdev))
-		err = alink_xpu_state_errno(xdev) ?: -EIO;
-	failed = kq_failed(kq, err);
+	failed = kq_failed(xdev, &err);
 	mutex_unlock(&kq->lock);
 
 	if (failed)

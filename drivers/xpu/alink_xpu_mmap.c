@@ -142,7 +142,7 @@ static vm_fault_t xpu_fault_lock(struct vm_fault *vmf,
 	return VM_FAULT_RETRY;
 }
 
-/* A page of an object that is in system memory, whatever the device does */
+/* A page of an object that is in system memory, as long as there is a device */
 static vm_fault_t xpu_fault_system(struct vm_fault *vmf, struct xpu_bo *bo,
 				   u64 offset)
 {

@@ -53,6 +53,23 @@ struct xpu_move {
 
 /* --- system memory ------------------------------------------------------- */
 
+static struct page *place_get(struct xpu_bo *bo, struct file *file,
+			      pgoff_t index, gfp_t gfp)
+{
+	struct mem_cgroup *old;
+	struct page *page;
+
+	dma_resv_assert_held(xpu_gem(bo)->resv);
+
+	old = set_active_memcg(bo->place.memcg);
+	page = shmem_read_mapping_page_gfp(file->f_mapping, index, gfp);
+	set_active_memcg(old);
+	/* -EIO means the device, to those who call. */
+	if (IS_ERR(page) && PTR_ERR(page) != -ENOMEM)
+		return ERR_PTR(PTR_ERR(page) == -EIO ? -EFAULT : -ENOMEM);
+	return page;
+}
+
 /**
  * alink_xpu_place_read - a page of what is in system memory
  * @bo:		object, whose dma_resv is held
@@ -64,20 +81,7 @@ struct xpu_move {
 struct page *alink_xpu_place_read(struct xpu_bo *bo, struct file *file,
 				  pgoff_t index)
 {
-	struct address_space *mapping = file->f_mapping;
-	struct mem_cgroup *old;
-	struct page *page;
-
-	dma_resv_assert_held(xpu_gem(bo)->resv);
-
-	old = set_active_memcg(bo->place.memcg);
-	page = shmem_read_mapping_page_gfp(mapping, index,
-					   mapping_gfp_mask(mapping));
-	set_active_memcg(old);
-	/* -EIO means the device, to those who call. */
-	if (IS_ERR(page) && PTR_ERR(page) != -ENOMEM)
-		return ERR_PTR(PTR_ERR(page) == -EIO ? -EFAULT : -ENOMEM);
-	return page;
+	return place_get(bo, file, index, mapping_gfp_mask(file->f_mapping));
 }
 
 /**
@@ -98,7 +102,8 @@ struct page *alink_xpu_place_show(struct xpu_bo *bo, pgoff_t index)
 
 	if (page)
 		return page;
-	page = alink_xpu_place_read(bo, place->file, index);
+	/* As a page of any other: a fault that only fails is tried for ever. */
+	page = place_get(bo, place->file, index, GFP_HIGHUSER);
 	if (IS_ERR(page))
 		return page;
 	err = xa_err(xa_store(&place->pages, index, page, GFP_KERNEL));
