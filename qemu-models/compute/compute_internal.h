@@ -89,7 +89,7 @@ static inline double at_least64(double x, double limit)
 /* --- formats: compute_format.c -------------------------------------------- */
 
 /* Elements that are converted together; those of MXFP4 that share a scale */
-#define AC_BLOCK	32
+#define AC_BLOCK	ALINK_XPU_MX_BLOCK
 
 /*
  * Values of @n elements as FP32. Blocks of AC_BLOCK are written @step elements

@@ -168,6 +168,11 @@ static void start_helpers(void)
 	if (pool.helpers + 1 >= pool.limit)
 		return;
 	sigfillset(&all);
+	/* Faults are the thread's own: else nothing could tell of them. */
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGILL);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (pool.helpers + 1 < pool.limit) {
 		pthread_t *t = &pool.helper[pool.helpers];

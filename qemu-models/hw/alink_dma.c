@@ -169,7 +169,6 @@ void *alink_sg_add_ram(AlinkSg *sg, uint64_t addr, uint64_t len)
 
     if (!alink_dma_allowed(sg->ad) || addr + (len - 1) < addr ||
         alink_dma_cut(sg->ad, len) ||
-        !dma_memory_valid(as, addr, len, sg->dir, MEMTXATTRS_UNSPECIFIED) ||
         !is_ram(as, addr, &run, sg->dir == DMA_DIRECTION_FROM_DEVICE) ||
         run < len) {
         return NULL;

@@ -100,34 +100,42 @@ static enum alink_status add_hbm(XpuRows *r, uint64_t va, uint64_t hbm,
 }
 
 /*
- * Up to *num whole rows in a range of DMA addresses; *num becomes how many.
- * Gaps are mapped with them where that is nothing but RAM: accesses elsewhere
- * have effects.
+ * @num whole rows in a range of DMA addresses. Gaps are mapped with them where
+ * that is nothing but RAM in one piece: accesses elsewhere have effects. Behind
+ * an IOMMU it hardly ever is, and rows are mapped one by one.
  */
-static enum alink_status add_dma(XpuRows *r, uint64_t dma, uint64_t stride,
-                                 uint32_t *num)
+static enum alink_status add_dma(XpuRows *r, uint64_t va, uint64_t dma,
+                                 uint64_t stride, uint32_t num, uint64_t *addr)
 {
-    uint64_t off = r->sg.len;
+    bool dense = num == 1 || stride == r->len;
+    uint32_t i, j, some = dense ? num : 1;
     enum alink_status st;
-    unsigned hint = r->sg.num;
+    unsigned hint;
+    uint64_t off;
     uint8_t *host;
-    uint32_t i;
 
-    if (*num > 1 && stride != r->len) {
-        host = alink_sg_add_ram(&r->sg, dma, (*num - 1) * stride + r->len);
+    if (!dense) {
+        host = alink_sg_add_ram(&r->sg, dma, (num - 1) * stride + r->len);
         if (host) {
-            for (i = 0; i < *num; i++) {
+            for (i = 0; i < num; i++) {
                 row_append(r, host + i * stride);
             }
             return ALINK_ST_OK;
         }
-        *num = 1;
     }
-    st = alink_sg_add_dma(&r->sg, dma, *num * r->len);
-    for (i = 0; i < *num && st == ALINK_ST_OK; i++) {
-        row_append_listed(r, off + i * r->len, &hint);
+    for (i = 0; i < num; i += some) {
+        off = r->sg.len;
+        hint = r->sg.num;
+        *addr = va + i * stride;
+        st = alink_sg_add_dma(&r->sg, dma + i * stride, some * r->len);
+        if (st != ALINK_ST_OK) {
+            return st;
+        }
+        for (j = 0; j < some; j++) {
+            row_append_listed(r, off + j * r->len, &hint);
+        }
     }
-    return st;
+    return ALINK_ST_OK;
 }
 
 /* A row of which @span is the beginning */
@@ -204,7 +212,7 @@ static enum alink_status add_front(XpuRows *r, uint64_t va, uint64_t stride,
     }
     if (span.ap == ALINK_AP_SYSTEM && span.len >= r->len) {
         *num = MIN(*num, (span.len - r->len) / stride + 1);
-        return add_dma(r, span.addr, stride, num);
+        return add_dma(r, va, span.addr, stride, *num, addr);
     }
     *num = 1;
     span.len = MIN(span.len, r->len);
