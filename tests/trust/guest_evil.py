@@ -254,9 +254,11 @@ class Evil:
         """Each register that only the device writes says what cannot be."""
         for victim in self.victims:
             wrong, tried = [], 0
-            todo = [(r, o, v) for r, o in {
-                **registers('common.h'),
-                **registers(HEADERS[victim.name])}.items() for v in VALUES]
+            # One value for each: the next one, so that each is as frequent.
+            found = {**registers('common.h'),
+                     **registers(HEADERS[victim.name])}
+            todo = [(name, offset, VALUES[i % len(VALUES)])
+                    for i, (name, offset) in enumerate(found.items())]
             for name, offset, value in todo[::self.stride]:
                 victim.unbind()
                 sh('dmesg', '-C')
