@@ -484,6 +484,20 @@ int alink_xpu_evict_alloc(struct xpu_device *xdev, struct xpu_bo *bo)
 	return xdev->info.evict ? evict_wait(xdev, bo, false) : -ENOSPC;
 }
 
+/**
+ * alink_xpu_evict_back - bring an object back to HBM, for no queue
+ * @xdev:	device
+ * @bo:		HBM object
+ *
+ * Context: process; no locks held; may take seconds.
+ * Return: 0, which is no promise: it may leave at any time; -ENOSPC, -ENOMEM,
+ * -EFAULT if it is lost, -EINTR on a fatal signal, or an error by state.
+ */
+int alink_xpu_evict_back(struct xpu_device *xdev, struct xpu_bo *bo)
+{
+	return evict_wait(xdev, bo, true);
+}
+
 static int evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr)
 {
 	struct xpu_device *xdev = q->xdev;
@@ -541,127 +555,6 @@ int alink_xpu_evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr)
 	if (err == -EBUSY)
 		return -EAGAIN;
 	return err == -ENOMEM ? -ENOSPC : err;
-}
-
-/* --- objects that stay --------------------------------------------------- */
-
-/*
- * Whatever has left must be able to come back, one object at a time: so much is
- * not pinned.
- */
-static bool evict_may_pin(struct xpu_device *xdev, u64 size)
-{
-	struct xpu_evict *ev = &xdev->evict;
-	struct drm_gem_object *obj;
-	u64 most = 0;
-
-	lockdep_assert_held(&ev->lru_lock);
-
-	list_for_each_entry(obj, &ev->gone.list, lru_node)
-		most = max_t(u64, most, obj->size);
-	return !most || ev->pinned + size + most <= xdev->info.hbm_size;
-}
-
-/* The object is in HBM, its dma_resv is held. */
-static int evict_pin(struct xpu_device *xdev, struct xpu_bo *bo)
-{
-	struct xpu_evict *ev = &xdev->evict;
-	u64 size = xpu_gem(bo)->size;
-	int err = 0;
-
-	if (bo->place.pins++)
-		return 0;
-	mutex_lock(&ev->lru_lock);
-	if (evict_may_pin(xdev, size))
-		ev->pinned += size;
-	else
-		err = -ENOSPC;
-	mutex_unlock(&ev->lru_lock);
-	if (err)
-		bo->place.pins--;
-	else
-		drm_gem_lru_remove(xpu_gem(bo));
-	return err;
-}
-
-/**
- * alink_xpu_pin - see to it that an object is in HBM, and stays where it is
- * @bo:		object; of any kind, though only HBM moves
- *
- * Context: process; no locks held; may take seconds.
- * Return: 0, -ENOSPC, -ENOMEM, -EFAULT if it is lost, -EINTR, or an error by
- * state.
- */
-int alink_xpu_pin(struct xpu_bo *bo)
-{
-	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
-	bool away;
-	int err;
-
-	if (bo->kind != XPU_BO_HBM)
-		return 0;
-	do {
-		err = dma_resv_lock_interruptible(xpu_gem(bo)->resv, NULL);
-		if (err)
-			return err;
-		away = bo->place.file;
-		if (!away)
-			err = evict_pin(xdev, bo);
-		dma_resv_unlock(xpu_gem(bo)->resv);
-		if (away)
-			err = evict_wait(xdev, bo, true);
-	} while (away && !err);
-	return err;
-}
-
-/**
- * alink_xpu_unpin - undo alink_xpu_pin()
- * @bo:		object
- */
-void alink_xpu_unpin(struct xpu_bo *bo)
-{
-	struct xpu_device *xdev = to_xpu(xpu_gem(bo)->dev);
-	struct xpu_evict *ev = &xdev->evict;
-
-	if (bo->kind != XPU_BO_HBM)
-		return;
-	dma_resv_lock(xpu_gem(bo)->resv, NULL);
-	if (!--bo->place.pins) {
-		mutex_lock(&ev->lru_lock);
-		ev->pinned -= xpu_gem(bo)->size;
-		drm_gem_lru_move_tail_locked(&ev->here, xpu_gem(bo));
-		mutex_unlock(&ev->lru_lock);
-	}
-	dma_resv_unlock(xpu_gem(bo)->resv);
-}
-
-/**
- * alink_xpu_pin_at - pin an object, without marks where it is bound
- * @vm:		VM, not locked
- * @bo:		object, of any kind
- * @addr:	device virtual address where it is bound
- *
- * Return: as alink_xpu_pin(), or -EINVAL if it is bound there no more.
- */
-int alink_xpu_pin_at(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr)
-{
-	int err, idx;
-
-	err = alink_xpu_pin(bo);
-	if (err || bo->kind != XPU_BO_HBM)
-		return err;
-	if (!drm_dev_enter(&vm->xdev->drm, &idx)) {
-		alink_xpu_unpin(bo);
-		return -ENODEV;
-	}
-	dma_resv_lock(xpu_gem(bo)->resv, NULL);
-	if (bo->place.marked)
-		err = alink_xpu_bind_again(vm, bo, addr);
-	dma_resv_unlock(xpu_gem(bo)->resv);
-	drm_dev_exit(idx);
-	if (err)
-		alink_xpu_unpin(bo);
-	return err == -EAGAIN ? -EINVAL : err;
 }
 
 /* --- life ---------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  *	alink_xpu_kq.c		the kernel's queue, which clears and copies HBM
  *	alink_xpu_retire.c	pages that must not be used any more
  *	alink_xpu_evict.c	who has to leave HBM when it is full
+ *	alink_xpu_pin.c		who stays
  *	alink_xpu_move.c	how an object leaves, and comes back
  */
 #ifndef ALINK_XPU_HBM_H
@@ -235,11 +236,14 @@ void alink_xpu_evict_queue_init(struct xpu_queue *q);
 void alink_xpu_evict_add(struct xpu_bo *bo);
 void alink_xpu_evict_used(struct xpu_bo *bo);
 int alink_xpu_evict_alloc(struct xpu_device *xdev, struct xpu_bo *bo);
+int alink_xpu_evict_back(struct xpu_device *xdev, struct xpu_bo *bo);
 int alink_xpu_evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr);
+void alink_xpu_evict_usage(struct xpu_device *xdev,
+			   struct drm_alink_xpu_query_memory *m);
+
+/* alink_xpu_pin.c */
 int alink_xpu_pin(struct xpu_bo *bo);
 int alink_xpu_pin_at(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr);
 void alink_xpu_unpin(struct xpu_bo *bo);
-void alink_xpu_evict_usage(struct xpu_device *xdev,
-			   struct drm_alink_xpu_query_memory *m);
 
 #endif /* ALINK_XPU_HBM_H */
