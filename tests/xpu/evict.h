@@ -147,6 +147,18 @@ static inline bool all_gone(int fd)
 	return false;
 }
 
+/* Sends away what was not used longest. */
+static inline void send_away(struct __test_metadata *_metadata, struct evict *o)
+{
+	uint64_t before = memory(o->fd).hbm_evicted;
+	uint32_t bo;
+	int i;
+
+	for (i = 0; i < 4 && memory(o->fd).hbm_evicted == before; i++)
+		ASSERT_EQ(make(o, -1, HBM, SIZE, &bo), 0);
+	ASSERT_NE(memory(o->fd).hbm_evicted, before);
+}
+
 FIXTURE_SETUP(evict)
 {
 	struct drm_alink_xpu_query_device d;

@@ -203,7 +203,7 @@ static void end(pid_t pid)
 /* --- resets ------------------------------------------------------------------ */
 
 /* An object that is away, as its mapping shows */
-static uint32_t *send_away(struct evict *o, uint64_t size, uint32_t seed)
+static uint32_t *see_away(struct evict *o, uint64_t size, uint32_t seed)
 {
 	uint32_t a, bo;
 	uint32_t *p;
@@ -235,7 +235,7 @@ TEST_F_TIMEOUT(evict, reset, SLOW)
 	pid_t pid;
 
 	ASSERT_NE(s, MAP_FAILED);
-	p = send_away(o, size, 5);
+	p = see_away(o, size, 5);
 	ASSERT_NE(p, NULL);
 	pid = churn(s);
 	ASSERT_GT(pid, 0);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Eviction: what stays in HBM, as others reach it there or as it is the status
+ * block of a queue, and what that leaves to those who do not.
+ */
+#include "evict.h"
+
+/* --- exports ---------------------------------------------------------------- */
+
+TEST_F_TIMEOUT(evict, exported, SLOW)
+{
+	struct drm_alink_xpu_segment_handle h;
+	struct drm_alink_xpu_query_memory m;
+	struct evict *o = SELF;
+	uint32_t a, b, bo, id[2], none;
+
+	ASSERT_EQ(make(o, 0, HBM, SIZE, &a), 0);
+	ASSERT_EQ(make(o, 1, HBM, SIZE, &b), 0);
+	ASSERT_EQ(dev_put(o, VA_OF(0), SIZE, 1), 0);
+	ASSERT_EQ(seg_export(o->fd, a, DRM_ALINK_XPU_SEGMENT_READ, &h, &id[0]),
+		  0);
+	ASSERT_EQ(seg_export(o->fd, b, DRM_ALINK_XPU_SEGMENT_READ, &h, &id[1]),
+		  0);
+	ASSERT_EQ(make(o, 2, HBM, SIZE, &bo), 0);
+	m = memory(o->fd);
+	EXPECT_EQ(m.hbm_used, 3 * SIZE);
+	/* Only the third may go. */
+	ASSERT_EQ(make(o, 3, HBM, SIZE, &bo), 0);
+	EXPECT_EQ(memory(o->fd).evictions, m.evictions + 1);
+	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 1), 0);
+	EXPECT_EQ(memory(o->fd).restores, m.restores);
+	/* For more than the rest nobody goes, and there is no more. */
+	EXPECT_EQ(make(o, 4, HBM, FULL - SIZE, &none), -ENOSPC);
+	EXPECT_EQ(memory(o->fd).evictions, m.evictions + 1);
+
+	/* So much stays that what is away cannot come back? No. */
+	EXPECT_EQ(seg_export(o->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h, &none),
+		  -ENOSPC);
+	ASSERT_EQ(seg_revoke(o->fd, id[1]), 0);
+	EXPECT_EQ(seg_export(o->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h, &none),
+		  0);
+	EXPECT_EQ(run(o, fill_desc(VA_OF(2), 2, SIZE), NULL), 0);
+	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 1), 0);
+	ASSERT_EQ(seg_revoke(o->fd, id[0]), 0);
+	ASSERT_EQ(seg_revoke(o->fd, none), 0);
+	EXPECT_EQ(make(o, 4, HBM, FULL - SIZE, &bo), 0);
+	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 1), 0);
+}
+
+/* An export brings back what it needs. */
+TEST_F_TIMEOUT(evict, exported_when_away, SLOW)
+{
+	struct drm_alink_xpu_segment_handle h;
+	struct drm_alink_xpu_query_memory m;
+	struct evict *o = SELF;
+	uint32_t a, id;
+
+	ASSERT_EQ(make(o, 0, HBM, SIZE, &a), 0);
+	ASSERT_EQ(dev_put(o, VA_OF(0), SIZE, 2), 0);
+	send_away(_metadata, o);
+	m = memory(o->fd);
+	ASSERT_EQ(seg_export(o->fd, a, DRM_ALINK_XPU_SEGMENT_READ, &h, &id), 0);
+	EXPECT_EQ(memory(o->fd).restores, m.restores + 1);
+	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 2), 0);
+	EXPECT_EQ(memory(o->fd).restores, m.restores + 1);
+}
+
+/* With all that there is exported, there is no more, as ever. */
+TEST_F_TIMEOUT(evict, nothing_may_go, SLOW)
+{
+	struct drm_alink_xpu_segment_handle h;
+	struct drm_alink_xpu_query_memory m;
+	struct evict *o = SELF;
+	uint32_t bo, id;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(make(o, -1, HBM, FULL / 4, &bo), 0);
+		ASSERT_EQ(seg_export(o->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h,
+				     &id), 0);
+	}
+	m = memory(o->fd);
+	EXPECT_EQ(m.hbm_used, FULL);
+	EXPECT_EQ(make(o, -1, HBM, PAGE, &bo), -ENOSPC);
+	EXPECT_EQ(make(o, -1, HBM_CPU, PAGE, &bo), -ENOSPC);
+	EXPECT_EQ(make(o, -1, HBM, FULL + PAGE, &bo), -E2BIG);
+	EXPECT_EQ(memory(o->fd).evictions, m.evictions);
+}
+
+TEST_HARNESS_MAIN
