@@ -625,7 +625,7 @@ void alink_xpu_evict_fini(struct xpu_device *xdev)
 	struct xpu_evict *ev = &xdev->evict;
 
 	drm_WARN_ON(&xdev->drm, !list_empty(&ev->here.list) ||
-		    !list_empty(&ev->gone.list) || ev->pinned);
+		    !list_empty(&ev->gone.list));
 	mutex_destroy(&ev->lru_lock);
 	mutex_destroy(&ev->lock);
 }

@@ -66,37 +66,116 @@ static void xpu_hbm_release(struct xpu_device *xdev, struct xpu_bo *bo)
 	alink_xpu_retire_free(xdev);
 }
 
-/**
- * alink_xpu_hbm_alloc - find HBM for an object
- * @xdev:	device
- * @bo:		empty HBM object
- * @size:	bytes, multiple of 4 KiB
- * @visible:	all of it must be in BAR2
- *
- * In one piece if possible, else in up to ALINK_XPU_SEG_MAX_EXTENTS.
- *
- * Return: 0, -ENOSPC or -ENOMEM.
- */
-int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
-			bool visible)
+/* --- places: the largest that there are ----------------------------------- */
+
+/* As many as an object can have, in no order; the rest is of size 0. */
+struct xpu_places {
+	u64 start[ALINK_XPU_SEG_MAX_EXTENTS];
+	u64 size[ALINK_XPU_SEG_MAX_EXTENTS];
+};
+
+/* Takes the place of the least. */
+static void xpu_places_add(struct xpu_places *p, u64 start, u64 end)
 {
-	struct xpu_hbm *hbm = &xdev->hbm;
-	u64 left = size, want = size;
-	int err = 0;
+	unsigned int i, least = 0;
 
-	bo->pieces = kcalloc(ALINK_XPU_SEG_MAX_EXTENTS, sizeof(*bo->pieces),
-			     GFP_KERNEL_ACCOUNT);
-	if (!bo->pieces)
-		return -ENOMEM;
-	bo->visible = visible;
+	for (i = 1; i < ARRAY_SIZE(p->size); i++)
+		if (p->size[i] < p->size[least])
+			least = i;
+	if (end > start && end - start > p->size[least]) {
+		p->start[least] = start;
+		p->size[least] = end - start;
+	}
+}
 
-	mutex_lock(&hbm->lock);
+static u64 xpu_places_sum(const struct xpu_places *p)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < ARRAY_SIZE(p->size); i++)
+		sum += p->size[i];
+	return sum;
+}
+
+static unsigned int xpu_places_most(const struct xpu_places *p)
+{
+	unsigned int i, most = 0;
+
+	for (i = 1; i < ARRAY_SIZE(p->size); i++)
+		if (p->size[i] > p->size[most])
+			most = i;
+	return most;
+}
+
+/* What there would be for one object alone, once all have left that can */
+static u64 xpu_hbm_room(struct xpu_device *xdev, u64 end)
+{
+	const struct drm_mm_node *node;
+	struct xpu_places p = {};
+	u64 start = 0;
+
+	lockdep_assert_held(&xdev->hbm.lock);
+
+	/* In the order of addresses */
+	drm_mm_for_each_node(node, &xdev->hbm.mm) {
+		if (node->start >= end)
+			break;
+		if (node->color != XPU_HBM_STAYS)
+			continue;
+		xpu_places_add(&p, start, node->start);
+		start = node->start + node->size;
+	}
+	xpu_places_add(&p, start, end);
+	return xpu_places_sum(&p);
+}
+
+/**
+ * alink_xpu_hbm_room - how large may an object be that is to come back?
+ * @xdev:	device
+ * @room:	out: of what does not stay
+ *
+ * alink_xpu_hbm_alloc() finds that much when all have left that can.
+ */
+void alink_xpu_hbm_room(struct xpu_device *xdev, struct xpu_hbm_room *room)
+{
+	mutex_lock(&xdev->hbm.lock);
+	room->any = xpu_hbm_room(xdev, xdev->info.hbm_size);
+	room->visible = xpu_hbm_room(xdev, xdev->info.hbm_visible);
+	mutex_unlock(&xdev->hbm.lock);
+}
+
+/**
+ * alink_xpu_hbm_stay - say whether an object may leave
+ * @xdev:	device
+ * @bo:		HBM object, which stays where it is meanwhile
+ * @stay:	it may not
+ */
+void alink_xpu_hbm_stay(struct xpu_device *xdev, struct xpu_bo *bo, bool stay)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&xdev->evict.lru_lock);
+
+	mutex_lock(&xdev->hbm.lock);
+	for (i = 0; i < bo->num_pieces; i++)
+		bo->pieces[i].color = stay ? XPU_HBM_STAYS : XPU_HBM_MOVES;
+	mutex_unlock(&xdev->hbm.lock);
+}
+
+/* --- allocation ----------------------------------------------------------- */
+
+/* By halves: pieces begin where large pages may. */
+static int xpu_hbm_halves(struct xpu_device *xdev, struct xpu_bo *bo, u64 left,
+			  bool visible)
+{
+	u64 want = left;
+	int err;
+
 	while (left) {
 		want = min(want, left);
-		if (bo->num_pieces == ALINK_XPU_SEG_MAX_EXTENTS) {
-			err = -ENOSPC;
-			break;
-		}
+		if (bo->num_pieces == ALINK_XPU_SEG_MAX_EXTENTS)
+			return -ENOSPC;
 		err = xpu_hbm_piece(xdev, &bo->pieces[bo->num_pieces], want,
 				    visible);
 		if (!err) {
@@ -105,9 +184,76 @@ int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
 		} else if (want > XPU_PAGE_SIZE) {
 			want = ALIGN(want / 2, XPU_PAGE_SIZE);
 		} else {
-			err = -ENOSPC;
-			break;
+			return -ENOSPC;
 		}
+	}
+	return 0;
+}
+
+/* The largest places that there are, as few as will do, wherever they begin */
+static int xpu_hbm_largest(struct xpu_device *xdev, struct xpu_bo *bo, u64 left,
+			   bool visible)
+{
+	u64 end = visible ? xdev->info.hbm_visible : xdev->info.hbm_size;
+	struct drm_mm_node *node;
+	struct xpu_places p = {};
+	u64 from, to;
+	unsigned int k;
+	int err;
+
+	lockdep_assert_held(&xdev->hbm.lock);
+
+	drm_mm_for_each_hole(node, &xdev->hbm.mm, from, to)
+		xpu_places_add(&p, from, min(to, end));
+	if (xpu_places_sum(&p) < left)
+		return -ENOSPC;
+	for (; left; left -= node->size) {
+		k = xpu_places_most(&p);
+		node = &bo->pieces[bo->num_pieces];
+		*node = (struct drm_mm_node) {
+			.start = p.start[k],
+			.size = min(p.size[k], left),
+			.color = XPU_HBM_MOVES,
+		};
+		p.size[k] = 0;
+		err = drm_mm_reserve_node(&xdev->hbm.mm, node);
+		if (drm_WARN_ON_ONCE(&xdev->drm, err))
+			return err;
+		bo->num_pieces++;
+		xpu_hbm_account(xdev, node, true);
+	}
+	return 0;
+}
+
+/**
+ * alink_xpu_hbm_alloc - find HBM for an object
+ * @xdev:	device
+ * @bo:		empty HBM object
+ * @size:	bytes, multiple of 4 KiB
+ * @visible:	all of it must be in BAR2
+ *
+ * In one piece if possible, else in up to ALINK_XPU_SEG_MAX_EXTENTS. If these
+ * can be found at all they are.
+ *
+ * Return: 0, -ENOSPC or -ENOMEM.
+ */
+int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
+			bool visible)
+{
+	struct xpu_hbm *hbm = &xdev->hbm;
+	int err;
+
+	bo->pieces = kcalloc(ALINK_XPU_SEG_MAX_EXTENTS, sizeof(*bo->pieces),
+			     GFP_KERNEL_ACCOUNT);
+	if (!bo->pieces)
+		return -ENOMEM;
+	bo->visible = visible;
+
+	mutex_lock(&hbm->lock);
+	err = xpu_hbm_halves(xdev, bo, size, visible);
+	if (err) {
+		xpu_hbm_release(xdev, bo);
+		err = xpu_hbm_largest(xdev, bo, size, visible);
 	}
 	if (err)
 		xpu_hbm_release(xdev, bo);

@@ -37,6 +37,13 @@ struct xpu_vm;
 /* As much is copied at once between HBM and system memory */
 #define XPU_KQ_COPY_MAX		SZ_16M
 
+/*
+ * drm_mm_node.color: may what is there leave? Of objects written with
+ * xpu_evict.lru_lock held, too.
+ */
+#define XPU_HBM_MOVES		0
+#define XPU_HBM_STAYS		1
+
 /* Who waits for room in HBM looks again after this time */
 #define XPU_EVICT_POLL_MS	10
 
@@ -77,6 +84,16 @@ struct xpu_hbm {
 	unsigned int num_bad;
 	u64 retired;
 	u64 visible_retired;
+};
+
+/**
+ * struct xpu_hbm_room - the largest object that HBM would have room for, alone
+ * @any:	bytes, wherever it is
+ * @visible:	bytes, in BAR2
+ */
+struct xpu_hbm_room {
+	u64 any;
+	u64 visible;
 };
 
 /**
@@ -164,7 +181,6 @@ struct xpu_place {
  * @lru_lock:	protects the lists and what follows
  * @here:	objects in HBM that may move, those first that were not used longest
  * @gone:	objects in system memory
- * @pinned:	bytes of HBM that must stay
  * @evictions:	moves out of HBM
  * @restores:	moves back
  * @serials:	latest xpu_queue.serial
@@ -180,11 +196,14 @@ struct xpu_evict {
 	unsigned int spins;
 	u64 passes;
 
-	/* protects the lists, what is counted, and since to lost of places */
+	/*
+	 * protects the lists, what is counted, and since to lost of places; held
+	 * from the look at gone until an object stays: two that stay at once
+	 * could take the room that each of them leaves
+	 */
 	struct mutex lru_lock;
 	struct drm_gem_lru here;
 	struct drm_gem_lru gone;
-	u64 pinned;
 	u64 evictions;
 	u64 restores;
 
@@ -197,6 +216,8 @@ void alink_xpu_hbm_fini(struct xpu_device *xdev);
 int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
 			bool visible);
 void alink_xpu_hbm_free(struct xpu_device *xdev, struct xpu_bo *bo);
+void alink_xpu_hbm_stay(struct xpu_device *xdev, struct xpu_bo *bo, bool stay);
+void alink_xpu_hbm_room(struct xpu_device *xdev, struct xpu_hbm_room *room);
 void alink_xpu_hbm_usage(struct xpu_device *xdev,
 			 struct drm_alink_xpu_query_memory *m);
 u64 alink_xpu_hbm_offset(const struct xpu_bo *bo, u64 offset, u64 *run);

@@ -9,43 +9,64 @@
 
 #include "alink_xpu_drv.h"
 
+/* Did an object that has left have room, and has none now? */
+static bool pin_takes(const struct xpu_bo *bo, const struct xpu_hbm_room *was,
+		      const struct xpu_hbm_room *now)
+{
+	u64 size = bo->shmem.base.size;
+
+	if (bo->visible)
+		return size <= was->visible && size > now->visible;
+	return size <= was->any && size > now->any;
+}
+
 /*
- * Whatever has left must be able to come back, one object at a time: so much is
- * not pinned.
+ * Whatever has left must be able to come back, one object at a time: what takes
+ * that from one does not stay. An object that leaves later fits where it was.
  */
-static bool pin_is_allowed(struct xpu_device *xdev, u64 size)
+static int pin_place(struct xpu_device *xdev, struct xpu_bo *bo)
 {
 	struct xpu_evict *ev = &xdev->evict;
+	struct xpu_hbm_room was, now;
 	struct drm_gem_object *obj;
-	u64 most = 0;
+	bool taken = false;
 
 	lockdep_assert_held(&ev->lru_lock);
 
+	if (list_empty(&ev->gone.list)) {
+		alink_xpu_hbm_stay(xdev, bo, true);
+		return 0;
+	}
+	alink_xpu_hbm_room(xdev, &was);
+	alink_xpu_hbm_stay(xdev, bo, true);
+	alink_xpu_hbm_room(xdev, &now);
 	list_for_each_entry(obj, &ev->gone.list, lru_node)
-		most = max_t(u64, most, obj->size);
-	return !most || ev->pinned + size + most <= xdev->info.hbm_size;
+		taken |= pin_takes(to_xpu_bo(obj), &was, &now);
+	if (taken)
+		alink_xpu_hbm_stay(xdev, bo, false);
+	return taken ? -ENOSPC : 0;
 }
 
 /* The object is in HBM, its dma_resv is held. */
 static int pin_here(struct xpu_device *xdev, struct xpu_bo *bo)
 {
 	struct xpu_evict *ev = &xdev->evict;
-	u64 size = xpu_gem(bo)->size;
-	int err = 0;
+	int err;
 
-	if (bo->place.pins++)
+	dma_resv_assert_held(xpu_gem(bo)->resv);
+
+	if (bo->place.pins) {
+		bo->place.pins++;
 		return 0;
+	}
 	mutex_lock(&ev->lru_lock);
-	if (pin_is_allowed(xdev, size))
-		ev->pinned += size;
-	else
-		err = -ENOSPC;
+	err = pin_place(xdev, bo);
 	mutex_unlock(&ev->lru_lock);
 	if (err)
-		bo->place.pins--;
-	else
-		drm_gem_lru_remove(xpu_gem(bo));
-	return err;
+		return err;
+	bo->place.pins = 1;
+	drm_gem_lru_remove(xpu_gem(bo));
+	return 0;
 }
 
 /**
@@ -92,7 +113,7 @@ void alink_xpu_unpin(struct xpu_bo *bo)
 	dma_resv_lock(xpu_gem(bo)->resv, NULL);
 	if (!--bo->place.pins) {
 		mutex_lock(&ev->lru_lock);
-		ev->pinned -= xpu_gem(bo)->size;
+		alink_xpu_hbm_stay(xdev, bo, false);
 		drm_gem_lru_move_tail_locked(&ev->here, xpu_gem(bo));
 		mutex_unlock(&ev->lru_lock);
 	}

@@ -47,6 +47,57 @@ TEST_F_TIMEOUT(evict, exported, SLOW)
 	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 1), 0);
 }
 
+/* Enough would be left, but not where a CPU sees it. */
+TEST_F_TIMEOUT(evict, room_that_is_visible, SLOW)
+{
+	struct drm_alink_xpu_segment_handle h;
+	const uint64_t size = 32 * MIB;
+	struct evict *o = SELF;
+	uint32_t a, b, id;
+
+	ASSERT_EQ(make(o, 0, HBM_CPU, size, &a), 0);
+	ASSERT_EQ(dev_put(o, VA_OF(0), SIZE, 1), 0);
+	ASSERT_EQ(make(o, 1, HBM_CPU, size, &b), 0);
+	ASSERT_EQ(memory(o->fd).hbm_evicted, size);
+	EXPECT_EQ(seg_export(o->fd, b, DRM_ALINK_XPU_SEGMENT_READ, &h, &id),
+		  -ENOSPC);
+	/* It may leave, as before, and then it may stay. */
+	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 1), 0);
+	ASSERT_EQ(vm_unmap(o->fd, o->vm, VA_OF(0), size), 0);
+	ASSERT_EQ(gem_close(o->fd, a), 0);
+	EXPECT_EQ(seg_export(o->fd, b, DRM_ALINK_XPU_SEGMENT_READ, &h, &id), 0);
+}
+
+/* Enough would be left, but in more places than an object can have. */
+TEST_F_TIMEOUT(evict, room_in_few_places, SLOW)
+{
+	struct drm_alink_xpu_segment_handle h;
+	const unsigned int num = FULL / MIB;
+	const uint64_t size = 40 * MIB;
+	unsigned int i, stay = 0;
+	struct evict *o = SELF;
+	uint32_t a, bo[num], id;
+	int err = 0;
+
+	ASSERT_EQ(make(o, 0, HBM, size, &a), 0);
+	ASSERT_EQ(dev_put(o, VA_OF(0), SIZE, 1), 0);
+	for (i = 0; i < num; i++)
+		ASSERT_EQ(make(o, -1, HBM, MIB, &bo[i]), 0);
+	ASSERT_EQ(memory(o->fd).hbm_evicted, size);
+	/* Those that are made one after the other lie side by side. */
+	for (i = 0; i < num && !err; i += 2) {
+		err = seg_export(o->fd, bo[i], DRM_ALINK_XPU_SEGMENT_READ, &h,
+				 &id);
+		stay += !err;
+	}
+	EXPECT_EQ(err, -ENOSPC);
+	EXPECT_GT(stay, 0);
+	EXPECT_LT(stay, (FULL - size) / MIB);
+	/* With all of these it comes back. */
+	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 1), 0);
+	TH_LOG("%u stay", stay);
+}
+
 /* An export brings back what it needs. */
 TEST_F_TIMEOUT(evict, exported_when_away, SLOW)
 {
