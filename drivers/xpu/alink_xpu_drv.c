@@ -136,6 +136,7 @@ const struct drm_driver alink_xpu_drm_driver = {
 	.postclose = xpu_postclose,
 	.release = xpu_release,
 	.gem_create_object = alink_xpu_gem_create_object,
+	.prime_fd_to_handle = alink_xpu_prime_fd_to_handle,
 	.gem_prime_import = alink_xpu_prime_import,
 	.gem_prime_import_sg_table = alink_xpu_gem_prime_import,
 	.show_fdinfo = alink_xpu_show_fdinfo,

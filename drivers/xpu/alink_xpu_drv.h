@@ -18,8 +18,9 @@
  *	      xarray locks, xpu_queue.lock, xpu_bridges.lock,
  *	      xpu_window.lock, xpu_faults.lock (spinlocks)
  *
- * Who faults has mmap_lock and takes dma_resv, but not xpu_evict.lock. Whoever
- * has the latter holds one dma_resv at a time. With both, memory is allocated.
+ * Who faults has mmap_lock and takes dma_resv, but not xpu_evict.lock; nor does
+ * who imports by PRIME, with the object_name_lock of DRM. Whoever has
+ * xpu_evict.lock holds one dma_resv at a time. With both, memory is allocated.
  *
  * Nobody waits for the end of a reset with ctx_lock, xpu_kq.lock or
  * reset_lock held: reset_done takes these. It takes no VM lock.
@@ -594,6 +595,8 @@ int alink_xpu_loc_clear(const struct xpu_loc *loc, size_t len);
 struct dma_buf *alink_xpu_hbm_export(struct drm_gem_object *obj, int flags);
 struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
 					      struct dma_buf *dma_buf);
+int alink_xpu_prime_fd_to_handle(struct drm_device *drm, struct drm_file *file,
+				 int fd, u32 *handle);
 void alink_xpu_prime_release(struct xpu_bo *bo);
 
 /* alink_xpu_mmap.c */

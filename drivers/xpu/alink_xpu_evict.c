@@ -616,6 +616,10 @@ void alink_xpu_evict_init(struct xpu_device *xdev)
 	mutex_init(&ev->lru_lock);
 	drm_gem_lru_init(&ev->here, &ev->lru_lock);
 	drm_gem_lru_init(&ev->gone, &ev->lru_lock);
+	/* For lockdep: who imports by PRIME has that one, and must not wait. */
+	mutex_lock(&ev->lock);
+	might_lock(&xdev->drm.object_name_lock);
+	mutex_unlock(&ev->lock);
 	atomic64_set(&ev->serials, 0);
 }
 

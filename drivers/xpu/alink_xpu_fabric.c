@@ -63,26 +63,28 @@ static void xpu_segment_fill(const struct xpu_segment *seg, u32 rights,
 	}
 }
 
-/* Exports @bo, which gets another reference, and stays where it is in HBM. */
-static struct xpu_segment *xpu_segment_create(struct xpu_device *xdev,
-					      struct xpu_bo *bo, u32 rights,
-					      u64 key)
+static bool xpu_can_export(struct xpu_device *xdev, const struct xpu_bo *bo)
+{
+	return bo->kind == XPU_BO_HBM && xdev->info.num_segments &&
+	       xdev->fabric_id != ALINK_ID_NONE;
+}
+
+/*
+ * Exports @bo, which gets another reference. It is pinned: that becomes the
+ * segment's, or ends.
+ */
+static struct xpu_segment *xpu_segment_of(struct xpu_device *xdev,
+					  struct xpu_bo *bo, u32 rights,
+					  u64 key)
 {
 	struct alink_xpu_segment req;
 	struct xpu_segment *seg;
 	int err;
 
-	if (bo->kind != XPU_BO_HBM || !xdev->info.num_segments ||
-	    xdev->fabric_id == ALINK_ID_NONE)
-		return ERR_PTR(-EOPNOTSUPP);
-
 	seg = kzalloc(sizeof(*seg), GFP_KERNEL_ACCOUNT);
-	if (!seg)
+	if (!seg) {
+		alink_xpu_unpin(bo);
 		return ERR_PTR(-ENOMEM);
-	err = alink_xpu_pin(bo);
-	if (err) {
-		kfree(seg);
-		return ERR_PTR(err);
 	}
 	seg->xdev = xdev;
 	seg->bo = bo;
@@ -106,6 +108,21 @@ static struct xpu_segment *xpu_segment_create(struct xpu_device *xdev,
 		return ERR_PTR(err);
 	}
 	return seg;
+}
+
+/* Exports @bo, which gets another reference, and stays where it is in HBM. */
+static struct xpu_segment *xpu_segment_create(struct xpu_device *xdev,
+					      struct xpu_bo *bo, u32 rights,
+					      u64 key)
+{
+	int err;
+
+	if (!xpu_can_export(xdev, bo))
+		return ERR_PTR(-EOPNOTSUPP);
+	err = alink_xpu_pin(bo);
+	if (err)
+		return ERR_PTR(err);
+	return xpu_segment_of(xdev, bo, rights, key);
 }
 
 static u64 xpu_new_key(void)
@@ -273,7 +290,8 @@ int alink_xpu_segment_import_ioctl(struct drm_device *drm, void *data,
 /**
  * alink_xpu_import_segment_of - import HBM of another xPU of this host
  * @xdev:	device
- * @theirs:	HBM object of the other; held by the caller for as long as @seg
+ * @theirs:	HBM object of the other, pinned by the caller, who holds it for as
+ *		long as @seg
  * @rights:	DRM_ALINK_XPU_SEGMENT_* that are opened to us
  * @seg:	out: the segment, to be destroyed after the import
  *
@@ -289,8 +307,17 @@ struct xpu_bo *alink_xpu_import_segment_of(struct xpu_device *xdev,
 		.key = cpu_to_le64(xpu_new_key()),
 	};
 	struct xpu_bo *bo;
+	int err;
 
-	*seg = xpu_segment_create(from, theirs, rights, le64_to_cpu(req.key));
+	if (!xpu_can_export(from, theirs))
+		err = -EOPNOTSUPP;
+	else
+		err = alink_xpu_pin_again(theirs);
+	if (err) {
+		bo = ERR_PTR(err);
+		goto clear;
+	}
+	*seg = xpu_segment_of(from, theirs, rights, le64_to_cpu(req.key));
 	if (IS_ERR(*seg)) {
 		bo = ERR_CAST(*seg);
 		goto clear;

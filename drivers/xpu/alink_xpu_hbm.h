@@ -264,6 +264,7 @@ void alink_xpu_evict_usage(struct xpu_device *xdev,
 
 /* alink_xpu_pin.c */
 int alink_xpu_pin(struct xpu_bo *bo);
+int alink_xpu_pin_again(struct xpu_bo *bo);
 int alink_xpu_pin_at(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr);
 void alink_xpu_unpin(struct xpu_bo *bo);
 

@@ -100,6 +100,28 @@ int alink_xpu_pin(struct xpu_bo *bo)
 }
 
 /**
+ * alink_xpu_pin_again - pin an object that somebody has pinned
+ * @bo:		HBM object
+ *
+ * Context: process; may sleep, but not for others to leave HBM.
+ * Return: 0, -EAGAIN if nobody has, or -EINTR.
+ */
+int alink_xpu_pin_again(struct xpu_bo *bo)
+{
+	int err;
+
+	err = dma_resv_lock_interruptible(xpu_gem(bo)->resv, NULL);
+	if (err)
+		return err;
+	if (bo->place.pins)
+		bo->place.pins++;
+	else
+		err = -EAGAIN;
+	dma_resv_unlock(xpu_gem(bo)->resv);
+	return err;
+}
+
+/**
  * alink_xpu_unpin - undo alink_xpu_pin()
  * @bo:		object
  */

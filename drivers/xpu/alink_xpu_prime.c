@@ -97,7 +97,7 @@ static u32 xpu_peer_rights(const struct dma_buf *dma_buf)
 	return rights;
 }
 
-/* HBM of another xPU, through the fabric */
+/* HBM of another xPU, through the fabric; it is pinned. */
 static struct drm_gem_object *xpu_import_peer(struct xpu_device *xdev,
 					      struct dma_buf *dma_buf)
 {
@@ -138,12 +138,19 @@ void alink_xpu_prime_release(struct xpu_bo *bo)
 	kfree(peer);
 }
 
-/* drm_driver.gem_prime_import: remove ends no mapping that comes after it. */
+/*
+ * drm_driver.gem_prime_import: remove ends no mapping that comes after it.
+ *
+ * All who make or close a handle wait for drm_device.object_name_lock. So
+ * nothing in here waits for HBM, see alink_xpu_prime_fd_to_handle().
+ */
 struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
 					      struct dma_buf *dma_buf)
 {
 	struct drm_gem_object *obj;
 	int idx;
+
+	lockdep_assert_held(&drm->object_name_lock);
 
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
@@ -158,4 +165,35 @@ struct drm_gem_object *alink_xpu_prime_import(struct drm_device *drm,
 	}
 	drm_dev_exit(idx);
 	return obj;
+}
+
+/*
+ * drm_driver.prime_fd_to_handle: HBM of another xPU has to be there when DRM
+ * imports it. That may take seconds, so it comes first.
+ */
+int alink_xpu_prime_fd_to_handle(struct drm_device *drm, struct drm_file *file,
+				 int fd, u32 *handle)
+{
+	struct drm_gem_object *theirs = NULL;
+	struct dma_buf *dma_buf;
+	int err = 0;
+
+	dma_buf = dma_buf_get(fd);
+	if (IS_ERR(dma_buf))
+		return PTR_ERR(dma_buf);
+	if (dma_buf->ops == &xpu_hbm_dmabuf_ops)
+		theirs = dma_buf->priv;
+	if (theirs && theirs->dev == drm)
+		theirs = NULL;
+
+	if (theirs)
+		err = alink_xpu_pin(to_xpu_bo(theirs));
+	if (!err) {
+		/* Should the fd be another one by now, -EAGAIN is what he gets. */
+		err = drm_gem_prime_fd_to_handle(drm, file, fd, handle);
+		if (theirs)
+			alink_xpu_unpin(to_xpu_bo(theirs));
+	}
+	dma_buf_put(dma_buf);
+	return err;
 }

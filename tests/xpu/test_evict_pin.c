@@ -3,6 +3,10 @@
  * Eviction: what stays in HBM, as others reach it there or as it is the status
  * block of a queue, and what that leaves to those who do not.
  */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "evict.h"
 
 /* --- exports ---------------------------------------------------------------- */
@@ -114,6 +118,98 @@ TEST_F_TIMEOUT(evict, exported_when_away, SLOW)
 	EXPECT_EQ(memory(o->fd).restores, m.restores + 1);
 	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 2), 0);
 	EXPECT_EQ(memory(o->fd).restores, m.restores + 1);
+}
+
+static struct alink_xpu_desc wait_desc(uint64_t va, uint64_t value)
+{
+	return (struct alink_xpu_desc) {
+		.opcode = ALINK_XPU_OP_WAIT, .subop = ALINK_WAIT_EQ,
+		.dst = va, .src = value,
+	};
+}
+
+struct importer {
+	int fd, buf, err;
+	uint32_t bo;
+	int64_t took;
+	atomic_bool over;
+};
+
+static void *import_it(void *arg)
+{
+	struct importer *i = arg;
+
+	i->took = now_ns();
+	i->err = prime_import(i->fd, i->buf, &i->bo);
+	i->took = now_ns() - i->took;
+	i->over = true;
+	return NULL;
+}
+
+static bool evicted_is(struct evict *o, uint64_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < 10000 && memory(o->fd).hbm_evicted != size; i++)
+		usleep(1000);
+	return memory(o->fd).hbm_evicted == size;
+}
+
+/* An import in another xPU that has to wait for HBM lets others go on there. */
+TEST_F_TIMEOUT(evict, imported_when_away, SLOW)
+{
+	struct importer i = { .fd = xpu_open(0) };
+	struct drm_alink_xpu_query_memory m;
+	const uint64_t size = 24 * MIB;
+	int64_t before, longest = 0;
+	struct evict *o = SELF;
+	pthread_t thread;
+	uint32_t bo[3];
+	struct xq q;
+	int k;
+
+	ASSERT_GE(i.fd, 0);
+	ASSERT_EQ(xq_open(&q, o->fd, o->vm, VA_Q + LARGE, 16), 0);
+	for (k = 0; k < 3; k++)
+		ASSERT_EQ(make(o, k, HBM, k ? size : SIZE, &bo[k]), 0);
+	pattern_fill(o->out, SIZE, 1);
+	xq_push(&q, copy_desc(VA_OF(0), VA_OUT, SIZE));
+	xq_ring(&q);
+	ASSERT_EQ(xq_wait(&q, LONG_MS, NULL), 0);
+	i.buf = prime_export(o->fd, bo[0], DRM_CLOEXEC | DRM_RDWR);
+	ASSERT_GE(i.buf, 0);
+	/* All else comes for commands that are not over: it stays for 2 s. */
+	xq_push(&o->q, wait_desc(VA_OF(1), 9));
+	xq_ring(&o->q);
+	ASSERT_TRUE(evicted_is(o, size));
+	xq_push(&q, wait_desc(VA_OF(2), 9));
+	xq_ring(&q);
+	ASSERT_TRUE(evicted_is(o, SIZE));
+
+	m = memory(o->fd);
+	ASSERT_EQ(pthread_create(&thread, NULL, import_it, &i), 0);
+	while (!i.over) {
+		before = now_ns();
+		ASSERT_EQ(gem_create(i.fd, HOST, PAGE, &bo[1]), 0);
+		ASSERT_EQ(gem_close(i.fd, bo[1]), 0);
+		longest = now_ns() - before > longest ? now_ns() - before :
+							longest;
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(i.err, 0);
+	EXPECT_GE(memory(o->fd).restores, m.restores + 1);
+	/* On a slow machine these 2 s may have been over before. */
+	if (i.took > 500000000) {
+		EXPECT_LT(longest, i.took / 2);
+	}
+	TH_LOG("import %ld ms, others %ld ms", i.took / 1000000,
+	       longest / 1000000);
+	xq_close(&q);
+	xq_close(&o->q);
+	ASSERT_EQ(xq_open(&o->q, o->fd, o->vm, VA_Q, 64), 0);
+	EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 1), 0);
+	close(i.buf);
+	close(i.fd);
 }
 
 /* With all that there is exported, there is no more, as ever. */
