@@ -498,26 +498,41 @@ int alink_xpu_evict_back(struct xpu_device *xdev, struct xpu_bo *bo)
 	return evict_wait(xdev, bo, true);
 }
 
-static int evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr)
+/* The command that a queue stands still for. Within drm_dev_enter(). */
+static struct xpu_claim evict_claim(struct xpu_queue *q)
 {
-	struct xpu_device *xdev = q->xdev;
-	struct xpu_evict *ev = &xdev->evict;
-	struct xpu_claim claim = {
+	return (struct xpu_claim) {
 		.queue = q->serial,
 		.hw_id = q->hw_id,
-		.head = alink_rd32(xdev->adev, ALINK_XPU_Q(q->hw_id,
-							   ALINK_XPU_Q_HEAD)),
+		.head = alink_rd32(q->xdev->adev,
+				   ALINK_XPU_Q(q->hw_id, ALINK_XPU_Q_HEAD)),
 	};
-	int err = 0;
+}
 
-	/* Others may move for long: not all need to wait for that. */
-	if (READ_ONCE(bo->place.file)) {
-		mutex_lock(&ev->lock);
-		err = evict_bring(xdev, bo, &claim);
-		mutex_unlock(&ev->lock);
+static int evict_fault_bring(struct xpu_queue *q, struct xpu_bo *bo)
+{
+	struct xpu_evict *ev = &q->xdev->evict;
+	struct xpu_claim claim;
+	int err, idx;
+
+	mutex_lock(&ev->lock);
+	if (drm_dev_enter(&q->xdev->drm, &idx)) {
+		claim = evict_claim(q);
+		err = evict_bring(q->xdev, bo, &claim);
+		drm_dev_exit(idx);
+	} else {
+		err = -ENODEV;
 	}
-	if (err)
-		return err;
+	mutex_unlock(&ev->lock);
+	return err;
+}
+
+/* Within drm_dev_enter() */
+static int evict_fault_bind(struct xpu_queue *q, struct xpu_bo *bo, u64 addr)
+{
+	struct xpu_evict *ev = &q->xdev->evict;
+	struct xpu_claim claim = evict_claim(q);
+	int err;
 
 	dma_resv_lock(xpu_gem(bo)->resv, NULL);
 	if (bo->place.file) {
@@ -539,18 +554,23 @@ static int evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr)
  * @bo:		HBM object
  * @addr:	device virtual address where it is bound
  *
- * Context: process; no locks held; may take seconds.
+ * Context: process; no locks held, nor drm_dev_enter(); may take seconds.
  * Return: 0, which is no promise: it may leave at any time; -EAGAIN if it takes
  * time; -ENOSPC if there is no room; -EFAULT if it is lost; -EIO or -ENODEV.
  */
 int alink_xpu_evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr)
 {
-	int err, idx;
+	int err = 0, idx;
 
-	if (!drm_dev_enter(&q->xdev->drm, &idx))
-		return -ENODEV;
-	err = evict_fault(q, bo, addr);
-	drm_dev_exit(idx);
+	/* Others may move for long: not all need to wait for that. */
+	if (READ_ONCE(bo->place.file))
+		err = evict_fault_bring(q, bo);
+	if (!err && drm_dev_enter(&q->xdev->drm, &idx)) {
+		err = evict_fault_bind(q, bo, addr);
+		drm_dev_exit(idx);
+	} else if (!err) {
+		err = -ENODEV;
+	}
 	/* A reset ends the queue, or has ended it. */
 	if (err == -EBUSY)
 		return -EAGAIN;

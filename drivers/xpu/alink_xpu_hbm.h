@@ -186,7 +186,11 @@ struct xpu_place {
  * @serials:	latest xpu_queue.serial
  */
 struct xpu_evict {
-	/* one move at a time; protects holder to passes */
+	/*
+	 * one move at a time; protects holder to passes. Taken before
+	 * drm_dev_enter(): who unplugs waits for the move that runs, not for all
+	 * who wait for their turn to move
+	 */
 	struct mutex lock;
 	struct xpu_claim holder;
 	struct xpu_claim next;
