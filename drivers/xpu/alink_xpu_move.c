@@ -42,6 +42,7 @@ static atomic64_t xpu_bytes_out;
  * @file:	system memory
  * @out:	out of HBM; else into it
  * @pages:	room for MOVE_PAGES pages
+ * @most:	pages that are mapped for the device at once
  */
 struct xpu_move {
 	struct xpu_device *xdev;
@@ -49,6 +50,7 @@ struct xpu_move {
 	struct file *file;
 	bool out;
 	struct page **pages;
+	unsigned int most;
 };
 
 /* --- system memory ------------------------------------------------------- */
@@ -258,23 +260,50 @@ static void move_unmap_cpu(struct xpu_move *m)
 
 /* --- copying ------------------------------------------------------------- */
 
-static int move_copy_pages(struct xpu_move *m, u64 offset, unsigned int num)
+/* Return: -ENOMEM also if the pages cannot be mapped for the device. */
+static int move_copy_some(struct xpu_move *m, u64 offset, struct page **pages,
+			  unsigned int num)
 {
 	enum dma_data_direction dir = m->out ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
+	/* What is tried again with less is nobody's trouble. */
+	unsigned long attrs = num > 1 ? DMA_ATTR_NO_WARN : 0;
 	struct device *dev = m->xdev->drm.dev;
 	struct sg_table *sgt;
 	int err = -ENOMEM;
 
-	sgt = drm_prime_pages_to_sg(&m->xdev->drm, m->pages, num);
+	sgt = drm_prime_pages_to_sg(&m->xdev->drm, pages, num);
 	if (IS_ERR(sgt))
 		return err;
-	if (!dma_map_sgtable(dev, sgt, dir, 0)) {
+	if (!dma_map_sgtable(dev, sgt, dir, attrs)) {
 		err = alink_xpu_kq_copy(m->xdev, m->bo, offset,
 					(u64)num * PAGE_SIZE, sgt, m->out);
-		dma_unmap_sgtable(dev, sgt, dir, 0);
+		dma_unmap_sgtable(dev, sgt, dir, attrs);
 	}
 	sg_free_table(sgt);
 	kfree(sgt);
+	return err;
+}
+
+/*
+ * Bounce buffers, or the addresses of an IOMMU, may be too few for all of it,
+ * for a while or for ever: then less is copied at a time.
+ */
+static int move_copy_pages(struct xpu_move *m, u64 offset, unsigned int num)
+{
+	unsigned int done = 0, n;
+	int err = 0;
+
+	while (done < num && !err) {
+		n = min(num - done, m->most);
+		err = move_copy_some(m, offset + (u64)done * PAGE_SIZE,
+				     m->pages + done, n);
+		if (!err) {
+			done += n;
+		} else if (err == -ENOMEM && n > 1) {
+			m->most = n / 2;
+			err = 0;
+		}
+	}
 	return err;
 }
 
@@ -369,7 +398,12 @@ static int move_out(struct xpu_move *m)
  */
 int alink_xpu_move_out(struct xpu_device *xdev, struct xpu_bo *bo, bool grow)
 {
-	struct xpu_move m = { .xdev = xdev, .bo = bo, .out = true };
+	struct xpu_move m = {
+		.xdev = xdev,
+		.bo = bo,
+		.out = true,
+		.most = MOVE_PAGES,
+	};
 	int err;
 
 	lockdep_assert_held(&xdev->evict.lock);
@@ -444,6 +478,7 @@ int alink_xpu_move_in(struct xpu_device *xdev, struct xpu_bo *bo)
 		.xdev = xdev,
 		.bo = bo,
 		.file = bo->place.file,
+		.most = MOVE_PAGES,
 	};
 	int err;
 

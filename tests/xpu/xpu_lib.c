@@ -352,6 +352,12 @@ int xq_open(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size)
 int xq_open_as(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
 	       uint32_t priority)
 {
+	return xq_open_in(q, fd, vm, va, size, priority, HOST);
+}
+
+int xq_open_in(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
+	       uint32_t priority, uint32_t place)
+{
 	uint64_t ring = ((uint64_t)size * sizeof(struct alink_xpu_desc) +
 			 PAGE - 1) & ~(PAGE - 1);
 	struct drm_alink_xpu_queue_create c = {
@@ -371,7 +377,7 @@ int xq_open_as(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
 	q->size = size;
 	q->bo_size = ring + PAGE;
 	q->fence_offset = ring + 1024;
-	err = gem_create(fd, HOST, q->bo_size, &q->bo);
+	err = gem_create(fd, place, q->bo_size, &q->bo);
 	if (err)
 		return err;
 	map = gem_map(fd, q->bo, q->bo_size);

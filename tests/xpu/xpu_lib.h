@@ -61,7 +61,7 @@ int vm_map_user(int fd, uint32_t vm, const void *mem, uint64_t va,
 		uint64_t size, uint32_t rights);
 int vm_unmap(int fd, uint32_t vm, uint64_t va, uint64_t size);
 
-/* A queue with ring, status block and fence in one host object */
+/* A queue with ring, status block and fence in one object */
 struct xq {
 	int fd;
 	uint32_t vm;
@@ -96,9 +96,12 @@ static inline struct alink_xpu_desc fill_desc(uint64_t dst, uint32_t v,
 	};
 }
 
+/* In host memory, unless that is asked for elsewhere */
 int xq_open(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size);
 int xq_open_as(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
 	       uint32_t priority);
+int xq_open_in(struct xq *q, int fd, uint32_t vm, uint64_t va, uint32_t size,
+	       uint32_t priority, uint32_t place);
 void xq_close(struct xq *q);
 /* Appends a command; it carries the queue's next fence, and an interrupt. */
 void xq_push(struct xq *q, struct alink_xpu_desc desc);
