@@ -22,7 +22,8 @@
  * @bo:		MAP: object, referenced
  * @sgt:	MAP of host memory: its pages
  * @moves:	MAP of HBM: xpu_place.moves that @pool is for; 0: it was away
- * @marks:	MAP of HBM: it gets marks, as it is away, or elsewhere
+ * @away:	MAP of HBM: it gets marks, as it is away, or about to leave
+ * @elsewhere:	MAP of HBM: it is here, but not where @pool is for
  * @vm_bo:	MAP: object in VM; until the operation is done, one in reserve
  * @spare:	bindings for what is mapped, and for the rest of what is split
  * @pool:	page tables
@@ -32,7 +33,8 @@ struct xpu_bind_op {
 	struct xpu_bo *bo;
 	struct sg_table *sgt;
 	u64 moves;
-	bool marks;
+	bool away;
+	bool elsewhere;
 	struct drm_gpuvm_bo *vm_bo;
 	struct xpu_va *spare[3];
 	struct xpu_pt_pool pool;

@@ -181,6 +181,15 @@ static int xpu_run_map(struct xpu_walk *walk, u64 va, u64 pa, u64 len,
 	return 0;
 }
 
+static int xpu_run_map_some(struct xpu_walk *walk, u64 va, u64 pa, u64 len,
+			    enum alink_aperture aperture)
+{
+	alink_xpu_pt_map_some(walk->tree, va, pa, len,
+			      alink_xpu_pte_bits(walk->op->args.flags,
+						 aperture));
+	return 0;
+}
+
 static int xpu_walk_host(struct xpu_walk *walk)
 {
 	u64 va = walk->op->args.addr, offset = walk->op->args.offset;
@@ -276,8 +285,10 @@ static void xpu_op_obtain(struct xpu_bind_op *op)
 
 	mutex_lock(&op->bo->gpuva_lock);
 	op->vm_bo = drm_gpuvm_bo_obtain_prealloc(op->vm_bo);
-	op->marks = op->bo->kind == XPU_BO_HBM &&
-		    (place->away || place->moves != op->moves);
+	if (op->bo->kind == XPU_BO_HBM) {
+		op->away = place->away;
+		op->elsewhere = !place->away && place->moves != op->moves;
+	}
 	mutex_unlock(&op->bo->gpuva_lock);
 }
 
@@ -386,7 +397,7 @@ static int xpu_bind_op_tables(struct xpu_vm *vm, struct xpu_bind_op *op)
 		err = alink_xpu_pt_split(&vm->pt, &op->pool, end);
 	if (!err && xpu_op_is_user(op))
 		err = xpu_user_tables(vm, op);
-	else if (!err && op->marks)
+	else if (!err && (op->away || op->elsewhere))
 		err = alink_xpu_pt_prepare(&vm->pt, &op->pool, op->args.addr,
 					   op->args.addr, op->args.range);
 	else if (!err && op->bo)
@@ -419,6 +430,12 @@ int alink_xpu_bind_op_run(struct xpu_vm *vm, struct xpu_bind_op *op,
 
 	if (op->bo)
 		xpu_op_obtain(op);
+	/*
+	 * No marks where there are tables: a status block may be there, whose
+	 * object came back after the preparation, to stay.
+	 */
+	if (op->elsewhere)
+		walk.run = xpu_run_map_some;
 	err = xpu_bind_op_tables(vm, op);
 	if (err)
 		goto out_warn;
@@ -428,7 +445,7 @@ int alink_xpu_bind_op_run(struct xpu_vm *vm, struct xpu_bind_op *op,
 				       xpu_op_offset(op));
 		if (!err && xpu_op_is_user(op))
 			xpu_user_map(vm, op);
-		else if (!err && op->marks)
+		else if (!err && op->away)
 			alink_xpu_pt_mark(&vm->pt, op->args.addr,
 					  op->args.range);
 		else if (!err)

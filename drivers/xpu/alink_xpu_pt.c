@@ -471,6 +471,39 @@ void alink_xpu_pt_mark(struct xpu_pt_tree *tree, u64 va, u64 len)
 	}
 }
 
+/**
+ * alink_xpu_pt_map_some - map what there are tables for, and mark the rest
+ * @tree:	page tables
+ * @va:		device virtual address
+ * @pa:		as for alink_xpu_pt_map()
+ * @len:	bytes
+ * @bits:	as for alink_xpu_pt_map()
+ *
+ * The tables are there as for alink_xpu_pt_mark(). An entry that is right is not
+ * wrong in between.
+ */
+void alink_xpu_pt_map_some(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
+			   u64 bits)
+{
+	unsigned int level;
+	struct xpu_pt *pt;
+	u64 step;
+
+	for (; len; va += step, pa += step, len -= step) {
+		step = pt_step(va, pa, len, &level);
+		if (level || pt_find(tree, va, 0)) {
+			alink_xpu_pt_map(tree, va, pa, step, bits);
+			continue;
+		}
+		/* No table: all of the 2 MiB are the operation's. */
+		step = min(len, XPU_LARGE_PAGE_SIZE -
+			   (va & (XPU_LARGE_PAGE_SIZE - 1)));
+		pt = pt_find(tree, va, 1);
+		pt_set(tree, pt, pt_index(va, 1),
+		       ALINK_PTE_RETRY | ALINK_PTE_LEAF);
+	}
+}
+
 static void pt_clear(struct xpu_pt_tree *tree, struct xpu_pt *pt, u64 va,
 		     u64 end)
 {

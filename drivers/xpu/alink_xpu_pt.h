@@ -86,6 +86,8 @@ void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
 u64 alink_xpu_pte_bits(u32 rights, enum alink_aperture aperture);
 u32 alink_xpu_pte_rights(u64 bits);
 void alink_xpu_pt_mark(struct xpu_pt_tree *tree, u64 va, u64 len);
+void alink_xpu_pt_map_some(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
+			   u64 bits);
 void alink_xpu_pt_clear(struct xpu_pt_tree *tree, u64 va, u64 len);
 void alink_xpu_pt_collect(struct xpu_pt_tree *tree, struct list_head *old);
 void alink_xpu_pt_free(struct device *dev, struct list_head *list);

@@ -234,4 +234,106 @@ TEST_F_TIMEOUT(evict, nothing_may_go, SLOW)
 	EXPECT_EQ(memory(o->fd).evictions, m.evictions);
 }
 
+/* --- status blocks ------------------------------------------------------------ */
+
+/* The queue with its status block at VA_OF(1) executes a command. 0 or a line. */
+static int status_works(struct evict *o, uint32_t id, uint64_t doorbell_at,
+			struct alink_xpu_desc *ring)
+{
+	volatile uint32_t *doorbell = mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED,
+					   o->fd, doorbell_at);
+	struct drm_alink_xpu_wait_fence w = {
+		.queue_id = id, .handle = o->q.bo,
+		.addr = o->q.fence_offset + 64, .value = 1,
+		.timeout_ns = now_ns() + LONG_MS * 1000000LL,
+	};
+	uint32_t state;
+
+	if (doorbell == MAP_FAILED)
+		return __LINE__;
+	o->q.fence[8] = 0;
+	ring[0] = (struct alink_xpu_desc) {
+		.opcode = ALINK_XPU_OP_NOP,
+		.flags = ALINK_XPU_DF_FENCE | ALINK_XPU_DF_IRQ,
+		.fence_addr = o->q.va + w.addr, .fence_value = 1,
+	};
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	doorbell[ALINK_XPU_DB_TAIL / 4] = 1;
+	if (xpu_ioctl(o->fd, DRM_IOCTL_ALINK_XPU_WAIT_FENCE, &w))
+		return __LINE__;
+	/* Behind it in another queue, so that the status block is written. */
+	if (run(o, (struct alink_xpu_desc) {}, NULL))
+		return __LINE__;
+	if (queue_state(o->fd, id, &state, NULL) ||
+	    state != DRM_ALINK_XPU_QUEUE_RUNNING)
+		return __LINE__;
+	munmap((void *)doorbell, PAGE);
+	return 0;
+}
+
+/*
+ * A bind that waits is for memory that was away when it was asked for. Meanwhile
+ * that has come back to stay, as the status block of a queue is in it.
+ */
+TEST_F_TIMEOUT(evict, asynchronous_status, SLOW)
+{
+	const uint64_t size = 4 * MIB, parts[] = { size, 2 * PAGE };
+	struct drm_alink_xpu_vm_bind_op op = {
+		.op = DRM_ALINK_XPU_VM_BIND_MAP, .flags = RWA, .addr = VA_OF(1),
+	};
+	struct drm_alink_xpu_queue_create c;
+	struct drm_alink_xpu_fence_syncobj f = {
+		.handle = SELF->q.bo, .value = 1,
+		.timeout_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS,
+		.addr = SELF->q.fence_offset + 16,
+	};
+	struct drm_alink_xpu_sync sync[2] = {
+		{}, { .flags = DRM_ALINK_XPU_SYNC_SIGNAL },
+	};
+	volatile uint64_t *word = SELF->q.fence + 2;
+	volatile struct alink_xpu_queue_status *status;
+	struct alink_xpu_desc *ring;
+	struct evict *o = SELF;
+	uint32_t rings, st;
+	unsigned int i, k;
+	uint64_t restores;
+
+	ASSERT_EQ(syncobj_create(o->fd, &f.syncobj), 0);
+	ASSERT_EQ(syncobj_create(o->fd, &sync[1].handle), 0);
+	sync[0].handle = f.syncobj;
+	ASSERT_EQ(make(o, 0, HOST, PAGE, &rings), 0);
+	ring = gem_map(o->fd, rings, PAGE);
+	ASSERT_NE(ring, MAP_FAILED);
+	ASSERT_EQ(make(o, 1, HBM_CPU, size, &st), 0);
+	status = gem_map(o->fd, st, size);
+	ASSERT_NE(status, MAP_FAILED);
+	op.handle = st;
+
+	/* All that is bound, and a part of it */
+	for (i = 0; i < 2; i++) {
+		/* The second time all others go first. */
+		for (k = 0; k < (i ? 5 : 1); k++)
+			send_away(_metadata, o);
+		restores = memory(o->fd).restores;
+		*word = 0;
+		op.range = parts[i];
+		ASSERT_EQ(xpu_ioctl(o->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ,
+				    &f), 0);
+		ASSERT_EQ(vm_bind_async(o->fd, o->vm, &op, 1, sync, 2), 0);
+		c = (struct drm_alink_xpu_queue_create) {
+			.vm_id = o->vm, .ring = VA_OF(0), .status = VA_OF(1),
+			.size = 2, .priority = DRM_ALINK_XPU_PRIORITY_NORMAL,
+		};
+		ASSERT_EQ(queue_create(o->fd, &c), 0);
+		ASSERT_EQ(memory(o->fd).restores, restores + 1);
+		*word = 1;
+		ASSERT_EQ(syncobj_wait(o->fd, sync[1].handle, 0, LONG_MS), 0);
+		EXPECT_EQ(status_works(o, c.queue_id, c.doorbell_offset, ring),
+			  0);
+		EXPECT_EQ(status->head, 1);
+		EXPECT_EQ(status->error, 0);
+		ASSERT_EQ(queue_destroy(o->fd, c.queue_id), 0);
+	}
+}
+
 TEST_HARNESS_MAIN
