@@ -538,8 +538,9 @@ static int xpu_op_map_again(struct xpu_vm *vm, struct xpu_bind_op *op, u64 addr,
  * @bo:		HBM object, in HBM, whose dma_resv is held
  * @addr:	device virtual address
  *
- * Return: 0, -EAGAIN if something else is bound there by now, -ENODEV when VM or
- * device are gone, -ENOMEM, or -EINTR on a fatal signal.
+ * Return: 0, -EAGAIN if something else is bound there by now, or less or more of
+ * the object, -ENODEV when VM or device are gone, -ENOMEM, or -EINTR on a fatal
+ * signal.
  */
 int alink_xpu_bind_again(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr)
 {

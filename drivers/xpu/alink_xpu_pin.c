@@ -4,6 +4,7 @@
  * there, and what an access that meets a mark would not be tried again for.
  */
 #include <linux/dma-resv.h>
+#include <linux/sched/signal.h>
 
 #include <drm/drm_drv.h>
 
@@ -142,6 +143,34 @@ void alink_xpu_unpin(struct xpu_bo *bo)
 	dma_resv_unlock(xpu_gem(bo)->resv);
 }
 
+static bool pin_is_bound(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr)
+{
+	struct xpu_bo *now;
+	u64 offset;
+
+	mutex_lock(&vm->lock);
+	now = alink_xpu_vm_find(vm, addr, &offset);
+	mutex_unlock(&vm->lock);
+	if (now)
+		drm_gem_object_put(xpu_gem(now));
+	return now == bo;
+}
+
+/* The object is pinned. */
+static int pin_unmark(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr)
+{
+	int err = 0, idx;
+
+	if (!drm_dev_enter(&vm->xdev->drm, &idx))
+		return -ENODEV;
+	dma_resv_lock(xpu_gem(bo)->resv, NULL);
+	if (bo->place.marked)
+		err = alink_xpu_bind_again(vm, bo, addr);
+	dma_resv_unlock(xpu_gem(bo)->resv);
+	drm_dev_exit(idx);
+	return err;
+}
+
 /**
  * alink_xpu_pin_at - pin an object, without marks where it is bound
  * @vm:		VM, not locked
@@ -152,21 +181,20 @@ void alink_xpu_unpin(struct xpu_bo *bo)
  */
 int alink_xpu_pin_at(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr)
 {
-	int err, idx;
+	int err;
 
 	err = alink_xpu_pin(bo);
 	if (err || bo->kind != XPU_BO_HBM)
 		return err;
-	if (!drm_dev_enter(&vm->xdev->drm, &idx)) {
-		alink_xpu_unpin(bo);
-		return -ENODEV;
-	}
-	dma_resv_lock(xpu_gem(bo)->resv, NULL);
-	if (bo->place.marked)
-		err = alink_xpu_bind_again(vm, bo, addr);
-	dma_resv_unlock(xpu_gem(bo)->resv);
-	drm_dev_exit(idx);
+	/* A binding may be there, but not as far as it was a moment ago. */
+	do {
+		err = pin_unmark(vm, bo, addr);
+		if (err == -EAGAIN && !pin_is_bound(vm, bo, addr))
+			err = -EINVAL;
+		else if (err == -EAGAIN && fatal_signal_pending(current))
+			err = -EINTR;
+	} while (err == -EAGAIN);
 	if (err)
 		alink_xpu_unpin(bo);
-	return err == -EAGAIN ? -EINVAL : err;
+	return err;
 }

@@ -336,4 +336,69 @@ TEST_F_TIMEOUT(evict, asynchronous_status, SLOW)
 	}
 }
 
+#define PART		(16 * MIB)
+#define CREATIONS	500
+
+struct around {
+	struct evict *o;
+	uint32_t bo;
+	atomic_bool stop;
+	atomic_uint changes;
+	int err;
+};
+
+/* What is bound ends a page earlier or later; its start always is. */
+static void *change_around(void *arg)
+{
+	struct around *a = arg;
+	uint64_t va = VA_OF(1) + PAGE;
+
+	while (!a->stop && !a->err) {
+		a->err = vm_unmap(a->o->fd, a->o->vm, va + PART - PAGE, PAGE);
+		if (!a->err)
+			a->err = vm_map(a->o->fd, a->o->vm, a->bo, 0, va, PART,
+					RW);
+		a->changes++;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(evict, status_whose_binding_changes, SLOW)
+{
+	struct drm_alink_xpu_queue_create c;
+	int64_t end = now_ns() + 60 * 1000000000LL;
+	struct around a = { .o = SELF };
+	struct evict *o = SELF;
+	unsigned int i, n;
+	pthread_t thread;
+	uint32_t bo;
+	int err = 0;
+
+	/* It goes away once, so there may be marks; no large page fits. */
+	ASSERT_EQ(make(o, -1, HBM_CPU, PART, &a.bo), 0);
+	ASSERT_EQ(vm_map(o->fd, o->vm, a.bo, 0, VA_OF(1) + PAGE, PART, RW), 0);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(make(o, -1, HBM, SIZE, &bo), 0);
+	ASSERT_EQ(pthread_create(&thread, NULL, change_around, &a), 0);
+	for (i = 0; i < CREATIONS && !err && now_ns() < end; i++) {
+		c = (struct drm_alink_xpu_queue_create) {
+			.vm_id = o->vm, .ring = o->q.va,
+			.status = VA_OF(1) + PAGE, .size = 2,
+			.priority = DRM_ALINK_XPU_PRIORITY_NORMAL,
+		};
+		err = queue_create(o->fd, &c);
+		if (!err)
+			err = queue_destroy(o->fd, c.queue_id);
+	}
+	n = a.changes;
+	a.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(err, 0) {
+		TH_LOG("creation %u", i);
+	}
+	EXPECT_EQ(a.err, 0);
+	EXPECT_GT(n, 20);
+	TH_LOG("%u creations, %u changes", i, n);
+}
+
 TEST_HARNESS_MAIN
