@@ -71,6 +71,8 @@ KERNEL_RACES = re.compile("|".join((
     # NAPI's state is read plainly before the atomic exchange decides.
     r"napi_complete_done / napi_schedule_prep",
     r"napi_schedule_prep / napi_complete_done",
+    # Counts of interrupts that nobody handled, which free_irq() resets.
+    r"data-race in note_interrupt\b|/ note_interrupt$",
 )))
 _STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]")
 
