@@ -285,6 +285,7 @@ typedef struct AlinkLies {
     unsigned num;
     unsigned reads;
     unsigned admin;
+    unsigned flash;
     AlinkRecordLie record;
     unsigned records;
     uint64_t seed;

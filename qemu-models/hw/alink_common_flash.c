@@ -77,13 +77,18 @@ static void flash_info(AlinkDevice *ad, AlinkAdminCmd *cmd)
         .max_chunk = cpu_to_le32(MAX_CHUNK),
         .written = cpu_to_le32(f->written),
     };
+    uint16_t type = ALINK_TLV_FLASH_INFO;
+    size_t len = sizeof(info);
     unsigned i;
 
     for (i = 0; i < ALINK_FLASH_BANKS; i++) {
         put_bank(&info.bank[i], &f->bank[i]);
     }
-    alink_admin_complete(cmd, alink_admin_put(cmd, ALINK_TLV_FLASH_INFO, &info,
-                                              sizeof(info)) ?
+    if (!alink_lie_flash(ad, &info, &type, &len)) {
+        alink_admin_complete(cmd, ALINK_ST_OK);
+        return;
+    }
+    alink_admin_complete(cmd, alink_admin_put(cmd, type, &info, len) ?
                          ALINK_ST_OK : ALINK_ST_NO_ROOM);
 }
 

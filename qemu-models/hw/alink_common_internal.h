@@ -88,6 +88,9 @@ uint64_t alink_lie_read(AlinkDevice *ad, hwaddr addr, unsigned size,
 /* Spoils a response or a completion; true: the completion comes twice. */
 void alink_lie_response(AlinkDevice *ad, uint8_t *resp, uint32_t len);
 bool alink_lie_completion(AlinkDevice *ad, struct alink_admin_cpl *cpl);
+/* Spoils the TLV that tells of the flash; false: there is to be none. */
+bool alink_lie_flash(AlinkDevice *ad, struct alink_flash_info *info,
+                     uint16_t *type, size_t *len);
 
 /* alink_common_inject.c */
 void alink_inject_class_init(ObjectClass *oc);

@@ -11,6 +11,12 @@
  *   x-admin-lie=KIND       answers of the admin queue: none; wrong-id: of a
  *                          command never sent; twice; short, long: the length
  *                          told; tlv: a TLV that reaches beyond the answer
+ *   x-flash-lie=KIND       answers to FLASH_INFO: none; missing: empty; type,
+ *                          length: another TLV, or a shorter one; running,
+ *                          next: a bank that does not exist; other: the bank
+ *                          that does not run does; chunk, align: a max_chunk
+ *                          that is too small, or no multiple of 16; state:
+ *                          banks in a state that does not exist
  *   x-record-lie=KIND[:COUNT]  what the next COUNT records (1 without it) say
  *                          that nobody asked for; none
  *                            event-type    an event that does not exist
@@ -248,6 +254,101 @@ static void set_admin(Object *obj, const char *text, Error **errp)
     error_setg(errp, "x-admin-lie: there is no '%s'", text);
 }
 
+/* --- firmware in flash ----------------------------------------------------- */
+
+/* Just below what the contract allows, and just beside it */
+#define CHUNK_SMALL     (256 - ALINK_FW_ALIGN)
+#define CHUNK_ODD       (256 + ALINK_FW_ALIGN / 2)
+
+enum {
+    FLASH_HONEST,
+    FLASH_MISSING,
+    FLASH_TYPE,
+    FLASH_LENGTH,
+    FLASH_RUNNING,
+    FLASH_NEXT,
+    FLASH_OTHER,
+    FLASH_CHUNK,
+    FLASH_ALIGN,
+    FLASH_STATE,
+};
+
+static const char *const flash_name[] = {
+    [FLASH_HONEST] = "none",
+    [FLASH_MISSING] = "missing",
+    [FLASH_TYPE] = "type",
+    [FLASH_LENGTH] = "length",
+    [FLASH_RUNNING] = "running",
+    [FLASH_NEXT] = "next",
+    [FLASH_OTHER] = "other",
+    [FLASH_CHUNK] = "chunk",
+    [FLASH_ALIGN] = "align",
+    [FLASH_STATE] = "state",
+};
+
+bool alink_lie_flash(AlinkDevice *ad, struct alink_flash_info *info,
+                     uint16_t *type, size_t *len)
+{
+    AlinkLies *l = &ad->lies;
+    unsigned i;
+
+    if (l->flash == FLASH_HONEST) {
+        return true;
+    }
+    l->told++;
+    switch (l->flash) {
+    case FLASH_MISSING:
+        return false;
+    case FLASH_TYPE:
+        *type = ALINK_TLV_FLASH_DATA;
+        break;
+    case FLASH_LENGTH:
+        *len -= sizeof(info->bank[0]);
+        break;
+    case FLASH_RUNNING:
+        info->running = cpu_to_le32(ALINK_FLASH_BANKS);
+        break;
+    case FLASH_NEXT:
+        info->next = cpu_to_le32(ALINK_FLASH_BANKS);
+        break;
+    case FLASH_OTHER:
+        info->running = cpu_to_le32(!ad->flash.running);
+        break;
+    case FLASH_CHUNK:
+        info->max_chunk = cpu_to_le32(CHUNK_SMALL);
+        break;
+    case FLASH_ALIGN:
+        info->max_chunk = cpu_to_le32(CHUNK_ODD);
+        break;
+    case FLASH_STATE:
+        for (i = 0; i < ALINK_FLASH_BANKS; i++) {
+            info->bank[i].state = cpu_to_le32(0xbad);
+        }
+        break;
+    default:
+        g_assert_not_reached();
+    }
+    return true;
+}
+
+static char *get_flash(Object *obj, Error **errp)
+{
+    return g_strdup(flash_name[ALINK_DEVICE(obj)->lies.flash]);
+}
+
+static void set_flash(Object *obj, const char *text, Error **errp)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(flash_name); i++) {
+        if (!strcmp(text, flash_name[i])) {
+            ALINK_DEVICE(obj)->lies.flash = i;
+            return;
+        }
+    }
+    error_setg(errp, "x-flash-lie: there is no '%s'", text);
+}
+
 /* --- events and completions of queues -------------------------------------- */
 
 static const char *const record_name[ALINK_NUM_RECORD_LIES] = {
@@ -319,6 +420,7 @@ void alink_lie_class_init(ObjectClass *oc)
     object_class_property_add_str(oc, "x-lie", get_lie, set_lie);
     object_class_property_add_str(oc, "x-reads", get_reads, set_reads);
     object_class_property_add_str(oc, "x-admin-lie", get_admin, set_admin);
+    object_class_property_add_str(oc, "x-flash-lie", get_flash, set_flash);
     object_class_property_add_str(oc, "x-record-lie", get_record, set_record);
     object_class_property_add(oc, "x-irq-storm-us", "uint32", get_storm,
                               set_storm, NULL, NULL);

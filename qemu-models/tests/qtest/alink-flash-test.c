@@ -2,7 +2,8 @@
 /*
  * Firmware in flash (firmware.rst), on each device that has it: an update from
  * begin to the reset that starts it, each refusal, pieces out of order and
- * twice, updates that are cut off, what resets keep, and how long it takes.
+ * twice, updates that are cut off, what resets keep, how long it takes, and
+ * lies about it.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -545,6 +546,72 @@ static void test_room(const void *m)
     aq_stop(r.aq);
 }
 
+/* What FLASH_INFO says, its TLV included; @used: bytes of the answer */
+static struct alink_flash_info told(AlinkQtest *aq, const char *lie,
+                                    struct alink_tlv *tlv, uint32_t *used)
+{
+    struct alink_admin_cmd cmd = command(aq, ALINK_ADMIN_FLASH_INFO, 0);
+    struct alink_flash_info i;
+    struct alink_admin_cpl cpl;
+
+    aq_set_str(aq, "x-flash-lie", lie);
+    cpl = aq_admin_raw(aq, &cmd);
+    g_assert_cmpuint(le16_to_cpu(cpl.status), ==, ALINK_ST_OK);
+    *used = le32_to_cpu(cpl.resp_len);
+    qtest_memread(aq->qts, aq->resp, tlv, sizeof(*tlv));
+    qtest_memread(aq->qts, aq->resp + sizeof(*tlv), &i, sizeof(i));
+    return i;
+}
+
+/* Each lie is wrong in one place only, and counted; then it is honest again. */
+static void test_lies(const void *m)
+{
+    Rig r = start(m);
+    struct alink_flash_info good, i;
+    struct alink_tlv tlv;
+    uint32_t used;
+
+    good = told(r.aq, "none", &tlv, &used);
+    g_assert_cmpint(aq_get_int(r.aq, "lies-told"), ==, 0);
+
+    told(r.aq, "missing", &tlv, &used);
+    g_assert_cmpuint(used, ==, 0);
+    i = told(r.aq, "type", &tlv, &used);
+    g_assert_cmphex(le16_to_cpu(tlv.type), ==, ALINK_TLV_FLASH_DATA);
+    g_assert_cmpmem(&i, sizeof(i), &good, sizeof(good));
+    told(r.aq, "length", &tlv, &used);
+    g_assert_cmphex(le16_to_cpu(tlv.type), ==, ALINK_TLV_FLASH_INFO);
+    g_assert_cmpuint(le16_to_cpu(tlv.len), <, sizeof(i));
+    g_assert_cmpuint(used, ==, ALINK_TLV_SPAN(le16_to_cpu(tlv.len)));
+
+    i = told(r.aq, "running", &tlv, &used);
+    g_assert_cmpuint(le32_to_cpu(i.running), ==, ALINK_FLASH_BANKS);
+    i.running = good.running;
+    g_assert_cmpmem(&i, sizeof(i), &good, sizeof(good));
+    i = told(r.aq, "next", &tlv, &used);
+    g_assert_cmpuint(le32_to_cpu(i.next), ==, ALINK_FLASH_BANKS);
+    i.next = good.next;
+    g_assert_cmpmem(&i, sizeof(i), &good, sizeof(good));
+    i = told(r.aq, "other", &tlv, &used);
+    g_assert_cmpuint(le32_to_cpu(i.running), ==, 1);
+    i = told(r.aq, "chunk", &tlv, &used);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk), ==, 256 - ALINK_FW_ALIGN);
+    i = told(r.aq, "align", &tlv, &used);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk), >, 256);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk) % ALINK_FW_ALIGN, !=, 0);
+    i = told(r.aq, "state", &tlv, &used);
+    g_assert_cmphex(le32_to_cpu(i.bank[0].state), ==, 0xbad);
+    g_assert_cmphex(le32_to_cpu(i.bank[1].state), ==, 0xbad);
+    g_assert_cmpint(aq_get_int(r.aq, "lies-told"), ==, 9);
+
+    /* It is what the device says, not what it does. */
+    g_assert_cmpuint(update(&r), ==, ALINK_ST_OK);
+    aq_set_str_bad(r.aq, "x-flash-lie", "floor");
+    aq_set_str(r.aq, "x-flash-lie", "none");
+    expect_banks(r.aq, 0, 1, ALINK_FLASH_VALID, ALINK_FLASH_VALID);
+    aq_stop(r.aq);
+}
+
 /* A device that has no flash for the host does not know the commands. */
 static void test_without(void)
 {
@@ -574,6 +641,7 @@ static const struct {
     { "/alink/flash/floor", test_floor },
     { "/alink/flash/time", test_time },
     { "/alink/flash/room", test_room },
+    { "/alink/flash/lies", test_lies },
 };
 
 int main(int argc, char **argv)
