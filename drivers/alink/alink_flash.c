@@ -48,6 +48,8 @@ static int alink_flash_failed(struct netlink_ext_ack *extack, int err,
 		NL_SET_ERR_MSG(extack, "Device is gone");
 	else if (err == -ETIMEDOUT)
 		NL_SET_ERR_MSG(extack, "Device does not answer");
+	else if (err == -EPROTO)
+		NL_SET_ERR_MSG(extack, "Answer of the device breaks the contract");
 	else
 		NL_SET_ERR_MSG_FMT(extack, "Device cannot be asked: %pe",
 				   ERR_PTR(err));
@@ -491,7 +493,7 @@ static int alink_flash_update(struct alink_dev *adev, struct devlink *devlink,
  * Return: 0; -EOPNOTSUPP without ALINK_CAP_FLASH; -EINVAL, -EFBIG, -EBADMSG or
  * -EPERM for an image that is refused; -EBUSY while another agent has the
  * flash; -EINTR; -ECANCELED when the device was reset; -ENODEV; -ETIMEDOUT;
- * -ENOMEM.
+ * -EPROTO for an answer against the contract; -ENOMEM.
  */
 int alink_devlink_flash_update(struct devlink *devlink,
 			       struct devlink_flash_update_params *params,
