@@ -16,10 +16,14 @@ import tempfile
 import time
 
 import fwimage
-from guestlib import PATIENCE, fails, knob, read, sh, wait_for, write
+from guestlib import PATIENCE, fails, knob, model, read, sh, wait_for, write
 
 # How long the device takes for 1 KiB, and how long if one is to be in time.
 QUICK_US, SLOW_US = 500, 20000
+# How long a reset takes in which something is to happen
+RESET_US = 3000000
+# What the device may say of its flash that the driver must not believe
+LIES = ('missing', 'type', 'length', 'running', 'next', 'chunk', 'align')
 
 
 class Flashing:
@@ -97,6 +101,7 @@ class Device:
         # An empty write changes nothing; the kernel cuts off a line feed.
         write(fwimage.SEARCH, search or '\n')
         knob(self.name, 'x-flash-kib-us', QUICK_US)
+        knob(self.name, 'x-flash-lie', 'none')
         shutil.rmtree(self.folder)
 
     # --- what there is --------------------------------------------------------
@@ -200,6 +205,22 @@ class Device:
             yield flashing.begun()
         finally:
             knob(self.name, 'x-flash-kib-us', QUICK_US)
+
+    @contextlib.contextmanager
+    def lying(self, lie):
+        """What the device says of its flash is wrong, and it is asked."""
+        told = model(self.name, 'lies-told')
+        knob(self.name, 'x-flash-lie', lie)
+        try:
+            yield
+        finally:
+            knob(self.name, 'x-flash-lie', 'none')
+        assert model(self.name, 'lies-told') > told, f'{lie}: nobody asked'
+
+    def does_not_activate(self, says):
+        """A reload that must fail, and say so."""
+        fails('devlink', 'dev', 'reload', self.handle, 'action', 'fw_activate',
+              says=says)
 
     # --- tests ----------------------------------------------------------------
 
@@ -392,8 +413,7 @@ class Device:
         with self.slow() as flashing:
             knob(self.name, 'x-dead', True)
             flashing.failed('gone')
-            fails('devlink', 'dev', 'reload', self.handle, 'action',
-                  'fw_activate', says='gone')
+            self.does_not_activate('gone')
             self.refuses('no-such-image', 'failed to locate')
             write(f'{self.driver}/unbind', self.pci)
             knob(self.name, 'x-dead', False)
@@ -415,6 +435,58 @@ class Device:
         self.flash(self.pack(version)[0])
         self.activate()
         assert self.running() == version
+        self.works()
+
+    def test_lies_about_flash(self):
+        """What cannot be is not believed, and nothing is written; what is
+        known without it is told all the same."""
+        running, banks = self.running(), self.stored()[1]
+        version = self.next_version()
+        image, _ = self.pack(version)
+        for lie in LIES:
+            with self.lying(lie):
+                fails('devlink', 'dev', 'flash', self.handle, 'file', image,
+                      says='breaks the contract')
+                assert self.running() == running
+                assert 'stored' not in self.versions(), lie
+            self.untouched(running, banks)
+        # Nobody knows what is in a bank then; that is no reason to keep it.
+        with self.lying('state'):
+            assert self.stored()[1] == ['invalid', 'invalid']
+            self.flash(image)
+        assert self.stored() == (version, sorted([running, version]))
+        self.works()
+
+    def test_lies_about_activation(self):
+        """A reload needs nobody who tells what is next, and believes nobody
+        who tells of another bank, or of none, afterwards."""
+        version = self.next_version()
+        self.flash(self.pack(version)[0])
+        with self.lying('next'):
+            self.activate()
+        assert self.running() == version
+        version = self.next_version()
+        self.flash(self.pack(version)[0])
+        with self.lying('other'):
+            self.does_not_activate(f'started firmware {version} of bank [01], '
+                                   f'{version} of bank [01] was next')
+        assert self.running() == version
+        knob(self.name, 'x-reset-us', RESET_US)
+        try:
+            with subprocess.Popen(
+                    ['devlink', 'dev', 'reload', self.handle, 'action',
+                     'fw_activate'], stdout=subprocess.PIPE, text=True,
+                    stderr=subprocess.STDOUT) as child:
+                wait_for('reset', lambda: read(
+                    f'/sys/class/alink/{self.name}/state') != 'ready')
+                with self.lying('length'):
+                    said, _ = child.communicate(timeout=PATIENCE)
+        finally:
+            knob(self.name, 'x-reset-us', 0)
+        assert child.returncode, said
+        assert 'does not tell what it started: -EPROTO' in said, said
+        assert self.running() == version
+        self.activate()
         self.works()
 
     def tests(self):

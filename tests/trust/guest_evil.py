@@ -26,8 +26,8 @@ from guestlib import knob, model, read, sh, wait_for, write  # noqa: E402
 CLASS = '/sys/class/alink'
 ALWAYS = 0xffffffff
 HONEST = {'x-lie': 'none', 'x-reads': 'honest', 'x-irq-storm-us': 0,
-          'x-admin-lie': 'none', 'x-record-lie': 'none', 'x-lose-irqs': 0,
-          'x-latency-us': 0}
+          'x-admin-lie': 'none', 'x-flash-lie': 'none',
+          'x-record-lie': 'none', 'x-lose-irqs': 0, 'x-latency-us': 0}
 # Lines of the log for one device and case. A driver that tells of each lie
 # writes thousands.
 LINES = 60
@@ -45,10 +45,16 @@ CASES = {
     'short': ({'x-admin-lie': 'short'}, None),
     'long': ({'x-admin-lie': 'long'}, None),
     'tlv': ({'x-admin-lie': 'tlv'}, None),
+    'flash_length': ({'x-flash-lie': 'length'}, None),
+    'flash_next': ({'x-flash-lie': 'next'}, None),
+    'flash_chunk': ({'x-flash-lie': 'chunk'}, None),
+    'flash_other': ({'x-flash-lie': 'other'}, None),
 }
 # Lies about what is in an answer need a command that has one: the xPU's driver
 # sends one when it is bound, the others when somebody asks.
 IN_ANSWERS = ('short', 'tlv')
+# Nobody is asked what is in flash but by a user, and only who has one.
+IN_FLASH = 'flash_'
 RECORDS = ('event-type', 'event-id', 'event-jump')
 NIC_RECORDS = ('rx-index', 'rx-length', 'rx-status', 'tx-head', 'tx-status')
 # Header of the registers that a driver has beyond the common ones.
@@ -228,6 +234,8 @@ class Evil:
             with self.use(victim):
                 victim.tell(knobs)
                 time.sleep(seconds)
+                # Some lies take a question that is not asked all the time.
+                wait_for('a lie', lambda: victim.told() > before, PATIENCE)
             bad = ''
         except AssertionError as err:
             bad = f'{err}; '
@@ -243,10 +251,14 @@ class Evil:
         for case, (knobs, works) in list(CASES.items())[::self.stride]:
             for victim in self.victims:
                 xpu = victim.name.startswith('xpu')
-                if case not in IN_ANSWERS or xpu:
+                probe = case not in IN_ANSWERS or xpu
+                use = case not in IN_ANSWERS or not xpu
+                if case.startswith(IN_FLASH):
+                    probe, use = False, victim.kind in fwimage.KINDS
+                if probe:
                     self.result(f'{case}: {victim.name}: probe',
                                 self.probe(victim, knobs, works))
-                if case not in IN_ANSWERS or not xpu:
+                if use:
                     self.result(f'{case}: {victim.name}: in use',
                                 self.running(victim, knobs))
 
