@@ -1,18 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """In the guest: guest_fuzz.py KIND PROGRAM CORPUS SECONDS MAX_LEN MODULE BUG
-[FILE...]. Runs the fuzzer PROGRAM on a copy of CORPUS ("-": from nothing) for some seconds, or, given FILEs,
-on those alone. MODULE plants BUG, or is "-". Prints what
-lane_fuzz reads: figures, and the places reached as "pcs MODULE SECTION
-OFFSET..."."""
+[FILE...]. Runs the fuzzer PROGRAM on a copy of CORPUS ("-": from nothing) for
+some seconds, or, given FILEs, on those alone. MODULE plants BUG, or is "-".
+Prints what lane_fuzz reads: figures, and the places reached as "pcs MODULE
+SECTION OFFSET..."."""
 import glob
 import os
 import re
 import shutil
 import subprocess
 import sys
-
-import uapi
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
@@ -21,10 +19,13 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 import fwimage  # noqa: E402
 from guestlib import read, sh, write  # noqa: E402
 
-ENUM = uapi.enums(uapi.ALINK_H)
 # The device of QEMU whose memory the host sees
 SHOWN = ('0x1af4', '0x1110')
 PCS = '/tmp/fuzz-pcs'
+# A fabric that works and has a group: done again after resets, of which one
+# takes the group from one switch only
+FABRIC = ('alink fabric up && '
+          '{ alink group del 1; alink group add 1 0,1 key 77; }')
 # libFuzzer is to leave alone what only the kernel can be the cause of.
 OPTIONS = ['-timeout=0', '-rss_limit_mb=0', '-print_final_stats=1',
            '-handle_segv=0', '-handle_bus=0', '-handle_ill=0', '-handle_fpe=0',
@@ -52,25 +53,19 @@ def devices():
     return {'FUZZ_DEVS': ' '.join(sorted(index, key=int)),
             'FUZZ_PCI': ' '.join(sorted(pci)), 'FUZZ_NET': ' '.join(sorted(net)),
             'FUZZ_FIRMWARE': fwimage.offer(size=256),
+            'FUZZ_RESTORE': f'{{ {FABRIC}; }} >/tmp/fuzz-restore 2>&1',
             'FUZZ_SHOWN': shown(), 'FUZZ_PCS': PCS}
 
 
 def prepare(module, bug):
-    """A fabric that works and has a group; the kernel stops at once when it
-    has something to say."""
+    """A fabric, and a kernel that stops at once when it has something to
+    say."""
     write('/proc/sys/kernel/hung_task_panic', '1')
     write('/proc/sys/kernel/hung_task_timeout_secs', '30')
     write('/proc/sys/kernel/softlockup_panic', '1')
     # Lockdep halves the speed; lanes that are not after speed have it on.
     write('/proc/sys/kernel/prove_locking', '0')
-    sh('alink', 'fabric', 'up')
-    sock = uapi.Genl('alink')
-    sock.call(ENUM['ALINK_CMD_GROUP_ADD'],
-              uapi.attr(ENUM['ALINK_A_GROUP_ID'], 1) +
-              uapi.attr(ENUM['ALINK_A_GROUP_KEY'], (77).to_bytes(8, 'little')) +
-              uapi.attr(ENUM['ALINK_A_GROUP_MEMBERS'],
-                        b''.join(n.to_bytes(4, 'little') for n in (0, 1))))
-    sock.close()
+    sh('sh', '-c', FABRIC)
     if module != '-':
         sh('insmod', module)
         write('/sys/kernel/debug/alink_fuzz_teeth', bug)
@@ -126,6 +121,9 @@ def main():
         os.mkdir(folder)
     else:
         shutil.copytree(corpus, folder)
+    if files:
+        # Inputs that are run again get each reset that they ask for.
+        env['FUZZ_RESETS'] = '1'
     what = files or [folder, f'-max_total_time={seconds}']
     print('begin', flush=True)
     done = subprocess.run(

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/devlink.h>
@@ -26,6 +27,11 @@
 #define MAX_ANSWERS	16
 #define MAX_IMAGES	4
 #define IMAGE_SIZE	8192
+#define NS_PER_S	1000000000ULL
+/* Resets get one part of so many of the time, */
+#define RESET_SHARE	16
+/* and take longer than this; what is refused does not. */
+#define RESET_MIN_NS	(NS_PER_S / 20)
 
 /* First byte of a call: the kind in the upper two bits */
 enum { KIND_ALINK, KIND_DEVLINK, KIND_ETHTOOL, KIND_OTHER };
@@ -49,6 +55,11 @@ static struct {
 } images[MAX_IMAGES];
 static unsigned int num_images;
 static const char *firmware;
+
+/* What a reset takes from the fabric this command gives back. */
+static const char *restore;
+static bool reset_always;
+static uint64_t start_ns, reset_ns;
 
 /* --- messages --------------------------------------------------------------- */
 
@@ -284,13 +295,42 @@ static void fuzz_image(struct fuzz_in *in)
 	attr_text(DEVLINK_ATTR_FLASH_UPDATE_FILE_NAME, "fuzz.img");
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/*
+ * A reset takes as long as thousands of other calls, and reaches so much that
+ * inputs with one in them would soon be all that there are.
+ */
+static bool reset_is_due(void)
+{
+	return reset_always ||
+	       reset_ns * RESET_SHARE <= now_ns() - start_ns;
+}
+
+static void transmit_reload(void)
+{
+	uint64_t begun = now_ns();
+
+	transmit();
+	/* Other calls may have left a fabric that cannot be: no reason to end. */
+	if (restore && now_ns() - begun > RESET_MIN_NS)
+		(void)!system(restore);
+	reset_ns += now_ns() - begun;
+}
+
 static void call_devlink(struct fuzz_in *in)
 {
-	uint8_t cmd = take(in) % (DEVLINK_CMD_MAX + 1), c = take(in);
+	uint8_t cmd = take(in) % (DEVLINK_CMD_MAX + 1), c = take(in), action;
+	bool reload = cmd == DEVLINK_CMD_RELOAD;
 	uint32_t port;
 
-	/* A reset takes as long as thousands of other calls. */
-	if (cmd == DEVLINK_CMD_RELOAD)
+	if (reload && !reset_is_due())
 		cmd = DEVLINK_CMD_INFO_GET;
 	begin(devlink_id, cmd, c & 128 ? NLM_F_DUMP : NLM_F_ACK);
 	attr_text(DEVLINK_ATTR_BUS_NAME, "pci");
@@ -302,8 +342,19 @@ static void call_devlink(struct fuzz_in *in)
 	}
 	if (cmd == DEVLINK_CMD_FLASH_UPDATE)
 		fuzz_image(in);
+	if (reload) {
+		/* Taken in any case: what follows is to mean the same. */
+		action = take(in);
+		if (action < FUZZ_SPECIAL)
+			action = DEVLINK_RELOAD_ACTION_FW_ACTIVATE;
+	}
+	if (cmd == DEVLINK_CMD_RELOAD)
+		attr(DEVLINK_ATTR_RELOAD_ACTION, &action, sizeof(action));
 	any_attrs(in);
-	transmit();
+	if (cmd == DEVLINK_CMD_RELOAD)
+		transmit_reload();
+	else
+		transmit();
 }
 
 static void call_ethtool(struct fuzz_in *in)
@@ -442,6 +493,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (i = 0; i < num_devs; i++)
 		devs[i] = strtoul(index[i], NULL, 10);
 	load_images();
+	restore = getenv("FUZZ_RESTORE");
+	reset_always = getenv("FUZZ_RESETS");
+	start_ns = now_ns();
 	fuzz_init();
 	return 0;
 }
