@@ -87,6 +87,7 @@ static const struct {
 	[ALINK_ST_DMA]		= { -EIO, "the bus refused a DMA access" },
 	[ALINK_ST_ABORTED]	= { -ECANCELED, "aborted by reset or removal" },
 	[ALINK_ST_DENIED]	= { -EACCES, "denied by the device" },
+	[ALINK_ST_STUCK]	= { -EIO, "made no progress" },
 	[ALINK_ST_NO_PATH]	= { -EHOSTUNREACH, "no path" },
 	[ALINK_ST_PORT_DOWN]	= { -ENETDOWN, "port down" },
 	[ALINK_ST_PARTITION]	= { -EXDEV, "no common partition" },

@@ -475,6 +475,8 @@ const char *af_status_name(enum alink_status status)
 		return "aborted";
 	case ALINK_ST_DENIED:
 		return "denied";
+	case ALINK_ST_STUCK:
+		return "stuck";
 	case ALINK_ST_NO_PATH:
 		return "no path";
 	case ALINK_ST_PORT_DOWN:

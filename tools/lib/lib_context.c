@@ -75,6 +75,7 @@ const char *alink_status_name(uint32_t status)
 		[ALINK_ST_DMA]		= "bus access refused",
 		[ALINK_ST_ABORTED]	= "aborted",
 		[ALINK_ST_DENIED]	= "denied",
+		[ALINK_ST_STUCK]	= "made no progress",
 		[ALINK_ST_NO_PATH]	= "no path",
 		[ALINK_ST_PORT_DOWN]	= "port down",
 		[ALINK_ST_PARTITION]	= "not in one partition",

@@ -138,6 +138,7 @@ enum alink_devtype {
 #define ALINK_CAP_RETIRE		ALINK_BIT64(8)	/* xPU: table of retired pages */
 #define ALINK_CAP_RETRY			ALINK_BIT64(10)	/* xPU: accesses that are tried again, ALINK_PTE_RETRY */
 #define ALINK_CAP_FLASH			ALINK_BIT64(11)	/* firmware in flash, flash.h */
+#define ALINK_CAP_PROGRESS		ALINK_BIT64(12)	/* xPU: queues show that they get on, ALINK_XPU_Q_PROGRESS */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */
@@ -169,11 +170,12 @@ enum alink_recovery {
 #define ALINK_FAULT_CLIENT_SWITCH	16
 #define ALINK_FAULT_CLIENT_LINK		17
 #define ALINK_FAULT_CLIENT_HBM		19
-#define ALINK_FAULT_CLIENT_KERNEL	63
+#define ALINK_FAULT_CLIENT_KERNEL	63	/* the driver itself: no device sends these */
 #define ALINK_FAULT_CP_BAD_COMMAND	ALINK_FAULT(1, 128)	/* 384 */
 #define ALINK_FAULT_MMU_PAGE		ALINK_FAULT(6, 128)
 #define ALINK_FAULT_HBM_ECC		ALINK_FAULT(19, 128)
 #define ALINK_FAULT_KERNEL_LOST		ALINK_FAULT(63, 129)	/* 16257 */
+#define ALINK_FAULT_KERNEL_STUCK	ALINK_FAULT(63, 130)	/* 16258: a queue makes no progress */
 
 /* ALINK_REG_TEST_DMA_CTRL: what to do with the buffer */
 #define ALINK_TEST_DMA_FILL		1	/* byte i := (0x5a + i) & 0xff */
@@ -244,6 +246,7 @@ enum alink_status {
 	ALINK_ST_DMA		= 8,	/* the bus refused an access */
 	ALINK_ST_ABORTED	= 9,	/* reset, removal, queue destroyed */
 	ALINK_ST_DENIED		= 10,
+	ALINK_ST_STUCK		= 11,	/* no progress, ended for that: from the driver, not the device */
 	/* fabric operations */
 	ALINK_ST_NO_PATH	= 16,	/* no route, or fewer links than its minimum */
 	ALINK_ST_PORT_DOWN	= 17,	/* a port on the only path is down */

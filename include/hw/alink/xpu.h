@@ -38,6 +38,7 @@
 #define ALINK_XPU_REG_MACS	0x1088	/* RO 64 0x0  multiply-accumulates of GEMMs completed since power on */
 #define ALINK_XPU_REG_SLICE_US	0x1090	/* RO 32 -  longest turn while an equal waits, modelled time, us */
 #define ALINK_XPU_REG_STARVE_US	0x1094	/* RO 32 -  a ready queue waits no longer for its turn, modelled time, us */
+#define ALINK_XPU_REG_PROGRESS_MS 0x1098 /* RO 32 -  a queue that has work shows progress within this time, ms */
 
 /* Queue windows: what the device knows of a queue, and no user can write */
 #define ALINK_XPU_Q_BASE		0x4000
@@ -53,6 +54,7 @@
 #define ALINK_XPU_Q_WORST_NS	0x28	/* RO 64 0x0  longest of these waits, ns */
 #define ALINK_XPU_Q_FAULT_ADDR	0x30	/* RO 64 0x0  in state FAULT: device virtual address of the access */
 #define ALINK_XPU_Q_FAULT_RIGHTS 0x38	/* RO 32 0x0  in state FAULT: ALINK_PTE_READ, WRITE, ATOMIC that it needs */
+#define ALINK_XPU_Q_PROGRESS	0x3c	/* RO 32 0x0  signs of life: changes as long as the queue gets on */
 
 enum alink_xpu_queue_state {
 	ALINK_XPU_Q_NONE	= 0,	/* there is no such queue */
