@@ -26,6 +26,9 @@
  * unless they are set. Faults of its own, settable at any time:
  *
  *   x-queue-stuck=U64       bitmap of queues that make no progress
+ *   x-destroy-stuck=U64     bitmap of queues that QUEUE_DESTROY does not end:
+ *                           it is never answered, and the admin queue stands
+ *                           still until it is switched off or reset
  *   x-lose-queue-irqs=U32   that many of the next queue interrupts get lost
  *   x-complete-late-us=U32  completions come that much later than the data
  *   x-skip-fills=U32        while not 0, fills succeed and write nothing: HBM
@@ -125,6 +128,8 @@ static uint64_t read_const(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return XPU_SLICE_US;
     case ALINK_XPU_REG_STARVE_US:
         return XPU_STARVE_US;
+    case ALINK_XPU_REG_PROGRESS_MS:
+        return XPU_PROGRESS_MS;
     }
     g_assert_not_reached();
 }
@@ -174,6 +179,8 @@ static uint64_t read_queue(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return q && q->state == XPU_Q_FAULT ? q->fault_addr : 0;
     case ALINK_XPU_Q_FAULT_RIGHTS:
         return q && q->state == XPU_Q_FAULT ? q->fault_need : 0;
+    case ALINK_XPU_Q_PROGRESS:
+        return q ? xpu_queue_progress(q) : 0;
     }
     g_assert_not_reached();
 }
@@ -212,6 +219,7 @@ static const AlinkReg xpu_regs[] = {
     REG(XPU_REG_MACS, 64, read_counter),
     REG(XPU_REG_SLICE_US, 32, read_const),
     REG(XPU_REG_STARVE_US, 32, read_const),
+    REG(XPU_REG_PROGRESS_MS, 32, read_const),
     QUEUE_REG(XPU_Q_BUSY_NS, 64),
     QUEUE_REG(XPU_Q_HEAD, 32),
     QUEUE_REG(XPU_Q_TAIL, 32),
@@ -222,6 +230,7 @@ static const AlinkReg xpu_regs[] = {
     QUEUE_REG(XPU_Q_WORST_NS, 64),
     QUEUE_REG(XPU_Q_FAULT_ADDR, 64),
     QUEUE_REG(XPU_Q_FAULT_RIGHTS, 32),
+    QUEUE_REG(XPU_Q_PROGRESS, 32),
     { .name = "XPU_DB_TAIL", .offset = ALINK_XPU_DB_BASE + ALINK_XPU_DB_TAIL,
       .access = ALINK_WO, .width = 32, .doorbell = true,
       .count = ALINK_XPU_MAX_QUEUES, .stride = ALINK_XPU_DB_STRIDE,
@@ -341,7 +350,7 @@ static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
     ad->num_vectors = ALINK_XPU_NUM_VECTORS;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_RETIRE | ALINK_CAP_RETRY |
-               ALINK_CAP_FLASH;
+               ALINK_CAP_FLASH | ALINK_CAP_PROGRESS;
     alink_sensor_default(ad, ALINK_REG_TEMP, 46000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MEM, 44000);
     alink_sensor_default(ad, ALINK_REG_POWER, v->power_idle_mw);
@@ -408,6 +417,7 @@ static void xpu_unrealize(AlinkDevice *ad)
 {
     AlinkXpu *xpu = ALINK_XPU(ad);
 
+    xpu_admin_forget(xpu);
     drop_contexts(xpu);
     xpu_compute_cleanup(xpu);
     xpu_sched_cleanup(xpu);
@@ -430,6 +440,7 @@ static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
 {
     AlinkXpu *xpu = ALINK_XPU(ad);
 
+    xpu_admin_forget(xpu);
     drop_contexts(xpu);
     if (kind != ALINK_RESET_COLD) {
         af_endpoint_reset(ad->af, xpu->endpoint);
@@ -602,6 +613,9 @@ static void xpu_instance_init(Object *obj)
     AlinkXpu *xpu = ALINK_XPU(obj);
 
     xpu->x_memcpy_bytes = MiB;
+    object_property_add_uint64_ptr(obj, "x-destroy-stuck",
+                                   &xpu->x_destroy_stuck,
+                                   OBJ_PROP_FLAG_READWRITE);
     object_property_add_uint32_ptr(obj, "x-lose-queue-irqs",
                                    &xpu->x_lose_queue_irqs,
                                    OBJ_PROP_FLAG_READWRITE);

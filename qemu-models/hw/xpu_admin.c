@@ -126,12 +126,29 @@ static void queue_create(AlinkDevice *ad, AlinkAdminCmd *cmd)
     alink_admin_complete(cmd, ALINK_ST_OK);
 }
 
+void xpu_admin_forget(AlinkXpu *xpu)
+{
+    AlinkAdminCmd *cmd = g_steal_pointer(&xpu->unanswered);
+
+    if (cmd) {
+        alink_admin_complete(cmd, ALINK_ST_ABORTED);
+    }
+}
+
 static void queue_destroy(AlinkDevice *ad, AlinkAdminCmd *cmd)
 {
-    XpuQueue *q = find_queue(ALINK_XPU(ad), alink_admin_tlv_id(cmd));
+    AlinkXpu *xpu = ALINK_XPU(ad);
+    XpuQueue *q = find_queue(xpu, alink_admin_tlv_id(cmd));
 
     if (!q) {
         alink_admin_fail(cmd, ALINK_ST_NOT_FOUND, ALINK_TLV_ID);
+        return;
+    }
+    if (xpu->x_destroy_stuck >> q->id & 1) {
+        /* One kept from before is of an admin queue that was switched off. */
+        xpu_admin_forget(xpu);
+        xpu->unanswered = cmd;
+        trace_alink_xpu_destroy_stuck(alink_device_name(ad), q->id);
         return;
     }
     trace_alink_xpu_queue(alink_device_name(ad), q->id, q->ctx->id, q->ring,

@@ -34,6 +34,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(AlinkXpu, ALINK_XPU)
 #define XPU_MAX_RINGS       16          /* of any variant */
 #define XPU_SLICE_US        100
 #define XPU_STARVE_US       1000
+#define XPU_PROGRESS_MS     1000
 #define XPU_BATCH           16          /* descriptors fetched at once */
 #define XPU_PAGE            4096ULL
 #define XPU_LARGE           (2ULL << 20)
@@ -179,6 +180,7 @@ struct XpuQueue {
     uint64_t turns;
     uint64_t wait_ns;
     uint64_t worst_ns;
+    uint32_t progress;          /* signs of life */
 
     uint64_t model_ns;
     uint64_t model_last_ns;
@@ -231,6 +233,7 @@ struct AlinkXpu {
     uint64_t hbm_bar_size;
     uint32_t compute_threads;
     uint64_t x_queue_stuck;     /* bitmap */
+    uint64_t x_destroy_stuck;   /* bitmap */
     uint32_t x_lose_queue_irqs;
     uint32_t x_complete_late_us;
     uint32_t x_skip_fills;      /* read without the BQL */
@@ -256,6 +259,8 @@ struct AlinkXpu {
     bool looking;               /* and do, in this run of the scheduler */
     unsigned first;             /* ring that the next run begins with */
     uint64_t turns;             /* that began at rings and engines so far */
+
+    AlinkAdminCmd *unanswered;  /* QUEUE_DESTROY, for x-destroy-stuck */
 
     /* in flash: no reset clears it */
     struct alink_xpu_page retired[ALINK_XPU_MAX_RETIRED];
@@ -392,7 +397,10 @@ void xpu_sched_cleanup(AlinkXpu *xpu);
 
 /* Whose next step it is at the unit, or NULL: nobody's, or a worker is busy. */
 XpuQueue *xpu_unit_pick(AlinkXpu *xpu, XpuUnit *u, unsigned ring);
-/* The highest priority of those that xpu_unit_pick() has to choose of, or -1 */
+/*
+ * The highest priority of those that xpu_unit_pick() has to choose of, or -1.
+ * To be among them is progress.
+ */
 int xpu_unit_priority(AlinkXpu *xpu, const XpuUnit *u, unsigned ring);
 /* From now on the queue wants a turn where it is, at its ring or the engine. */
 void xpu_queue_ready(XpuQueue *q);
@@ -405,10 +413,16 @@ void xpu_queue_occupy(XpuQueue *q);
 void xpu_queue_release(XpuQueue *q);
 /* The queue is about to go. */
 void xpu_queue_forget(XpuQueue *q);
+/* x-queue-stuck: it does nothing. */
+bool xpu_queue_stuck(const XpuQueue *q);
+/* What ALINK_XPU_Q_PROGRESS reads. */
+uint32_t xpu_queue_progress(XpuQueue *q);
 
 /* --- xpu_admin.c ------------------------------------------------------------ */
 
 extern const AlinkAdminSpec xpu_admin[];
 extern const size_t xpu_num_admin;
+/* A reset, or the end: what x-destroy-stuck has kept is given up. */
+void xpu_admin_forget(AlinkXpu *xpu);
 
 #endif /* HW_ALINK_XPU_INTERNAL_H */

@@ -366,6 +366,7 @@ static void queue_step(XpuQueue *q, XpuPass *pass)
     uint64_t addr;
     bool done;
 
+    q->progress++;
     if (!q->desc_ns) {
         trace_alink_xpu_desc(xpu_name(q->xpu), q->id, q->head, desc->opcode,
                              le64_to_cpu(desc->dst), le64_to_cpu(desc->src),
@@ -397,7 +398,8 @@ static void queue_look(XpuQueue *q, XpuPass *pass)
     bool late = q->state == XPU_Q_LATE && !timer_pending(q->late_timer);
     int64_t start;
 
-    if (!late && (q->state != XPU_Q_WAIT || !q->xpu->looking)) {
+    if ((!late && (q->state != XPU_Q_WAIT || !q->xpu->looking)) ||
+        xpu_queue_stuck(q)) {
         return;
     }
     start = get_clock();

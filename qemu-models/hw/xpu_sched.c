@@ -78,10 +78,15 @@ void xpu_queue_forget(XpuQueue *q)
     }
 }
 
+bool xpu_queue_stuck(const XpuQueue *q)
+{
+    return q->xpu->x_queue_stuck >> q->id & 1;
+}
+
 /* Has something to do at this unit, were it its turn. */
 static bool wants(XpuQueue *q, const XpuUnit *u)
 {
-    if (q->xpu->x_queue_stuck >> q->id & 1 || unit_of(q) != u) {
+    if (xpu_queue_stuck(q) || unit_of(q) != u) {
         return false;
     }
     return q->state == XPU_Q_ENGINE ||
@@ -101,9 +106,35 @@ int xpu_unit_priority(AlinkXpu *xpu, const XpuUnit *u, unsigned ring)
 
         if (q && wants(q, u)) {
             best = MAX(best, q->priority);
+            q->progress++;
         }
     }
     return best;
+}
+
+/*
+ * Whether the queue gets on although the scheduler may not see it for long: a
+ * worker takes as long as the host does, and who waits for the unit that it
+ * holds as long as that; a late completion waits for its timer. For the device
+ * that is no time.
+ */
+static bool gets_on(XpuQueue *q)
+{
+    const XpuUnit *u = unit_of(q);
+
+    if (xpu_queue_stuck(q)) {
+        return false;
+    }
+    return q->state == XPU_Q_WORK || q->state == XPU_Q_LATE ||
+           (u->busy && u->busy != q && wants(q, u));
+}
+
+uint32_t xpu_queue_progress(XpuQueue *q)
+{
+    if (gets_on(q)) {
+        q->progress++;
+    }
+    return q->progress;
 }
 
 static XpuQueue *turn_begin(XpuUnit *u, XpuQueue *q, bool once)

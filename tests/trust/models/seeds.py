@@ -327,7 +327,9 @@ def xpu_local():
                             C['ALINK_OP_MAX'])}.items():
         seed = run(xpu_queue(Seed().admin_on()), 'HBM', *descriptor)
         if name == 'wait_long':
+            seed.rd32(C['ALINK_XPU_Q_BASE'] + C['ALINK_XPU_Q_PROGRESS'])
             seed.steps(2)
+            seed.rd32(C['ALINK_XPU_Q_BASE'] + C['ALINK_XPU_Q_PROGRESS'])
             seed.admin(by_id('ALINK_XPU_ADMIN_QUEUE_DESTROY'),
                        by_id('ALINK_XPU_ADMIN_CTX_DESTROY', 1))
         elif name == 'copy_big':
