@@ -62,6 +62,37 @@ void alink_event_resync(struct alink_dev *adev)
 	mutex_unlock(&adev->event_lock);
 }
 
+/**
+ * alink_dev_fault - tell of a fault that the driver has found, not the device
+ * @adev:	device
+ * @code:	ALINK_FAULT_KERNEL_*
+ * @id:		queue, port or lane
+ * @recovery:	what is done about it
+ * @addr:	address, or 0
+ *
+ * Listeners and the driver's own event callback learn of it as if the device
+ * had sent it.
+ *
+ * Context: process; sleeps. Not from a callback of @adev.
+ */
+void alink_dev_fault(struct alink_dev *adev, u32 code, u32 id,
+		     enum alink_recovery recovery, u64 addr)
+{
+	struct alink_event event = {
+		.type = cpu_to_le16(ALINK_EVENT_FAULT),
+		.id = cpu_to_le32(id),
+		.code = cpu_to_le32(code),
+		.info = cpu_to_le32(recovery),
+		.addr = cpu_to_le64(addr),
+		.time_ns = cpu_to_le64(alink_rd64(adev, ALINK_REG_CLOCK)),
+	};
+
+	mutex_lock(&adev->event_lock);
+	alink_event_handle(adev, &event);
+	mutex_unlock(&adev->event_lock);
+}
+EXPORT_SYMBOL_GPL(alink_dev_fault);
+
 static void alink_event_work(struct work_struct *work)
 {
 	struct alink_dev *adev = container_of(work, struct alink_dev,

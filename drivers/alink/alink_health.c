@@ -2,18 +2,20 @@
 /*
  * Once a second: does the firmware still count, has it seen a fault, has it
  * reset itself, have we broken the contract? The reads find a device that has
- * gone, and the rings are looked at in case an interrupt got lost.
+ * gone, and the rings are looked at in case an interrupt got lost. The driver
+ * above may look at what it alone knows.
  *
  * Nothing is reset from here: the driver above may have state in the device,
  * and who resets it is the administrator's decision.
  */
 #include <linux/bottom_half.h>
 #include <linux/export.h>
+#include <linux/jiffies.h>
 #include <linux/workqueue.h>
 
 #include "alink_priv.h"
 
-#define ALINK_HEALTH_PERIOD		HZ
+#define ALINK_HEALTH_PERIOD		msecs_to_jiffies(ALINK_WATCH_MS)
 #define ALINK_HEALTH_STALE		5
 
 /**
@@ -42,6 +44,15 @@ static void alink_health_trouble(struct alink_dev *adev, const char *what)
 	mutex_lock(&adev->event_lock);
 	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->trouble)
 		adev->ops->trouble(adev, what);
+	mutex_unlock(&adev->event_lock);
+}
+
+static void alink_health_watch(struct alink_dev *adev)
+{
+	/* As above */
+	mutex_lock(&adev->event_lock);
+	if (test_bit(ALINK_DEV_REGISTERED, &adev->flags) && adev->ops->watch)
+		adev->ops->watch(adev);
 	mutex_unlock(&adev->event_lock);
 }
 
@@ -110,6 +121,7 @@ static void alink_health_work(struct work_struct *work)
 
 	alink_health_fault(adev);
 	alink_health_guest_errors(adev);
+	alink_health_watch(adev);
 	alink_admin_poll(adev);
 	mutex_lock(&adev->event_lock);
 	local_bh_disable();

@@ -24,6 +24,9 @@
 struct alink_dev;
 struct alink_port;
 
+/* alink_dev_ops.watch is called this often, or less */
+#define ALINK_WATCH_MS		1000
+
 /**
  * struct alink_dev_ops - what a driver tells the core
  * @devtype:	ALINK_DEVTYPE_* that the function must report
@@ -39,6 +42,10 @@ struct alink_port;
  *		event tells: firmware that hangs, a reset behind the driver's
  *		back. The text is constant. Must not wait for events or the
  *		admin queue; may be NULL
+ * @watch:	called in process context by the health check, once in
+ *		ALINK_WATCH_MS while the device works, for what only the driver
+ *		can judge. Must not wait for events or the admin queue; may be
+ *		NULL
  *
  * None is called before alink_dev_register() has been entered, nor after
  * alink_dev_unregister() has returned.
@@ -48,6 +55,7 @@ struct alink_dev_ops {
 	void (*event)(struct alink_dev *adev, const struct alink_event *event);
 	void (*lost)(struct alink_dev *adev);
 	void (*trouble)(struct alink_dev *adev, const char *what);
+	void (*watch)(struct alink_dev *adev);
 };
 
 /*
@@ -94,6 +102,8 @@ unsigned int alink_dev_num_links(struct alink_dev *adev);
 bool alink_dev_lost(struct alink_dev *adev);
 bool alink_dev_active(struct alink_dev *adev);
 void alink_dev_flush_events(struct alink_dev *adev);
+void alink_dev_fault(struct alink_dev *adev, u32 code, u32 id,
+		     enum alink_recovery recovery, u64 addr);
 int alink_dev_irq(struct alink_dev *adev, unsigned int vector);
 unsigned int alink_dev_num_vectors(struct alink_dev *adev);
 
