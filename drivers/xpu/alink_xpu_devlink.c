@@ -4,9 +4,10 @@
  * health.
  *
  * The reporter "device" counts faults and keeps the first that was not looked
- * at. A queue that halted by a fault is its user's affair: such a fault is over
- * at once. One that needs a reset of the device stays, until the administrator
- * says "devlink health recover": only he knows who else works there.
+ * at. A queue that halted by a fault, or was stuck, is its user's affair: such a
+ * fault is over at once. One that needs a reset of the device stays, until the
+ * administrator says "devlink health recover": only he knows who else works
+ * there.
  */
 #include <linux/pci.h>
 #include <net/devlink.h>
@@ -97,6 +98,10 @@ static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 		return err;
 	devlink_fmsg_u64_pair_put(fmsg, "commands",
 				  alink_rd64(adev, ALINK_XPU_REG_COMMANDS));
+	devlink_fmsg_u32_pair_put(fmsg, "hung_queues",
+				  atomic_read(&xdev->hangs.queues));
+	devlink_fmsg_u32_pair_put(fmsg, "hang_resets",
+				  atomic_read(&xdev->hangs.resets));
 	faults = alink_xpu_last_fault(xdev, &event);
 	devlink_fmsg_u64_pair_put(fmsg, "faults", faults);
 	if (faults)
@@ -113,8 +118,15 @@ static int xpu_health_dump(struct devlink_health_reporter *reporter,
 	if (!report)
 		return xpu_health_diagnose(reporter, fmsg, extack);
 	devlink_fmsg_string_pair_put(fmsg, "reason", report->why);
-	if (report->event)
+	if (report->event) {
 		alink_devlink_fault(fmsg, report->event);
+		return 0;
+	}
+	/* All that no fault tells of is one of the device. */
+	devlink_fmsg_u32_pair_put(fmsg, "recovery_class",
+				  ALINK_RECOVERY_DEVICE);
+	devlink_fmsg_string_pair_put(fmsg, "recovery",
+				     alink_recovery_str(ALINK_RECOVERY_DEVICE));
 	return 0;
 }
 

@@ -54,6 +54,7 @@
 #include <hw/alink/xpu.h>
 #include <linux/alink/alink.h>
 
+#include "alink_xpu_hang.h"
 #include "alink_xpu_hbm.h"
 #include "alink_xpu_pt.h"
 
@@ -112,6 +113,8 @@ enum xpu_state {
  * @compute_dtypes: bitmap of enum alink_dtype that these take
  * @slice_us:	longest turn of a queue while an equal waits
  * @starve_us:	longest wait of a queue for its turn
+ * @progress_ms: a queue that has work shows progress within this time; 0: it is
+ *		not to be seen
  * @user_memory: memory of processes can be lent to the device
  * @evict:	HBM objects can leave, as accesses to them can be tried again
  * @name:	model name
@@ -132,6 +135,7 @@ struct xpu_info {
 	u32 compute_dtypes;
 	u32 slice_us;
 	u32 starve_us;
+	u32 progress_ms;
 	bool user_memory;
 	bool evict;
 	char name[32];
@@ -235,9 +239,10 @@ struct xpu_faults {
  * @any_wait:	who waits for no queue in particular
  * @bridges:	kernel fences
  * @faults:	what went wrong
+ * @hangs:	queues that were stuck
  * @bind_wq:	runs xpu_vm.bind_work
  * @free_wq:	runs xpu_vm.free_work
- * @fault_wq:	runs xpu_queue.fault_work
+ * @fault_wq:	runs xpu_queue.fault_work and xpu_hang.work
  * @num_jobs:	asynchronous VM_BINDs that are not over, all VMs
  */
 struct xpu_device {
@@ -282,6 +287,7 @@ struct xpu_device {
 	wait_queue_head_t any_wait;
 	struct xpu_bridges bridges;
 	struct xpu_faults faults;
+	struct xpu_hangs hangs;
 	struct workqueue_struct *bind_wq;
 	struct workqueue_struct *free_wq;
 	struct workqueue_struct *fault_wq;
@@ -302,6 +308,7 @@ static inline struct xpu_device *to_xpu(struct drm_device *drm)
  * @groups:	group binding ids: struct xpu_group
  * @busy_ns:	time that engines worked for its queues, as far as it was read;
  *		atomic, as any thread may read it
+ * @hung:	its queues that were stuck, as far as they were counted
  */
 struct xpu_file {
 	struct xpu_device *xdev;
@@ -310,6 +317,7 @@ struct xpu_file {
 	struct xarray exports;
 	struct xarray groups;
 	atomic64_t busy_ns;
+	atomic_t hung;
 };
 
 enum xpu_bo_kind {
@@ -477,12 +485,13 @@ struct xpu_loc {
  * @priority:	as asked for; constant
  * @status:	status block; user space can write it. Its object stays in place
  * @busy_ns:	part of xpu_file.busy_ns
- * @lock:	protects @state and @error
+ * @lock:	protects @state, @error and part of @hang
  * @state:	what users are told
- * @error:	why it halted
- * @dead:	destroyed; the doorbell must not be mapped any more
+ * @error:	why it halted; of one that is stuck from when it was found
+ * @dead:	destroyed, or stuck; the doorbell must not be mapped any more
  * @generation:	xpu_device.generation when made; 0: not yet
  * @fault_work:	answers an access that may be tried again
+ * @hang:	does it get on?
  * @map_lock:	protects @dead against faults, and @dummy
  * @dummy:	page that a doorbell mapping shows afterwards
  */
@@ -496,13 +505,14 @@ struct xpu_queue {
 	enum drm_alink_xpu_priority priority;
 	struct xpu_loc status;
 	atomic64_t busy_ns;
-	/* protects state and error */
+	/* protects state, error, hang.found and hang.counted */
 	spinlock_t lock;
 	enum drm_alink_xpu_queue_state state;
 	struct drm_alink_xpu_queue_error error;
 	bool dead;
 	u64 generation;
 	struct delayed_work fault_work;
+	struct xpu_hang hang;
 	/* orders faults and destruction */
 	struct mutex map_lock;
 	struct page *dummy;
@@ -513,11 +523,13 @@ struct xpu_queue {
  * @turns:	turns that it had
  * @wait_ns:	modelled time that it waited for them
  * @worst_ns:	longest of these waits
+ * @progress:	signs of life; 0 if the device shows none
  */
 struct xpu_turns {
 	u64 turns;
 	u64 wait_ns;
 	u64 worst_ns;
+	u32 progress;
 };
 
 /**
@@ -554,7 +566,7 @@ void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 			  u32 id);
 u64 alink_xpu_generation(struct xpu_device *xdev);
 int alink_xpu_state_errno(struct xpu_device *xdev);
-void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why);
+bool alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why);
 void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state);
 void alink_xpu_cut_off(struct xpu_device *xdev);
 void alink_xpu_invalidate(struct xpu_device *xdev, u32 ctx);
@@ -704,6 +716,9 @@ void alink_xpu_fault_kick(struct xpu_queue *q);
 /* alink_xpu_queue.c */
 struct xpu_queue *alink_xpu_queue_lookup(struct xpu_file *xfile, u32 id);
 void alink_xpu_queue_put(struct xpu_queue *q);
+void alink_xpu_queue_shut(struct xpu_queue *q);
+void alink_xpu_queue_halt(struct xpu_queue *q,
+			  const struct drm_alink_xpu_queue_error *error);
 void alink_xpu_queue_destroy(struct xpu_queue *q, struct xpu_file *xfile);
 int alink_xpu_queue_errno(struct xpu_queue *q,
 			  struct drm_alink_xpu_queue_error *error);
@@ -775,6 +790,7 @@ void alink_xpu_faults_init(struct xpu_device *xdev);
 void alink_xpu_faults_fini(struct xpu_device *xdev);
 void alink_xpu_fault(struct xpu_device *xdev, const struct alink_event *event);
 void alink_xpu_trouble(struct alink_dev *adev, const char *what);
+void alink_xpu_dump(struct xpu_device *xdev, const char *why);
 void alink_xpu_tell(struct xpu_device *xdev, const char *why);
 u64 alink_xpu_last_fault(struct xpu_device *xdev, struct alink_event *event);
 

@@ -177,6 +177,10 @@ static void xpu_dump_queue(struct seq_buf *s, struct xpu_queue *q, u32 id)
 		       alink_rd32(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_HEAD)),
 		       alink_rd32(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_TAIL)),
 		       alink_rd64(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_BUSY_NS)));
+	if (q->xdev->info.progress_ms)
+		seq_buf_printf(s, ", progress %u",
+			       alink_rd32(adev,
+					  ALINK_XPU_Q(id, ALINK_XPU_Q_PROGRESS)));
 	if (q->error.status)
 		seq_buf_printf(s, ", error %s at descriptor %u, address %#llx",
 			       alink_status_str(q->error.status),
@@ -284,11 +288,17 @@ static bool xpu_dump_is_there(struct xpu_device *xdev)
 	return link;
 }
 
-/*
- * Keeps what a developer needs to know of a failure. While the dump before was
- * not read yet, this one is dropped: what came first is the cause.
+/**
+ * alink_xpu_dump - keep what a developer needs to know of a failure
+ * @xdev:	device, not removed yet
+ * @why:	what failed
+ *
+ * While the dump before was not read yet, this one is dropped: what came first
+ * is the cause.
+ *
+ * Context: process; sleeps. No locks of this driver held.
  */
-static void xpu_dump(struct xpu_device *xdev, const char *why)
+void alink_xpu_dump(struct xpu_device *xdev, const char *why)
 {
 	static const char cut[] = "\n[cut]\n";
 	struct seq_buf s;
@@ -336,7 +346,7 @@ static void xpu_dump(struct xpu_device *xdev, const char *why)
  */
 void alink_xpu_tell(struct xpu_device *xdev, const char *why)
 {
-	xpu_dump(xdev, why);
+	alink_xpu_dump(xdev, why);
 	alink_xpu_health_report(xdev, why, NULL);
 }
 
@@ -366,8 +376,10 @@ static void xpu_tell_fault(struct xpu_device *xdev,
 
 	snprintf(why, sizeof(why), "fault %u:%u, recovery: %s", code / 256,
 		 code % 256, alink_recovery_str(recovery));
-	if (recovery >= ALINK_RECOVERY_CONTEXT)
-		xpu_dump(xdev, why);
+	/* Of a queue that is stuck there is one from before its end. */
+	if (recovery >= ALINK_RECOVERY_CONTEXT &&
+	    code != ALINK_FAULT_KERNEL_STUCK)
+		alink_xpu_dump(xdev, why);
 	alink_xpu_health_report(xdev, why, event);
 }
 

@@ -16,6 +16,8 @@
 
 /* Longer than any reset that ends */
 #define XPU_RESET_TIMEOUT		(60 * HZ)
+/* Signs of life that come more rarely are none: see alink_xpu_hang.c */
+#define XPU_PROGRESS_MAX_MS		10000
 
 /* --- constants --------------------------------------------------------- */
 
@@ -83,6 +85,7 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 {
 	struct alink_dev *adev = xdev->adev;
 	struct xpu_info *info = &xdev->info;
+	bool watched;
 	u32 va_bits;
 
 	info->hbm_size = alink_rd64(adev, ALINK_XPU_REG_HBM_SIZE);
@@ -99,6 +102,9 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	info->slice_us = alink_rd32(adev, ALINK_XPU_REG_SLICE_US);
 	info->starve_us = alink_rd32(adev, ALINK_XPU_REG_STARVE_US);
 	va_bits = alink_rd32(adev, ALINK_XPU_REG_VA_BITS);
+	watched = alink_dev_caps(adev) & ALINK_CAP_PROGRESS;
+	if (watched)
+		info->progress_ms = alink_rd32(adev, ALINK_XPU_REG_PROGRESS_MS);
 	info->evict = alink_dev_caps(adev) & ALINK_CAP_RETRY;
 	/* Where the kernel may bounce DMA, both would not see the same memory. */
 	info->user_memory = XPU_HAS_USER && info->evict &&
@@ -129,6 +135,10 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	if (!info->num_dies || !info->num_rings)
 		return xpu_bad(xdev, "a number of engines of",
 			       info->num_rings);
+	if (watched && (!info->progress_ms ||
+			info->progress_ms > XPU_PROGRESS_MAX_MS))
+		return xpu_bad(xdev, "a time of progress (ms) of",
+			       info->progress_ms);
 
 	return xpu_identify(xdev);
 }
@@ -226,8 +236,10 @@ void alink_xpu_cut_off(struct xpu_device *xdev)
  * Takes the bus from the device, ends all queues, and has it reset. A worker
  * does that: the caller may hold locks that a reset takes. While the driver is
  * being unbound only the bus is taken; in a reset nothing happens.
+ *
+ * Return: true if the device is reset for this call.
  */
-void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
+bool alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
 {
 	bool first;
 
@@ -247,10 +259,11 @@ void alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
 	}
 	up_write(&xdev->reset_lock);
 	if (!first)
-		return;
+		return false;
 
 	drm_err(&xdev->drm, "%s: cut off from the bus, resetting\n", why);
 	wake_up_all(&xdev->state_wait);
+	return true;
 }
 
 /* --- commands ---------------------------------------------------------- */

@@ -75,6 +75,7 @@ static const struct alink_dev_ops xpu_alink_ops = {
 	.event = alink_xpu_event,
 	.lost = xpu_lost,
 	.trouble = alink_xpu_trouble,
+	.watch = alink_xpu_hang_watch,
 };
 
 /*
@@ -529,6 +530,7 @@ MODULE_DEVICE_TABLE(pci, xpu_ids);
 static const struct attribute_group *xpu_groups[] = {
 	&alink_xpu_retire_group,
 	&alink_xpu_evict_group,
+	&alink_xpu_hang_group,
 	NULL
 };
 

@@ -259,6 +259,7 @@ static void xpu_show_queue(struct drm_printer *p, unsigned long id,
 	drm_printf(p, "alink_xpu-queue-%lu-wait:\t%llu ns\n", id, t.wait_ns);
 	drm_printf(p, "alink_xpu-queue-%lu-wait-max:\t%llu ns\n", id,
 		   t.worst_ns);
+	drm_printf(p, "alink_xpu-queue-%lu-progress:\t%u\n", id, t.progress);
 }
 
 /* drm_driver.show_fdinfo, see Documentation/gpu/drm-usage-stats.rst */
@@ -281,6 +282,7 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	xa_lock(&xfile->queues);
 	xa_for_each(&xfile->queues, id, q) {
 		alink_xpu_queue_account(q, xfile);
+		alink_xpu_hang_account(q, xfile);
 		xpu_show_queue(p, id, q);
 	}
 	xa_unlock(&xfile->queues);
@@ -292,4 +294,6 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	drm_print_memory_stats(p, &hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
 	drm_print_memory_stats(p, &host, DRM_GEM_OBJECT_RESIDENT, "system");
 	drm_printf(p, "alink_xpu-evicted-hbm:\t%llu KiB\n", evicted >> 10);
+	drm_printf(p, "alink_xpu-hung-queues:\t%d\n",
+		   atomic_read(&xfile->hung));
 }

@@ -69,25 +69,54 @@ static void xpu_queue_stop(struct xpu_queue *q,
 	spin_lock(&q->lock);
 	changed = q->state == DRM_ALINK_XPU_QUEUE_RUNNING;
 	if (changed) {
-		if (error)
+		/* One that hung is ended for that, whatever the device calls it. */
+		if (error && !q->hang.found)
 			q->error = *error;
 		WRITE_ONCE(q->state, state);
 	}
 	spin_unlock(&q->lock);
 	if (!changed)
 		return;
+	/* Nobody changes it any more. */
 	if (error)
-		trace_alink_xpu_queue_halt(q, error);
+		trace_alink_xpu_queue_halt(q, &q->error);
 	xpu_queue_wake(q);
 }
 
-/* The device has forgotten the queue, whether it ran or had halted. */
+/**
+ * alink_xpu_queue_halt - the queue has ended by an error
+ * @q:		queue
+ * @error:	for its users, unless it has ended before
+ */
+void alink_xpu_queue_halt(struct xpu_queue *q,
+			  const struct drm_alink_xpu_queue_error *error)
+{
+	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_HALTED, error);
+}
+
+/*
+ * The device has forgotten the queue, whether it ran or had halted. Of one that
+ * hung that may be the end: its users learn that it was theirs.
+ */
 static void xpu_queue_cancel(struct xpu_queue *q)
 {
 	spin_lock(&q->lock);
-	WRITE_ONCE(q->state, DRM_ALINK_XPU_QUEUE_CANCELED);
+	WRITE_ONCE(q->state, q->hang.found ? DRM_ALINK_XPU_QUEUE_HALTED :
+					     DRM_ALINK_XPU_QUEUE_CANCELED);
 	spin_unlock(&q->lock);
 	xpu_queue_wake(q);
+}
+
+/**
+ * alink_xpu_queue_shut - take the doorbell away for good
+ * @q:		queue, which is about to end in the device
+ */
+void alink_xpu_queue_shut(struct xpu_queue *q)
+{
+	mutex_lock(&q->map_lock);
+	q->dead = true;
+	mutex_unlock(&q->map_lock);
+	alink_xpu_zap_doorbell(q);
 }
 
 /* Takes the queue, which had got as far as that, out of VM and device tables */
@@ -98,6 +127,7 @@ static void xpu_queue_detach(struct xpu_queue *q)
 	/* Before its hardware queue is somebody else's. */
 	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_CANCELED, NULL);
 	cancel_delayed_work_sync(&q->fault_work);
+	cancel_work_sync(&q->hang.work);
 	alink_xpu_unpin(q->status.bo);
 	if (q->hw_id)
 		xa_erase(&q->xdev->queues, q->hw_id);
@@ -118,16 +148,16 @@ static void xpu_queue_detach(struct xpu_queue *q)
  */
 void alink_xpu_queue_destroy(struct xpu_queue *q, struct xpu_file *xfile)
 {
-	mutex_lock(&q->map_lock);
-	q->dead = true;
-	mutex_unlock(&q->map_lock);
-	alink_xpu_zap_doorbell(q);
-
+	alink_xpu_queue_shut(q);
 	xpu_queue_stop(q, DRM_ALINK_XPU_QUEUE_CANCELED, NULL);
-	alink_xpu_admin_undo(q->xdev, q->generation,
-			     ALINK_XPU_ADMIN_QUEUE_DESTROY, q->hw_id);
+	/* It may be about to end it, or have done so. */
+	cancel_work_sync(&q->hang.work);
+	if (!q->hang.ended)
+		alink_xpu_admin_undo(q->xdev, q->generation,
+				     ALINK_XPU_ADMIN_QUEUE_DESTROY, q->hw_id);
 	alink_xpu_flush_events(q->xdev);
 	alink_xpu_queue_account(q, xfile);
+	alink_xpu_hang_account(q, xfile);
 	trace_alink_xpu_queue_destroy(q);
 	xpu_queue_detach(q);
 }
@@ -296,6 +326,9 @@ void alink_xpu_queue_turns(struct xpu_queue *q, struct xpu_turns *t)
 						  ALINK_XPU_Q_WAIT_NS));
 	t->worst_ns = alink_rd64(adev, ALINK_XPU_Q(q->hw_id,
 						   ALINK_XPU_Q_WORST_NS));
+	if (xdev->info.progress_ms)
+		t->progress = alink_rd32(adev, ALINK_XPU_Q(q->hw_id,
+							   ALINK_XPU_Q_PROGRESS));
 	drm_dev_exit(idx);
 	/* All ones: somebody resets it, or it went between the reads. */
 	if (t->turns == U64_MAX || t->wait_ns == U64_MAX ||
@@ -429,6 +462,7 @@ static struct xpu_queue *xpu_queue_alloc(struct xpu_device *xdev)
 	spin_lock_init(&q->lock);
 	mutex_init(&q->map_lock);
 	alink_xpu_fault_queue_init(q);
+	alink_xpu_hang_queue_init(q);
 	alink_xpu_evict_queue_init(q);
 	q->state = DRM_ALINK_XPU_QUEUE_RUNNING;
 	return q;
@@ -457,6 +491,8 @@ int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
 	}
 	q->vm = vm;
 	q->priority = args->priority;
+	q->hang.ring = args->ring;
+	q->hang.size = args->size;
 	err = xpu_queue_attach(q, args);
 	if (err) {
 		alink_xpu_vm_put(vm);
@@ -513,7 +549,9 @@ int alink_xpu_queue_status_ioctl(struct drm_device *drm, void *data,
 	alink_xpu_queue_peek(q);
 	spin_lock(&q->lock);
 	args->state = q->state;
-	args->error = q->error;
+	/* It may be found stuck, and not have ended yet. */
+	if (q->state != DRM_ALINK_XPU_QUEUE_RUNNING)
+		args->error = q->error;
 	spin_unlock(&q->lock);
 	alink_xpu_queue_put(q);
 	return 0;

@@ -143,6 +143,32 @@ TRACE_EVENT(alink_xpu_queue_halt,
 		      __entry->index, __entry->addr)
 );
 
+/* A queue was stuck; recovery says what ended it, "none" that it was over */
+TRACE_EVENT(alink_xpu_queue_hang,
+	    TP_PROTO(struct xpu_queue *q,
+		     const struct drm_alink_xpu_queue_error *error,
+		     u32 progress, u32 recovery),
+	    TP_ARGS(q, error, progress, recovery),
+	    TP_STRUCT__entry(__string(dev, dev_name(q->xdev->drm.dev))
+			     __field(u32, queue)
+			     __field(u32, ctx)
+			     __field(u32, index)
+			     __field(u64, addr)
+			     __field(u32, progress)
+			     __field(u32, recovery)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->queue = q->hw_id;
+			   __entry->ctx = q->vm->ctx;
+			   __entry->index = error->index;
+			   __entry->addr = error->addr;
+			   __entry->progress = progress;
+			   __entry->recovery = recovery;),
+	    TP_printk("dev=%s queue=%u ctx=%u index=%u addr=%#llx progress=%u recovery=%s",
+		      __get_str(dev), __entry->queue, __entry->ctx,
+		      __entry->index, __entry->addr, __entry->progress,
+		      xpu_show_recovery(__entry->recovery))
+);
+
 TRACE_EVENT(alink_xpu_bind,
 	    TP_PROTO(struct xpu_vm *vm, const struct drm_alink_xpu_vm_bind_op *op,
 		     int err),

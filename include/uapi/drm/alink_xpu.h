@@ -52,6 +52,13 @@ extern "C" {
  * one command needs more HBM at a time than can be had: it halts with
  * ALINK_ST_NO_ROOM.
  *
+ * A queue whose engine hangs (since version 1.4, on devices with
+ * ALINK_CAP_PROGRESS): the device shows of each queue that it gets on, however
+ * long a command may take. One that does not is ended within some ten seconds:
+ * it halts with ALINK_ST_STUCK, and the address of the descriptor in its ring.
+ * Others go on. Where the device cannot do that it is reset, as below, but the
+ * queue that was stuck still halts in this way.
+ *
  * User space fills queues by itself, so nothing that they run gets into a
  * dma-buf without being asked: %DMA_BUF_IOCTL_EXPORT_SYNC_FILE and poll(2) tell
  * of what others put there. To let others wait for a queue, take the sync file
@@ -575,7 +582,8 @@ struct drm_alink_xpu_queue_destroy {
 /**
  * enum drm_alink_xpu_queue_state - state of a queue
  * @DRM_ALINK_XPU_QUEUE_RUNNING: takes descriptors
- * @DRM_ALINK_XPU_QUEUE_HALTED: a descriptor failed; see the error
+ * @DRM_ALINK_XPU_QUEUE_HALTED: a descriptor failed, or did not get on; see the
+ *	error
  * @DRM_ALINK_XPU_QUEUE_CANCELED: ended by a reset or suspend of the device
  */
 enum drm_alink_xpu_queue_state {
@@ -592,7 +600,10 @@ struct drm_alink_xpu_queue_error {
 	__u32 status;
 	/** @index: free-running index of the descriptor that failed */
 	__u32 index;
-	/** @addr: device virtual address at fault, or 0 */
+	/**
+	 * @addr: device virtual address at fault, or 0; with ALINK_ST_STUCK that
+	 * of the descriptor
+	 */
 	__u64 addr;
 };
 
