@@ -72,8 +72,8 @@ static int alink_check_identity(struct alink_dev *adev)
 }
 
 /*
- * Reads who the device is. A device that a dead kernel left enabled, or that
- * shows a fault, is reset first.
+ * Reads who the device is. A device that a dead kernel left enabled, or a driver
+ * that could not undo all, or that shows a fault, is reset first.
  */
 int alink_handshake(struct alink_dev *adev)
 {

@@ -58,8 +58,23 @@ void alink_dev_stop(struct alink_dev *adev, int error)
 	/* The health check may have woken the worker, never the reverse. */
 	if (adev->caps & ALINK_CAP_ADMIN)
 		alink_event_stop(adev);
-	alink_wr32(adev, ALINK_REG_CONTROL, 0);
+	/* Else alink_handshake() has to find it as a dead kernel leaves it. */
+	if (!test_bit(ALINK_DEV_UNCLEAN, &adev->flags))
+		alink_wr32(adev, ALINK_REG_CONTROL, 0);
 }
+
+/**
+ * alink_dev_unclean - the device keeps what its driver could not undo
+ * @adev:	device, about to be removed
+ *
+ * The next driver then resets it, before it masters the bus again: it knows of
+ * memory that has become somebody else's.
+ */
+void alink_dev_unclean(struct alink_dev *adev)
+{
+	set_bit(ALINK_DEV_UNCLEAN, &adev->flags);
+}
+EXPORT_SYMBOL_GPL(alink_dev_unclean);
 
 /**
  * alink_dev_reset_prepare - stop using the device

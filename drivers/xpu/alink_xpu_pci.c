@@ -140,7 +140,8 @@ static int xpu_forget_imports(struct xpu_device *xdev)
 
 /*
  * Makes the device forget all, so that the next driver finds it as after a
- * reset. Not what keeps memory safe, so it stops at the first silence.
+ * reset. Not what keeps memory safe, so it stops at the first silence, and
+ * leaves the rest to a reset by that driver.
  */
 static void xpu_forget_all(struct xpu_device *xdev)
 {
@@ -165,9 +166,11 @@ static void xpu_forget_all(struct xpu_device *xdev)
 	if (!err)
 		err = alink_admin_id(adev, ALINK_XPU_ADMIN_CTX_DESTROY,
 				     XPU_KERNEL_CTX, NULL);
-	if (err && err != -ENODEV)
+	if (err && err != -ENODEV) {
 		pci_warn(xdev->pdev, "left in use by remove: %pe\n",
 			 ERR_PTR(err));
+		alink_dev_unclean(xdev->adev);
+	}
 }
 
 /* --- probe -------------------------------------------------------------- */

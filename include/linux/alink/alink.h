@@ -77,6 +77,7 @@ struct alink_dev_ops {
 struct alink_dev *alink_dev_probe(struct pci_dev *pdev,
 				  const struct alink_dev_ops *ops, void *priv);
 void alink_dev_remove(struct alink_dev *adev);
+void alink_dev_unclean(struct alink_dev *adev);
 int alink_dev_register(struct alink_dev *adev);
 void alink_dev_unregister(struct alink_dev *adev);
 int alink_dev_reset_prepare(struct alink_dev *adev);
