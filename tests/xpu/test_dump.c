@@ -371,6 +371,53 @@ TEST_F_TIMEOUT(dump, of_firmware_that_hangs, 120)
 	EXPECT_TRUE(health_becomes(self, "show", "state", 1));
 }
 
+/* Taken before the queue was ended; told once, as one for its user to mend */
+TEST_F_TIMEOUT(dump, of_a_queue_that_is_stuck, 240)
+{
+	const struct alink_xpu_desc nop = { .opcode = ALINK_XPU_OP_NOP };
+	long errors = health(self, "show", "error");
+	long hung = health(self, "diagnose", "hung_queues");
+	long resets = health(self, "diagnose", "hang_resets");
+	unsigned int id = xq_device_queue(&self->q);
+	char path[512], line[256];
+	int err;
+
+	ASSERT_GE(errors, 0);
+	ASSERT_GE(hung, 0);
+	ASSERT_GE(resets, 0);
+	ASSERT_EQ(xq_stick(&self->q, "x-queue-stuck"), 0);
+	xq_push(&self->q, nop);
+	xq_ring(&self->q);
+	err = xq_wait(&self->q, 120000, NULL);
+	ASSERT_EQ(model_put("xpu0", "x-queue-stuck", "0"), 0);
+	ASSERT_EQ(err, -EIO);
+	ASSERT_GT(dump_wait(self, path, sizeof(path)), 0);
+	snprintf(line, sizeof(line), "reason: queue %u is stuck\n", id);
+	EXPECT_NE(strstr(self->text, line), NULL);
+	snprintf(line, sizeof(line),
+		 "code 63:130, unit %u, address %#lx, recovery context reset\n",
+		 id, VA_Q);
+	EXPECT_NE(strstr(self->text, line), NULL);
+	EXPECT_NE(strstr(self->text, "running, in the device active, head 0, tail 1, "),
+		  NULL);
+	snprintf(line, sizeof(line),
+		 ", error made no progress at descriptor 0, address %#lx\n",
+		 VA_Q);
+	EXPECT_NE(strstr(self->text, line), NULL);
+	if (!__test_passed(_metadata))
+		TH_LOG("%s", self->text);
+
+	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 1));
+	EXPECT_TRUE(health_becomes(self, "show", "state", 0));
+	EXPECT_EQ(health(self, "diagnose", "recovery_class"),
+		  ALINK_RECOVERY_CONTEXT);
+	EXPECT_EQ(health(self, "diagnose", "hung_queues"), hung + 1);
+	EXPECT_EQ(health(self, "diagnose", "hang_resets"), resets);
+	EXPECT_EQ(health(self, "show", "error"), errors + 1);
+	EXPECT_TRUE(forget_dump(path));
+	EXPECT_FALSE(has_dump(self->sysfs));
+}
+
 /* Nothing of the module is needed to read a dump, or to end it. */
 TEST_F_TIMEOUT(dump, outlives_the_driver, 120)
 {

@@ -63,15 +63,9 @@ FIXTURE_TEARDOWN(turns)
 	close(self->fd);
 }
 
-/* Doorbell pages come in the order of the device's queues, after one page. */
-static unsigned int device_queue(const struct xq *q)
-{
-	return q->db_offset / PAGE - 1;
-}
-
 static unsigned int ring_of(FIXTURE_DATA(turns) *self, const struct xq *q)
 {
-	return device_queue(q) % self->dev.num_rings;
+	return xq_device_queue(q) % self->dev.num_rings;
 }
 
 static unsigned int open_one(struct __test_metadata *_metadata,
@@ -127,7 +121,10 @@ static uint64_t number(FIXTURE_DATA(turns) *self, unsigned int n,
 	return ((volatile uint64_t *)self->counter)[(PAGE + n * ROOM) / 8 + i];
 }
 
-/* Nothing of these queues runs before all doorbells have been rung. */
+/*
+ * Nothing of these queues runs before all doorbells have been rung. For longer
+ * than that they must not be stuck: the driver would end them, after 5 s.
+ */
 static void run_together(struct __test_metadata *_metadata,
 			 FIXTURE_DATA(turns) *self, const unsigned int *n,
 			 unsigned int count)
@@ -137,7 +134,7 @@ static void run_together(struct __test_metadata *_metadata,
 	char text[32];
 
 	for (i = 0; i < count; i++)
-		mask |= 1ULL << device_queue(&self->q[n[i]]);
+		mask |= 1ULL << xq_device_queue(&self->q[n[i]]);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)mask);
 	ASSERT_EQ(model_put("xpu0", "x-queue-stuck", text), 0);
 	for (i = 0; i < count; i++)

@@ -291,4 +291,40 @@ TEST_F(usage, trace_of_fences_and_reset)
 	free(trace);
 }
 
+TEST_F_TIMEOUT(usage, trace_of_a_stuck_queue, 240)
+{
+	const struct alink_xpu_desc nop = { .opcode = ALINK_XPU_OP_NOP };
+	char text[128], *trace;
+	unsigned int id;
+	struct xq q;
+	int err;
+
+	ASSERT_EQ(xq_open(&q, self->fd, self->vm, VA_Q + LARGE, 64), 0);
+	id = xq_device_queue(&q);
+	trace_start(_metadata);
+	ASSERT_EQ(xq_stick(&q, "x-queue-stuck"), 0);
+	xq_push(&q, nop);
+	xq_ring(&q);
+	err = xq_wait(&q, 120000, NULL);
+	EXPECT_EQ(model_put("xpu0", "x-queue-stuck", "0"), 0);
+	EXPECT_EQ(err, -EIO);
+	/* All that is done about it is over when this returns. */
+	xq_close(&q);
+	trace = trace_stop();
+
+	snprintf(text, sizeof(text), " code=63:130 unit=%u addr=%#lx recovery=context reset",
+		 id, VA_Q + LARGE);
+	EXPECT_EQ(traced(trace, "alink_xpu_fault", text), 1);
+	snprintf(text, sizeof(text), " index=0 addr=%#lx progress=",
+		 VA_Q + LARGE);
+	EXPECT_EQ(traced(trace, "alink_xpu_queue_hang", text), 1);
+	EXPECT_EQ(traced(trace, "alink_xpu_queue_hang",
+			 " recovery=context reset"), 1);
+	snprintf(text, sizeof(text), " status=%u index=0 addr=%#lx",
+		 ALINK_ST_STUCK, VA_Q + LARGE);
+	EXPECT_EQ(traced(trace, "alink_xpu_queue_halt", text), 1);
+	EXPECT_EQ(traced(trace, "alink_xpu_state", ""), 0);
+	free(trace);
+}
+
 TEST_HARNESS_MAIN

@@ -748,6 +748,20 @@ void xq_push_endless(struct xq *q)
 	xq_ring(q);
 }
 
+unsigned int xq_device_queue(const struct xq *q)
+{
+	/* Doorbell pages come in the order of queues, after one page. */
+	return q->db_offset / PAGE - 1;
+}
+
+int xq_stick(const struct xq *q, const char *prop)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", 1ULL << xq_device_queue(q));
+	return model_put("xpu0", prop, text);
+}
+
 pid_t xq_waiter(struct xq *q)
 {
 	pid_t pid = fork();

@@ -119,6 +119,10 @@ void xq_push_endless(struct xq *q);
  * errno. It is likely to sleep when this returns.
  */
 pid_t xq_waiter(struct xq *q);
+/* Its number in the device */
+unsigned int xq_device_queue(const struct xq *q);
+/* A knob of the model that takes a set of queues: this one alone */
+int xq_stick(const struct xq *q, const char *prop);
 int xq_copy(struct xq *q, uint64_t dst, uint64_t src, uint64_t len);
 int xq_fill(struct xq *q, uint64_t dst, uint32_t value, uint64_t len);
 
