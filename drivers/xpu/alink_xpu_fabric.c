@@ -408,7 +408,7 @@ int alink_xpu_group_bind_ioctl(struct drm_device *drm, void *data,
 	int err;
 
 	if (args->flags || args->bind_id || args->group >= ALINK_MAX_GROUPS ||
-	    !xpu_import_size_ok(args->size) ||
+	    !args->key || !xpu_import_size_ok(args->size) ||
 	    !IS_ALIGNED(args->offset, XPU_PAGE_SIZE))
 		return -EINVAL;
 	bo = alink_xpu_bo_lookup(file, args->handle);
@@ -458,7 +458,7 @@ int alink_xpu_group_import_ioctl(struct drm_device *drm, void *data,
 	int err;
 
 	if (args->flags || args->pad || args->handle ||
-	    args->group >= ALINK_MAX_GROUPS ||
+	    args->group >= ALINK_MAX_GROUPS || !args->key ||
 	    !xpu_import_size_ok(args->size))
 		return -EINVAL;
 	bo = xpu_import(to_xpu(drm), XPU_BO_GROUP, args->size, &req);

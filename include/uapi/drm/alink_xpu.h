@@ -819,7 +819,7 @@ struct drm_alink_xpu_group_bind {
 	__u32 group;
 	/** @flags: 0 */
 	__u32 flags;
-	/** @key: key of the group */
+	/** @key: key of the group, not 0 */
 	__u64 key;
 	/** @handle: GEM handle of an HBM object */
 	__u32 handle;
@@ -860,7 +860,7 @@ struct drm_alink_xpu_group_import {
 	__u32 group;
 	/** @flags: 0 */
 	__u32 flags;
-	/** @key: key of the group */
+	/** @key: key of the group, not 0 */
 	__u64 key;
 	/** @size: size of the object, as the members bound it; multiple of min_page_size */
 	__u64 size;
