@@ -212,7 +212,29 @@ void alink_xpu_import_release(struct xpu_bo *bo)
 	alink_xpu_prime_release(bo);
 }
 
-/* Both kinds take slots from one range, whatever the device allows. */
+/*
+ * The device has slots of two kinds, the driver one table for both. Of those
+ * for groups there are fewer: segments leave these numbers alone as long as
+ * there are others.
+ */
+static int xpu_import_slot(struct xpu_device *xdev, struct xpu_bo *bo)
+{
+	u32 num = xdev->info.num_imports;
+	u32 groups = min_t(u32, num, ALINK_MAX_GROUP_SLOTS);
+	bool is_group = bo->kind == XPU_BO_GROUP;
+	int err;
+
+	if (!is_group && groups < num) {
+		err = xa_alloc(&xdev->imports, &bo->slot, bo,
+			       XA_LIMIT(groups, num - 1), GFP_KERNEL);
+		if (err != -EBUSY)
+			return err;
+	}
+	err = xa_alloc(&xdev->imports, &bo->slot, bo,
+		       XA_LIMIT(0, (is_group ? groups : num) - 1), GFP_KERNEL);
+	return err == -EBUSY ? -ENOSPC : err;
+}
+
 static struct xpu_bo *xpu_import(struct xpu_device *xdev,
 				 enum xpu_bo_kind kind, u64 size,
 				 struct alink_xpu_import *req)
@@ -226,12 +248,9 @@ static struct xpu_bo *xpu_import(struct xpu_device *xdev,
 	bo = alink_xpu_bo_alloc_special(xdev, kind, size);
 	if (IS_ERR(bo))
 		return bo;
-	bo->slot = U32_MAX;
-	err = xa_alloc(&xdev->imports, &bo->slot, bo,
-		       XA_LIMIT(0, xdev->info.num_imports - 1), GFP_KERNEL);
+	err = xpu_import_slot(xdev, bo);
 	if (err) {
 		bo->slot = U32_MAX;
-		err = err == -EBUSY ? -ENOSPC : err;
 		goto err_put;
 	}
 

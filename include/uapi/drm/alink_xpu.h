@@ -852,8 +852,8 @@ struct drm_alink_xpu_group_unbind {
  * The resulting GEM object can be bound by VM_BIND, and nothing else. A write to
  * it reaches all members; ALINK_XPU_OP_REDUCE_READ combines their memory.
  *
- * Errors: %EINVAL; %ENOSPC (all import slots in use); and what
- * alink_status_errno() makes of a fabric error.
+ * Errors: %EINVAL; %ENOSPC (all import slots are in use, or all of the fewer
+ * that groups can have); and what alink_status_errno() makes of a fabric error.
  */
 struct drm_alink_xpu_group_import {
 	/** @group: group id */
