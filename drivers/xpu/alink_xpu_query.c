@@ -53,6 +53,13 @@ static void xpu_query_device(struct xpu_device *xdev, void *data)
 	d->compute_dtypes = info->compute_dtypes;
 	d->slice_us = info->slice_us;
 	d->starve_us = info->starve_us;
+	d->max_user_range = DRM_ALINK_XPU_MAX_USER_RANGE;
+	d->max_binds = DRM_ALINK_XPU_MAX_BINDS;
+	d->max_syncs = DRM_ALINK_XPU_MAX_SYNCS;
+	d->max_async_binds = DRM_ALINK_XPU_MAX_ASYNC_BINDS;
+	d->max_syncobj_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS;
+	d->max_fences = DRM_ALINK_XPU_MAX_FENCES;
+	d->max_hbm_pieces = ALINK_XPU_SEG_MAX_EXTENTS;
 }
 
 static void xpu_query_memory(struct xpu_device *xdev, void *data)

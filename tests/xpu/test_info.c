@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,6 +120,45 @@ TEST_F(info, counters_move)
 	EXPECT_GE(after.commands - before.commands, 10);
 	EXPECT_GE(after.doorbells - before.doorbells, 10);
 	EXPECT_GT(after.clock_ns, before.clock_ns);
+}
+
+/* Limits of the driver: for now, the numbers of the header */
+TEST_F(info, limits)
+{
+	struct drm_alink_xpu_query_device d = {};
+
+	ASSERT_EQ(xpu_device(self->fd, &d), 0);
+	EXPECT_EQ(d.max_user_range, DRM_ALINK_XPU_MAX_USER_RANGE);
+	EXPECT_EQ(d.max_binds, DRM_ALINK_XPU_MAX_BINDS);
+	EXPECT_EQ(d.max_syncs, DRM_ALINK_XPU_MAX_SYNCS);
+	EXPECT_EQ(d.max_async_binds, DRM_ALINK_XPU_MAX_ASYNC_BINDS);
+	EXPECT_EQ(d.max_syncobj_ms, DRM_ALINK_XPU_MAX_SYNCOBJ_MS);
+	EXPECT_EQ(d.max_fences, DRM_ALINK_XPU_MAX_FENCES);
+	EXPECT_EQ(d.max_hbm_pieces, ALINK_XPU_SEG_MAX_EXTENTS);
+}
+
+/* A caller of version 1.3 gets what it knows, and no byte more. */
+TEST_F(info, answers_to_older_callers)
+{
+	const uint32_t known =
+		offsetof(struct drm_alink_xpu_query_device, max_user_range);
+	struct drm_alink_xpu_query_device d, all;
+	uint32_t size = known, i;
+	const uint8_t *byte = (const uint8_t *)&d;
+
+	ASSERT_EQ(xpu_device(self->fd, &all), 0);
+	memset(&d, 0xa5, sizeof(d));
+	ASSERT_EQ(xpu_query(self->fd, DRM_ALINK_XPU_QUERY_DEVICE, &d, &size),
+		  0);
+	EXPECT_EQ(size, known);
+	EXPECT_EQ(memcmp(&d, &all, known), 0);
+	for (i = known; i < sizeof(d); i++)
+		EXPECT_EQ(byte[i], 0xa5);
+	/* With size 0 only the size is told. */
+	size = 0;
+	EXPECT_EQ(xpu_query(self->fd, DRM_ALINK_XPU_QUERY_DEVICE, NULL, &size),
+		  0);
+	EXPECT_EQ(size, sizeof(d));
 }
 
 TEST_F(info, links_are_netdevs)

@@ -143,6 +143,10 @@ struct drm_alink_xpu_query {
 /**
  * struct drm_alink_xpu_query_device - what the device is; never changes, but
  * for @generation
+ *
+ * The last of its limits, from @max_user_range on, are the driver's. They have
+ * constants too, DRM_ALINK_XPU_MAX_*, which say what any driver takes: what
+ * this one does may be more.
  */
 struct drm_alink_xpu_query_device {
 	/** @serial: serial number, unique in a fabric */
@@ -215,6 +219,35 @@ struct drm_alink_xpu_query_device {
 	 * version 1.2)
 	 */
 	__u32 starve_us;
+	/**
+	 * @max_user_range: most bytes of one VM_BIND_MAP_USER (since version
+	 * 1.4)
+	 */
+	__u64 max_user_range;
+	/** @max_binds: most operations in one VM_BIND (since version 1.4) */
+	__u32 max_binds;
+	/** @max_syncs: most syncobjs in one VM_BIND (since version 1.4) */
+	__u32 max_syncs;
+	/**
+	 * @max_async_binds: asynchronous VM_BINDs of a VM at once (since
+	 * version 1.4)
+	 */
+	__u32 max_async_binds;
+	/**
+	 * @max_syncobj_ms: longest time that FENCE_SYNCOBJ may take, ms (since
+	 * version 1.4)
+	 */
+	__u32 max_syncobj_ms;
+	/**
+	 * @max_fences: fences of FENCE_SYNCOBJ that the device follows at once,
+	 * all files (since version 1.4)
+	 */
+	__u32 max_fences;
+	/**
+	 * @max_hbm_pieces: most pieces of HBM that an object consists of (since
+	 * version 1.4)
+	 */
+	__u32 max_hbm_pieces;
 };
 
 /**
@@ -299,7 +332,8 @@ struct drm_alink_xpu_query_link {
  * struct drm_alink_xpu_gem_create - argument of &DRM_IOCTL_ALINK_XPU_GEM_CREATE
  *
  * The memory reads as zeros. Host objects can always be mapped. An HBM object
- * consists of 1 to 16 pieces of HBM. Where HBM is full other objects leave it,
+ * consists of 1 to 16 pieces of HBM (max_hbm_pieces of &struct
+ * drm_alink_xpu_query_device). Where HBM is full other objects leave it,
  * as far as their sizes add up to half of the host's memory at most; that may
  * take seconds.
  *
