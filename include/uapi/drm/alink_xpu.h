@@ -69,7 +69,8 @@ extern "C" {
  *
  * - Padding and reserved fields must be 0, unknown flags are refused, both
  *   with %EINVAL. Structures grow at the end only; a field that an older
- *   caller does not know reads as 0.
+ *   caller does not know reads as 0. What a newer caller has beyond the end is
+ *   not looked at, whatever it holds: it asks for the version first.
  * - %ENOENT: no such handle or id in this file. %EFAULT: a bad user pointer.
  *   %ENODEV: the device is gone. %EBUSY: the device is in reset or suspended,
  *   try again. %EIO: the device failed and waits for its reset.
@@ -575,8 +576,9 @@ enum drm_alink_xpu_priority {
  * in HBM does not: it comes back when the queue reads it.
  *
  * Errors: %EINVAL; %EPERM (PRIORITY_HIGH or _REALTIME without CAP_SYS_NICE in the
- * initial user namespace); %ENOSPC (all queues of the device are in use; or no
- * room in HBM for the status block, see &struct drm_alink_xpu_segment_export).
+ * initial user namespace); %EOPNOTSUPP (a status block in memory that the CPU
+ * cannot read); %ENOSPC (all queues of the device are in use; or no room in HBM
+ * for the status block, see &struct drm_alink_xpu_segment_export).
  */
 struct drm_alink_xpu_queue_create {
 	/** @vm_id: VM */
