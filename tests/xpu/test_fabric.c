@@ -316,8 +316,17 @@ TEST_F(fabric, read_only)
 	ASSERT_EQ(0, alink_import(self->xpu[0], &h, &ro));
 	EXPECT_EQ(0, copy(_metadata, self->xpu[0], alink_bo_va(self->mem[0]),
 			  alink_bo_va(ro), 4096));
-	EXPECT_NE(0, copy(_metadata, self->xpu[0], alink_bo_va(ro),
-			  alink_bo_va(self->mem[0]), 4096));
+	/* It is bound with no more rights than were given. */
+	EXPECT_EQ(ALINK_ST_PERMISSION,
+		  copy(_metadata, self->xpu[0], alink_bo_va(ro),
+		       alink_bo_va(self->mem[0]), 4096));
+	alink_bo_free(ro);
+	/* Who says that more was given learns from the exporter. */
+	h.rights |= ALINK_SEG_WRITE;
+	ASSERT_EQ(0, alink_import(self->xpu[0], &h, &ro));
+	EXPECT_EQ(ALINK_ST_KEY,
+		  copy(_metadata, self->xpu[0], alink_bo_va(ro),
+		       alink_bo_va(self->mem[0]), 4096));
 	alink_bo_free(ro);
 }
 
@@ -553,14 +562,21 @@ TEST_F(fabric, group_key)
 	struct members m;
 	int err;
 
-	group_up(_metadata, self, &m, 2);
-	EXPECT_NE(0, alink_group_bind(self->mem[1], GROUP, KEY + 1, 0, SIZE));
+	/* The second has no memory in it yet. */
+	group_up(_metadata, self, &m, 1);
+	EXPECT_EQ(-EKEYREJECTED,
+		  alink_group_bind(self->mem[1], GROUP, KEY + 1, 0, SIZE));
+	EXPECT_EQ(-EINVAL, alink_group_bind(self->mem[1], GROUP, 0, 0, SIZE));
+	EXPECT_EQ(0, alink_group_bind(self->mem[1], GROUP, KEY, 0, SIZE));
+	EXPECT_EQ(-EEXIST, alink_group_bind(self->mem[1], GROUP, KEY, 0, SIZE));
 	err = alink_group_map(self->xpu[0], GROUP, KEY + 1, SIZE, &bad);
 	if (!err) {
 		EXPECT_EQ(ALINK_ST_KEY,
 			  copy(_metadata, self->xpu[0], alink_bo_va(bad),
 			       alink_bo_va(self->mem[0]), 4096));
 		alink_bo_free(bad);
+	} else {
+		EXPECT_EQ(-EKEYREJECTED, err);
 	}
 	group_down(_metadata, self, &m);
 }

@@ -339,12 +339,13 @@ TEST_F(two, probing)
 		ASSERT_NE(call_mmap(self->b, self->hbm_off - 1024 * PAGE +
 				    at * PAGE, PAGE), 0);
 	/* From each of A's, beyond its end */
-	EXPECT_NE(call_mmap(self->a, self->hbm_off, SIZE + PAGE), 0);
-	EXPECT_NE(call_mmap(self->a, self->hbm_off + SIZE - PAGE, 2 * PAGE), 0);
-	EXPECT_NE(call_mmap(self->a, self->host_off, SIZE + PAGE), 0);
-	EXPECT_NE(call_mmap(self->a, self->q.db_offset, 2 * PAGE), 0);
-	EXPECT_NE(call_mmap(self->a, self->q.db_offset + PAGE, PAGE), 0);
-	EXPECT_NE(call_mmap(self->a, self->q.db_offset - PAGE, PAGE), 0);
+	EXPECT_EQ(call_mmap(self->a, self->hbm_off, SIZE + PAGE), -EINVAL);
+	EXPECT_EQ(call_mmap(self->a, self->hbm_off + SIZE - PAGE, 2 * PAGE),
+		  -EINVAL);
+	EXPECT_EQ(call_mmap(self->a, self->host_off, SIZE + PAGE), -EINVAL);
+	EXPECT_EQ(call_mmap(self->a, self->q.db_offset, 2 * PAGE), -EINVAL);
+	EXPECT_EQ(call_mmap(self->a, self->q.db_offset + PAGE, PAGE), -EACCES);
+	EXPECT_EQ(call_mmap(self->a, self->q.db_offset - PAGE, PAGE), -EACCES);
 }
 
 TEST_F(two, object_is_freed)
@@ -389,20 +390,22 @@ TEST_F(two, mapping_flags)
 				   MAP_PRIVATE), -EINVAL) {
 			TH_LOG("kind %zu", i);
 		}
-		EXPECT_NE(flags_of(self->a, off[i], PROT_READ | PROT_EXEC,
-				   MAP_SHARED), 0) {
+		EXPECT_EQ(flags_of(self->a, off[i], PROT_READ | PROT_EXEC,
+				   MAP_SHARED), -EINVAL) {
 			TH_LOG("kind %zu", i);
 		}
 		p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 self->a, (off_t)off[i]);
 		ASSERT_NE(p, MAP_FAILED);
-		EXPECT_NE(mprotect(p, PAGE, PROT_READ | PROT_EXEC), 0) {
+		EXPECT_EQ(mprotect(p, PAGE, PROT_READ | PROT_EXEC), -1) {
 			TH_LOG("kind %zu", i);
 		}
+		EXPECT_EQ(errno, EACCES);
 		EXPECT_EQ(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE),
 			  MAP_FAILED) {
 			TH_LOG("kind %zu", i);
 		}
+		EXPECT_EQ(errno, EFAULT);
 		munmap(p, PAGE);
 	}
 }
