@@ -50,6 +50,7 @@ class Lane:
         self.start = time.monotonic()
         self.number = self.failed = 0
         self.figures = {}
+        self.lists = {}
         self.findings = []
         print('TAP version 13', flush=True)
 
@@ -84,6 +85,10 @@ class Lane:
         if isinstance(old, (int, float)):
             value += old
         self.figures[key] = value
+
+    def listing(self, key, lines):
+        """Lines for the report that are too many for its text."""
+        self.lists[key] = list(lines)
 
     def vm(self, command, topology='node2', kernel='debug', append='',
            timeout=300, more=()):
@@ -151,7 +156,8 @@ class Lane:
         if folder:
             report = {'lane': self.name, 'slice': self.slice,
                       'seconds': seconds, 'results': self.number,
-                      'figures': self.figures, 'findings': self.findings}
+                      'figures': self.figures, 'lists': self.lists,
+                      'findings': self.findings}
             path = os.path.join(folder, f'{self.name}.json')
             with open(path, 'w', encoding='utf-8') as f:
                 json.dump(report, f, indent=2)
