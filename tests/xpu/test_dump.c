@@ -15,6 +15,7 @@
 
 #include "kselftest_harness.h"
 #include "xpu_lib.h"
+#include "xpu_trace.h"
 
 #define VA_Q		0x20000000UL
 #define DUMP_ROOM	(128 * 1024)
@@ -308,6 +309,38 @@ TEST_F(dump, none_for_what_stopped_nothing)
 	ASSERT_EQ(inject("2:8192:2"), 0);
 	ASSERT_GT(dump_wait(self, path, sizeof(path)), 0);
 	EXPECT_NE(strstr(self->text, "recovery: context reset\n"), NULL);
+}
+
+/* Also what stops nothing, and leaves no dump, is traced. */
+TEST_F(dump, faults_are_traced)
+{
+	long errors = health(self, "show", "error");
+	char text[128], *trace;
+
+	ASSERT_GE(errors, 0);
+	trace_start(_metadata);
+	ASSERT_EQ(inject("1:4096:5"), 0);
+	ASSERT_EQ(inject("2:8192:6"), 0);
+	ASSERT_EQ(inject("3:12288:7"), 0);
+	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 3));
+	trace = trace_stop();
+
+	snprintf(text, sizeof(text),
+		 ": dev=%s code=1:128 unit=5 addr=0x1000 recovery=retry",
+		 bdf(self));
+	EXPECT_EQ(traced(trace, "alink_xpu_fault", text), 1);
+	snprintf(text, sizeof(text),
+		 ": dev=%s code=1:128 unit=6 addr=0x2000 recovery=context reset",
+		 bdf(self));
+	EXPECT_EQ(traced(trace, "alink_xpu_fault", text), 1);
+	snprintf(text, sizeof(text),
+		 ": dev=%s code=1:128 unit=7 addr=0x3000 recovery=device reset",
+		 bdf(self));
+	EXPECT_EQ(traced(trace, "alink_xpu_fault", text), 1);
+	EXPECT_EQ(traced(trace, "alink_xpu_fault", ""), 3);
+	if (!__test_passed(_metadata))
+		TH_LOG("%s", trace);
+	free(trace);
 }
 
 TEST_F(dump, health_waits_for_the_administrator)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "xpu_trace.h"
 #include "evict.h"
 
 /* --- there and back ------------------------------------------------------- */
@@ -467,6 +468,56 @@ TEST_F_TIMEOUT(evict, accounts, SLOW)
 	EXPECT_EQ(fdinfo(other.fd, "alink_xpu-evicted-hbm"), SIZE);
 	evict_close(&other);
 	EXPECT_EQ(memory(o->fd).hbm_evicted, 0);
+}
+
+/* Who traces sees what moves: how much, and for which queue. */
+TEST_F_TIMEOUT(evict, moves_are_traced, SLOW)
+{
+	const char *dev = strrchr(self->sysfs, '/') + 1;
+	struct drm_alink_xpu_query_memory before, after;
+	struct drm_alink_xpu_segment_handle h;
+	struct evict *o = SELF;
+	char text[128], *trace;
+	uint32_t bo[4], id;
+	unsigned int i;
+	long queue;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(make(o, i, HBM, SIZE, &bo[i]), 0);
+	before = memory(o->fd);
+	trace_start(_metadata);
+	/* A new one, whose number is traced */
+	xq_close(&o->q);
+	ASSERT_EQ(xq_open(&o->q, o->fd, o->vm, VA_Q, 64), 0);
+	/* The first leaves, and comes back in place of the second. */
+	ASSERT_EQ(make(o, 3, HBM, SIZE, &bo[3]), 0);
+	ASSERT_EQ(run(o, fill_desc(VA_OF(0), 1, 8), NULL), 0);
+	EXPECT_EQ(memory(o->fd).evictions, before.evictions + 2);
+	EXPECT_EQ(memory(o->fd).restores, before.restores + 1);
+	/* That one is wanted by a call, not by a queue. */
+	ASSERT_EQ(seg_export(o->fd, bo[1], DRM_ALINK_XPU_SEGMENT_READ, &h, &id),
+		  0);
+	trace = trace_stop();
+	after = memory(o->fd);
+	EXPECT_EQ(after.evictions, before.evictions + 3);
+	EXPECT_EQ(after.restores, before.restores + 2);
+
+	queue = traced_number(trace, "alink_xpu_queue_create", " queue=");
+	ASSERT_GT(queue, 0);
+	snprintf(text, sizeof(text), ": dev=%s size=%#lx err=0", dev, SIZE);
+	EXPECT_EQ(traced(trace, "alink_xpu_evict", text), 3);
+	EXPECT_EQ(traced(trace, "alink_xpu_evict", ""), 3);
+	snprintf(text, sizeof(text), ": dev=%s queue=%ld size=%#lx err=0", dev,
+		 queue, SIZE);
+	EXPECT_EQ(traced(trace, "alink_xpu_restore", text), 1);
+	snprintf(text, sizeof(text), ": dev=%s queue=0 size=%#lx err=0", dev,
+		 SIZE);
+	EXPECT_EQ(traced(trace, "alink_xpu_restore", text), 1);
+	EXPECT_EQ(traced(trace, "alink_xpu_restore", ""), 2);
+	if (!__test_passed(_metadata))
+		TH_LOG("%s", trace);
+	free(trace);
+	ASSERT_EQ(seg_revoke(o->fd, id), 0);
 }
 
 #define CGROUP	"/sys/fs/cgroup"

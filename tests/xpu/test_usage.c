@@ -10,11 +10,10 @@
 
 #include "kselftest_harness.h"
 #include "xpu_lib.h"
+#include "xpu_trace.h"
 
 #define VA	0x10000000UL
 #define VA_Q	0x20000000UL
-#define TRACE	"/sys/kernel/tracing/"
-#define EVENTS	TRACE "events/alink_xpu/"
 
 FIXTURE(usage)
 {
@@ -187,42 +186,6 @@ TEST_F(usage, memory_by_region)
 }
 
 /* --- trace events ------------------------------------------------------------ */
-
-static void trace_start(struct __test_metadata *_metadata)
-{
-	if (access(TRACE "trace", F_OK))
-		ASSERT_EQ(mount("tracefs", TRACE, "tracefs", 0, NULL), 0);
-	ASSERT_EQ(write_file(EVENTS "enable", "1"), 0);
-	ASSERT_EQ(write_file(TRACE "tracing_on", "1"), 0);
-	close(open(TRACE "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
-}
-
-/* What was traced since the start; to be freed */
-static char *trace_stop(void)
-{
-	char *text = malloc(MIB);
-
-	write_file(TRACE "tracing_on", "0");
-	read_file(TRACE "trace", text, MIB);
-	write_file(EVENTS "enable", "0");
-	return text;
-}
-
-/* Number of lines that have an event, and behind it a text */
-static int traced(const char *trace, const char *event, const char *text)
-{
-	char name[64], *copy = strdup(trace), *line, *at, *save;
-	int n = 0;
-
-	snprintf(name, sizeof(name), " %s: ", event);
-	for (line = strtok_r(copy, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		at = strstr(line, name);
-		n += at && strstr(at, text);
-	}
-	free(copy);
-	return n;
-}
 
 TEST_F(usage, trace_of_work)
 {

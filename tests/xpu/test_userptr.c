@@ -4,13 +4,11 @@
  * the process has, whatever becomes of it.
  */
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/swap.h>
 #include <sys/wait.h>
 
+#include "xpu_trace.h"
 #include "userptr.h"
-
-#define TRACE	"/sys/kernel/tracing/"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
@@ -339,6 +337,52 @@ TEST_F(user, large_pages_are_used)
 	EXPECT_EQ(zapped(_metadata, mem + 3 * LARGE - PAGE), PAGE);
 	write_file(TRACE "tracing_on", "0");
 	EXPECT_EQ(dev_read(_metadata, o, VA), 0x0101010101010101UL);
+}
+
+/* What a queue stood still for: whose, where, what for, and how it ended */
+TEST_F(user, faults_are_traced)
+{
+	const char *dev = strrchr(self->sysfs, '/') + 1;
+	struct user *o = SELF;
+	char text[160], *trace;
+	long queue, ctx;
+
+	ASSERT_EQ(bind_user(o, o->mem, SIZE, RW), 0);
+	trace_start(_metadata);
+	/* A new one, whose number is traced */
+	xq_close(&o->q);
+	ASSERT_EQ(xq_open(&o->q, o->fd, o->vm, VA_Q, 64), 0);
+	/* All is there: no fault. */
+	EXPECT_EQ(dev_read(_metadata, o, VA + 2 * PAGE), 0);
+	ASSERT_EQ(madvise(word(o->mem, 1), PAGE, MADV_DONTNEED), 0);
+	EXPECT_EQ(dev_read(_metadata, o, VA + PAGE), 0);
+	ASSERT_EQ(munmap(word(o->mem, 4), PAGE), 0);
+	EXPECT_EQ(xq_run(&o->q, fill_desc(VA + 4 * PAGE + 8, 1, 8), NULL),
+		  -EIO);
+	trace = trace_stop();
+
+	queue = traced_number(trace, "alink_xpu_queue_create", " queue=");
+	ctx = traced_number(trace, "alink_xpu_queue_create", " ctx=");
+	ASSERT_GT(queue, 0);
+	ASSERT_GT(ctx, 0);
+	snprintf(text, sizeof(text),
+		 ": dev=%s queue=%ld ctx=%ld addr=%#lx rights=0x1 err=0", dev,
+		 queue, ctx, VA + PAGE);
+	EXPECT_EQ(traced(trace, "alink_xpu_user_fault", text), 1);
+	snprintf(text, sizeof(text),
+		 ": dev=%s queue=%ld ctx=%ld addr=%#lx rights=0x2 err=%d", dev,
+		 queue, ctx, VA + 4 * PAGE + 8, -EFAULT);
+	EXPECT_EQ(traced(trace, "alink_xpu_user_fault", text), 1);
+	EXPECT_EQ(traced(trace, "alink_xpu_user_fault", ""), 2);
+	snprintf(text, sizeof(text), ": dev=%s ctx=%ld addr=%#lx range=%#lx",
+		 dev, ctx, VA + PAGE, PAGE);
+	EXPECT_EQ(traced(trace, "alink_xpu_user_zap", text), 1);
+	if (!__test_passed(_metadata))
+		TH_LOG("%s", trace);
+	free(trace);
+	/* That queue has halted. */
+	xq_close(&o->q);
+	ASSERT_EQ(xq_open(&o->q, o->fd, o->vm, VA_Q, 64), 0);
 }
 
 TEST_F(user, hugetlb)
