@@ -11,6 +11,7 @@
 #include <alink.h>
 
 #include "kselftest_harness.h"
+#include "xpu_lib.h"
 
 #define SIZE		(64UL << 10)
 #define GROUP		9
@@ -78,8 +79,12 @@ FIXTURE_SETUP(fabric)
 
 FIXTURE_TEARDOWN(fabric)
 {
+	char value[32];
 	int i;
 
+	/* Without models there is no knob, nor what it does. */
+	snprintf(value, sizeof(value), "\"%u:0\"", self->id[1]);
+	model_put("fab0", "x-mute", value);
 	alink_bo_free(self->remote);
 	for (i = 0; i < 2; i++) {
 		alink_bo_free(self->mem[i]);
@@ -520,6 +525,41 @@ TEST_F(fabric, group_with_a_member_missing)
 	EXPECT_EQ(ALINK_ST_GROUP,
 		  copy(_metadata, self->xpu[0], alink_bo_va(m.group[0]),
 		       alink_bo_va(self->mem[0]), 4096));
+	group_down(_metadata, self, &m);
+}
+
+static void mute_second(struct __test_metadata *_metadata,
+			FIXTURE_DATA(fabric) *self, bool mute)
+{
+	char value[32];
+
+	snprintf(value, sizeof(value), "\"%u:%d\"", self->id[1], mute);
+	ASSERT_EQ(0, model_put("fab0", "x-mute", value));
+}
+
+TEST_F(fabric, group_with_a_member_that_does_not_answer)
+{
+	struct members m;
+
+	group_up(_metadata, self, &m, 2);
+	memset(self->map[0], 1, SIZE);
+	memset(self->map[1], 2, SIZE);
+	mute_second(_metadata, self, true);
+	EXPECT_EQ(ALINK_ST_UNREACHABLE,
+		  copy(_metadata, self->xpu[0],
+		       alink_bo_va(m.group[0]) + SIZE / 2,
+		       alink_bo_va(self->mem[0]), 4096));
+	EXPECT_EQ(ALINK_ST_UNREACHABLE,
+		  reduce_read(_metadata, self, &m, ALINK_DT_INT32, ALINK_OP_SUM,
+			      4096));
+	/* Nor has it reached those that do. */
+	EXPECT_EQ(1, self->map[0][SIZE / 2]);
+	EXPECT_EQ(2, self->map[1][SIZE / 2]);
+	mute_second(_metadata, self, false);
+	EXPECT_EQ(0, copy(_metadata, self->xpu[0],
+			  alink_bo_va(m.group[0]) + SIZE / 2,
+			  alink_bo_va(self->mem[0]), 4096));
+	EXPECT_EQ(1, self->map[1][SIZE / 2]);
 	group_down(_metadata, self, &m);
 }
 
