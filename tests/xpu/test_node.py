@@ -10,19 +10,48 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import main, read, sh, wait_for, write  # noqa: E402
+from guestlib import knob, main, read, sh, wait_for, write  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 RULE = os.path.join(ROOT, 'tools', 'udev', '60-alink.rules')
 DRIVER = '/sys/bus/pci/drivers/alink_xpu'
 UDEVD = '/lib/systemd/systemd-udevd'
+# The first link of the first xPU, and the port that it goes to
+XPU, LINK, PORT = 'xpu0', 'xpu0p0', 'sw0p0'
+FEC = 'fec_corrected_codewords'
+# What ethtool says of a link that is down for each enum alink_down_reason
+DOWN = {
+    2: 'Autoneg, No partner detected',
+    3: 'No cable',
+    4: 'Module, CMIS module is not in ModuleReady state',
+    5: 'Module',
+    6: 'Bad signal integrity, Unsupported rate',
+    7: 'Autoneg, No HCD',
+    8: 'Link training failure',
+    9: 'Bad signal integrity, Large number of physical errors',
+    10: 'Link training failure, Remote side is not ready yet',
+    11: 'Logical mismatch, PCS did not get align_status',
+    12: 'Logical mismatch',
+    13: None,
+    14: 'Module',
+    15: 'Bad signal integrity, Serdes ALOS',
+    16: 'Logical mismatch, PCS did not acquire block lock',
+    17: 'Overheat',
+    18: 'Autoneg, No partner detected',
+    19: 'Cable issue',
+    20: None,
+    21: None,
+    22: 'Power budget exceeded',
+}
 
 
 def functions():
@@ -124,6 +153,138 @@ def test_ethtool():
         assert want in names, names
 
 
+def carrier(netdev):
+    """Whether the stack sees a carrier."""
+    return read(f'/sys/class/net/{netdev}/carrier') == '1'
+
+
+def up():
+    """Both ends of the link work."""
+    for netdev in (LINK, PORT):
+        sh('ip', 'link', 'set', netdev, 'up')
+        wait_for(f'{netdev}: carrier', lambda n=netdev: carrier(n))
+
+
+def numbers(*command):
+    """What a command prints as lines with a name and a number."""
+    return {k: int(v) for k, v in
+            re.findall(r'^\s*([\w-]+): (\d+)$', sh(*command), re.M)}
+
+
+def frames(netdev):
+    """Link-level frames that a netdev has sent and received."""
+    mac = numbers('ethtool', '-S', netdev, '--groups', 'eth-mac')
+    own = numbers('ethtool', '-S', netdev)
+    assert set(mac) == {'eth-mac-FramesTransmittedOK',
+                        'eth-mac-FramesReceivedOK'}, mac
+    sent, got = (mac['eth-mac-FramesTransmittedOK'],
+                 mac['eth-mac-FramesReceivedOK'])
+    # Later, so not less
+    assert sent <= own['tx_frames'] and got <= own['rx_frames'], (mac, own)
+    return sent, got
+
+
+def send(netdev, count):
+    """Frames of no known protocol, to whoever is at the other end."""
+    head = bytes.fromhex('0180c200000e') + bytes.fromhex(
+        read(f'/sys/class/net/{netdev}/address').replace(':', '')) + \
+        bytes.fromhex('88b5')
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+        s.bind((netdev, 0))
+        for _ in range(count):
+            s.send(head.ljust(100, b'\0'))
+
+
+@contextlib.contextmanager
+def silence():
+    """Nobody else sends: that is what IPv6 does by itself."""
+    files = [f'/proc/sys/net/ipv6/conf/{n}/disable_ipv6' for n in (LINK, PORT)]
+    before = {f: read(f) for f in files if os.path.exists(f)}
+    for f in before:
+        write(f, '1')
+
+    def still():
+        seen = frames(LINK), frames(PORT)
+        time.sleep(0.5)
+        return seen == (frames(LINK), frames(PORT))
+
+    try:
+        wait_for('silence', still)
+        yield
+    finally:
+        for f, value in before.items():
+            write(f, value)
+
+
+def test_eth_mac():
+    """eth-mac has the frames of the link, at both ends, and nothing else."""
+    up()
+    with silence():
+        link, port = frames(LINK), frames(PORT)
+        send(LINK, 5)
+        send(PORT, 3)
+        want = ((link[0] + 5, link[1] + 3), (port[0] + 3, port[1] + 5))
+        wait_for('frames', lambda: (frames(LINK), frames(PORT)) == want)
+        time.sleep(0.5)
+        assert (frames(LINK), frames(PORT)) == want
+    # What does not leave is not counted: a link that is down sends nothing.
+    with silence():
+        link = frames(LINK)
+        knob(XPU, 'x-link-fault', '0:9')
+        try:
+            wait_for('no carrier', lambda: not carrier(LINK))
+            with contextlib.suppress(OSError):
+                send(LINK, 5)
+            time.sleep(0.5)
+            assert frames(LINK) == link, (frames(LINK), link)
+        finally:
+            knob(XPU, 'x-link-fault', '0:0')
+    up()
+
+
+def test_fec():
+    """Code words corrected and lost, wherever a tool looks for them."""
+    up()
+    show = ('ethtool', '-I', '--show-fec', LINK)
+    others = {n: numbers('ethtool', '-S', n)[FEC] for n in (PORT, f'{XPU}p1')}
+    before, own = numbers(*show), numbers('ethtool', '-S', LINK)
+    assert set(before) == {'corrected_blocks', 'uncorrectable_blocks'}, before
+    knob(XPU, 'x-link-errors', '0:1000:30:7:5')
+    after = numbers(*show)
+    assert after['corrected_blocks'] == before['corrected_blocks'] + 1000
+    assert after['uncorrectable_blocks'] == before['uncorrectable_blocks'] + 30
+    now = numbers('ethtool', '-S', LINK)
+    for name, more in ((FEC, 1000), ('fec_uncorrectable_codewords', 30),
+                       ('rx_crc_errors', 7), ('tx_replays', 5)):
+        assert now[name] == own[name] + more, (name, own, now)
+    assert int(read(f'/sys/class/net/{LINK}/statistics/rx_crc_errors')) == \
+        now['rx_crc_errors']
+    # They are of this end, and of this link.
+    for other, count in others.items():
+        assert numbers('ethtool', '-S', other)[FEC] == count, other
+
+
+def test_why_it_is_down():
+    """The reason of each way to be down, in the words that ethtool has."""
+    up()
+    try:
+        for reason, text in DOWN.items():
+            knob(XPU, 'x-link-fault', f'0:{reason}')
+            wait_for('no carrier', lambda: not carrier(LINK))
+            says = re.search(r'Link detected: (.*)', sh('ethtool', LINK))
+            assert says.group(1) == (f'no ({text})' if text else 'no'), \
+                (reason, says.group(1))
+            assert 'Active FEC encoding: Off' in sh('ethtool', '--show-fec',
+                                                    LINK)
+        # The other end knows that it is not its own fault.
+        wait_for('no carrier', lambda: not carrier(PORT))
+        assert f'no ({DOWN[10]})' in sh('ethtool', PORT)
+    finally:
+        knob(XPU, 'x-link-fault', '0:0')
+    up()
+    assert 'Link detected: yes\n' in sh('ethtool', LINK)
+
+
 def test_devlink():
     """Identity, ports and health."""
     for function in functions():
@@ -140,4 +301,4 @@ def test_devlink():
 
 
 main(test_udev_gives_the_node_to_render, test_sensors, test_lspci,
-     test_ethtool, test_devlink)
+     test_ethtool, test_eth_mac, test_fec, test_why_it_is_down, test_devlink)
