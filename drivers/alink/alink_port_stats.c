@@ -97,7 +97,11 @@ void alink_port_get_ethtool_stats(struct net_device *netdev,
 		data[i] = alink_port_counter(port, i);
 }
 
-/* Only link-level frames are Ethernet; fabric packets are not in here. */
+/*
+ * Only link-level frames are Ethernet; fabric packets are not in here. The link
+ * window has no counter for anything else of ethtool's groups: flits and code
+ * words are neither frames nor symbols, and nothing is counted by size.
+ */
 void alink_port_get_eth_mac_stats(struct net_device *netdev,
 				  struct ethtool_eth_mac_stats *stats)
 {

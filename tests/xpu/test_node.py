@@ -19,7 +19,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import knob, main, read, sh, wait_for, write  # noqa: E402
+from guestlib import fails, knob, main, read, sh, wait_for  # noqa: E402
+from guestlib import write  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 RULE = os.path.join(ROOT, 'tools', 'udev', '60-alink.rules')
@@ -285,6 +286,14 @@ def test_why_it_is_down():
     assert 'Link detected: yes\n' in sh('ethtool', LINK)
 
 
+def test_no_other_groups():
+    """What the device does not count is not told, not even as zeros."""
+    shown = numbers('ethtool', '-S', LINK, '--all-groups')
+    assert set(shown) == {'eth-mac-FramesTransmittedOK',
+                          'eth-mac-FramesReceivedOK'}, shown
+    fails('ethtool', '-a', LINK)
+
+
 def test_devlink():
     """Identity, ports and health."""
     for function in functions():
@@ -301,4 +310,5 @@ def test_devlink():
 
 
 main(test_udev_gives_the_node_to_render, test_sensors, test_lspci,
-     test_ethtool, test_eth_mac, test_fec, test_why_it_is_down, test_devlink)
+     test_ethtool, test_eth_mac, test_fec, test_why_it_is_down,
+     test_no_other_groups, test_devlink)
