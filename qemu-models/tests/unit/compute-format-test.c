@@ -67,6 +67,14 @@ TEST(reference_knows_the_formats)
 	EXPECT_EQ(cr_encode(ALINK_DT_FP8_E4M3, 1e9, false), 0x7f);
 	EXPECT_EQ(cr_encode(ALINK_DT_FP8_E4M3, -1e9, true), 0xfe);
 	EXPECT_EQ(cr_encode(ALINK_DT_TF32, NAN, true), 0x7fc00000);
+	for (int i = 0; i < 10000; i++) {
+		double x = ldexp((double)(int64_t)rig_random(), i % 300 - 215);
+
+		EXPECT_EQ(cr_fp32(x), cr_encode(ALINK_DT_FP32, x, false));
+	}
+	EXPECT_EQ(cr_fp32(NAN), cr_encode(ALINK_DT_FP32, NAN, false));
+	EXPECT_EQ(cr_fp32(-0x1p-150), cr_encode(ALINK_DT_FP32, -0x1p-150,
+						false));
 	EXPECT(cr_mx_decode(elems, 127, 0) == 0.5);
 	EXPECT(cr_mx_decode(elems, 128, 1) == 2);
 	EXPECT(cr_mx_decode(elems, 126, 3) == -3);

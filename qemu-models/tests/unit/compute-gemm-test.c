@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * GEMM, to the bit, against three loops that round each product and each sum
- * from double: all pairs of formats with any bits, shapes around the pieces,
- * strides, accumulation, both ways of storing a and b.
+ * from double: all pairs of formats with any bits, all pairs of codes of 8 bits
+ * and less, shapes around the pieces, strides, accumulation, both ways of
+ * storing a and b.
  */
 #include <math.h>
 
@@ -191,6 +192,169 @@ TEST(every_pair_of_formats)
 		mat_free(&b);
 		mat_free(&dst);
 	}
+}
+
+/* --- every code with every code ------------------------------------------- */
+
+/* All that a format of 8 bits and less can say, in one row, and what it is */
+struct codes {
+	enum alink_dtype dtype;
+	uint32_t num;
+	uint32_t step;		/* from one code to the next, in elements */
+	uint8_t *mem, *scales;
+	double *value;
+};
+
+/* Of MXFP4 each element at each scale: twice, as 32 share a scale. */
+static struct codes codes_new(enum alink_dtype dtype)
+{
+	bool mx = dtype == ALINK_DT_MXFP4;
+	struct codes c = {
+		.dtype = dtype, .num = mx ? 256 * 32 : 256, .step = mx ? 2 : 1,
+	};
+
+	c.mem = malloc(ac_bytes(dtype, c.num));
+	c.scales = malloc(256);
+	c.value = malloc(c.num * sizeof(*c.value));
+	for (uint32_t i = 0; i < 256; i++)
+		c.scales[i] = i;
+	for (uint32_t i = 0; i < ac_bytes(dtype, c.num); i++)
+		c.mem[i] = mx ? i % 16 * 17 : i;
+	for (uint32_t i = 0; i < c.num; i++)
+		c.value[i] = mx ? cr_mx_decode(c.mem + i / 32 * 16,
+					       c.scales[i / 32], i % 32) :
+				  cr_decode(dtype, i);
+	return c;
+}
+
+static void codes_free(struct codes *c)
+{
+	free(c->mem);
+	free(c->scales);
+	free(c->value);
+}
+
+/* The row from an element on, where a block begins */
+static struct alink_xpu_matrix codes_row(const struct codes *c, uint32_t from)
+{
+	struct alink_xpu_matrix m =
+		cr_matrix(c->dtype, c->mem + ac_bytes(c->dtype, from), c->num);
+
+	if (c->dtype == ALINK_DT_MXFP4) {
+		m.scale = (uintptr_t)(c->scales + from / 32);
+		m.scale_stride = 256;
+	}
+	return m;
+}
+
+/* The outer product: with k 1 no sum hides what one product is. */
+static void check_codes(const struct codes *a, const struct codes *b,
+			enum ac_level level)
+{
+	enum { ROWS = 256 };
+	float *dst = malloc((size_t)ROWS * b->num * sizeof(*dst));
+	struct alink_xpu_compute block = {
+		.flags = ALINK_XPU_CF_TRANS_A,
+		.m = ROWS, .n = b->num, .k = 1,
+		.b = codes_row(b, 0),
+		.dst = cr_matrix(ALINK_DT_FP32, dst, b->num),
+	};
+	int bad = 0;
+
+	for (uint32_t from = 0; from < a->num; from += ROWS) {
+		block.a = codes_row(a, from);
+		EXPECT_EQ(cr_run_with(ALINK_XPU_FN_GEMM, &block, level, NULL),
+			  ALINK_ST_OK);
+		for (uint32_t i = 0; i < ROWS; i += a->step) {
+			double x = a->value[from + i];
+
+			for (uint32_t j = 0; j < b->num && bad < 5;
+			     j += b->step) {
+				double y = b->value[j];
+				uint32_t want = cr_fp32(cr_add(0,
+							       cr_mul(x, y)));
+				uint32_t have = bits(dst[i * b->num + j]);
+
+				if (want == have)
+					continue;
+				TAP_FAIL("%s %u (%g) * %s %u (%g) is %#x, not %#x, level %d",
+					 cr_name(a->dtype), from + i, x,
+					 cr_name(b->dtype), j, y, have, want,
+					 level);
+				bad++;
+			}
+		}
+	}
+	free(dst);
+}
+
+TEST(every_code_with_every_code)
+{
+	static const enum alink_dtype small[] = {
+		ALINK_DT_FP8_E4M3, ALINK_DT_FP8_E5M2, ALINK_DT_INT8,
+		ALINK_DT_MXFP4,
+	};
+	struct codes c[4];
+
+	for (int i = 0; i < 4; i++)
+		c[i] = codes_new(small[i]);
+	for (int pair = 0; pair < 16; pair++) {
+		const struct codes *a = &c[pair / 4], *b = &c[pair % 4];
+		/* 67 million products are enough once. */
+		bool many = a->step > 1 && b->step > 1;
+
+		for (int level = many ? (int)ac_level() : AC_BASE;
+		     level <= (int)ac_level(); level++)
+			check_codes(a, b, level);
+	}
+	for (int i = 0; i < 4; i++)
+		codes_free(&c[i]);
+}
+
+/* What the test above rests on: no code is left out. */
+TEST(codes_are_complete)
+{
+	struct codes c = codes_new(ALINK_DT_MXFP4);
+	bool seen[256][16] = { 0 };
+	uint32_t num = 0;
+
+	for (uint32_t i = 0; i < c.num; i += c.step) {
+		uint8_t code = c.mem[i / 2] >> (i % 2 * 4) & 15;
+
+		num += !seen[c.scales[i / 32]][code];
+		seen[c.scales[i / 32]][code] = true;
+	}
+	EXPECT_EQ(num, 256 * 16);
+	codes_free(&c);
+	c = codes_new(ALINK_DT_FP8_E4M3);
+	EXPECT_EQ(c.num, 256);
+	for (uint32_t i = 0; i < c.num; i++)
+		EXPECT_EQ(c.mem[i], i);
+	codes_free(&c);
+}
+
+/* INT8 has another engine where the result is INT32. */
+TEST(every_int8_with_every_int8_as_int32)
+{
+	struct codes c = codes_new(ALINK_DT_INT8);
+	static int32_t dst[256 * 256];
+	struct alink_xpu_compute block = {
+		.flags = ALINK_XPU_CF_TRANS_A,
+		.m = 256, .n = 256, .k = 1,
+		.a = codes_row(&c, 0), .b = codes_row(&c, 0),
+		.dst = cr_matrix(ALINK_DT_INT32, dst, 256),
+	};
+
+	for (int level = AC_BASE; level <= (int)ac_level(); level++) {
+		memset(dst, 0xee, sizeof(dst));
+		EXPECT_EQ(cr_run_with(ALINK_XPU_FN_GEMM, &block, level, NULL),
+			  ALINK_ST_OK);
+		for (int i = 0; i < 256 * 256; i++)
+			EXPECT_EQ((uint32_t)dst[i],
+				  (uint32_t)((int8_t)(i / 256) *
+					     (int8_t)(i % 256)));
+	}
+	codes_free(&c);
 }
 
 TEST(few_wild_numbers_among_others)

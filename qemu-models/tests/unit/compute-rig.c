@@ -144,6 +144,11 @@ uint32_t cr_encode(enum alink_dtype dtype, double x, bool saturate)
 	return encode(f, x, saturate) << f->shift;
 }
 
+uint32_t cr_fp32(double x)
+{
+	return isnan(x) ? F32_NAN : bits((float)x);
+}
+
 double cr_add(double a, double b)
 {
 	/* Exact enough: 53 >= 2 * 24 + 2. */

@@ -20,6 +20,8 @@ uint32_t cr_get(enum alink_dtype dtype, const void *mem, size_t i);
 double cr_decode(enum alink_dtype dtype, uint32_t code);
 /* To nearest even */
 uint32_t cr_encode(enum alink_dtype dtype, double x, bool saturate);
+/* To FP32 as the host does it: for so many that a search takes too long */
+uint32_t cr_fp32(double x);
 
 /* A block of 32: element i, and all of them */
 double cr_mx_decode(const uint8_t *elems, uint8_t scale, unsigned int i);
