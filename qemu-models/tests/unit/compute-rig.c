@@ -160,6 +160,36 @@ double cr_mul(double a, double b)
 	return (float)(a * b);
 }
 
+static long double sigmoid_times(long double x, long double t)
+{
+	/* Its limit, which infinity by infinity is not */
+	if (x == -INFINITY)
+		return -0.0L;
+	return x / (1 + expl(-t));
+}
+
+long double cr_silu(long double x)
+{
+	return sigmoid_times(x, x);
+}
+
+long double cr_gelu(long double x)
+{
+	/* sqrt(2 / pi) */
+	const long double c = 0.797884560802865355879892119868763737L;
+
+	return sigmoid_times(x, 2 * c * (x + 0.044715L * x * x * x));
+}
+
+bool cr_before(const float *x, uint32_t i, uint32_t j)
+{
+	if (isnan(x[i]) != isnan(x[j]))
+		return isnan(x[i]);
+	if (isnan(x[i]) || x[i] == x[j])
+		return i < j;
+	return x[i] > x[j];
+}
+
 uint32_t cr_ulps(float a, float b)
 {
 	int64_t d, v[2];

@@ -31,6 +31,12 @@ void cr_mx_encode(const double *in, uint8_t *elems, uint8_t *scale);
 double cr_add(double a, double b);
 double cr_mul(double a, double b);
 
+/* The formulas, as exact as a long double is */
+long double cr_silu(long double x);
+long double cr_gelu(long double x);
+/* Does TOPK put element @i of a row before @j? */
+bool cr_before(const float *x, uint32_t i, uint32_t j);
+
 /* A matrix in memory of the process, rows side by side, no stride 0 */
 struct alink_xpu_matrix cr_matrix_at(enum alink_dtype dtype, uintptr_t mem,
 				     uint32_t cols);

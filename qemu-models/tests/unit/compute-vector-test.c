@@ -177,15 +177,6 @@ TEST(embed)
 	}
 }
 
-static bool before(const float *x, int i, int j)
-{
-	if (isnan(x[i]) != isnan(x[j]))
-		return isnan(x[i]);
-	if (isnan(x[i]) || x[i] == x[j])
-		return i < j;
-	return x[i] > x[j];
-}
-
 static void check_topk(uint32_t m, uint32_t n, uint32_t k, const float *a)
 {
 	uint32_t *out = malloc(m * k * sizeof(*out));
@@ -203,7 +194,7 @@ static void check_topk(uint32_t m, uint32_t n, uint32_t k, const float *a)
 			uint32_t place = 0;
 
 			for (uint32_t j = 0; j < n && place < k; j++)
-				place += j != i && before(x, j, i);
+				place += j != i && cr_before(x, j, i);
 			if (place < k)
 				EXPECT_EQ(out[row * k + place], i);
 		}
@@ -241,31 +232,16 @@ static void near(const char *what, float have, long double want, float x)
 			 (float)want, ulps);
 }
 
-static long double sigmoid_times(long double x, long double t)
-{
-	return x / (1 + expl(-t));
-}
-
-static long double gelu_of(long double x)
-{
-	/* sqrt(2 / pi) */
-	const long double c = 0.797884560802865355879892119868763737L;
-
-	return sigmoid_times(x, 2 * c * (x + 0.044715L * x * x * x));
-}
-
 static void check_gates(const float *a, float *dst, uint32_t n)
 {
 	struct alink_xpu_compute block = rows(1, n, a, NULL, dst);
 
 	EXPECT_EQ(cr_run(ALINK_XPU_FN_SILU, &block), ALINK_ST_OK);
 	for (uint32_t i = 0; i < n; i++)
-		near("silu", dst[i], a[i] == -INFINITY ? -0.0L :
-		     sigmoid_times(a[i], a[i]), a[i]);
+		near("silu", dst[i], cr_silu(a[i]), a[i]);
 	EXPECT_EQ(cr_run(ALINK_XPU_FN_GELU, &block), ALINK_ST_OK);
 	for (uint32_t i = 0; i < n; i++)
-		near("gelu", dst[i], a[i] == -INFINITY ? -0.0L :
-		     gelu_of(a[i]), a[i]);
+		near("gelu", dst[i], cr_gelu(a[i]), a[i]);
 }
 
 TEST(silu_and_gelu)
