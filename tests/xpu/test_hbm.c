@@ -289,10 +289,75 @@ static void bare_words(struct __test_metadata *_metadata, const char *sysfs,
 	ASSERT_EQ(pci_write(sysfs, "enable", "0"), 0);
 }
 
-/* An error in the middle of an object: seen, then kept until that is freed. */
+/* Somebody else, with HBM of his own: the first that there is */
+struct bystander {
+	int fd;
+	uint32_t vm;
+	uint32_t bo;
+	uint32_t generation;
+	struct xq q;
+	char *mem;
+};
+
+static void bystander_open(struct __test_metadata *_metadata,
+			   struct bystander *o)
+{
+	struct drm_alink_xpu_query_device d;
+
+	o->fd = xpu_open(XPU);
+	ASSERT_GE(o->fd, 0);
+	ASSERT_EQ(xpu_device(o->fd, &d), 0);
+	o->generation = d.generation;
+	ASSERT_EQ(vm_create(o->fd, &o->vm), 0);
+	ASSERT_EQ(xq_open(&o->q, o->fd, o->vm, VA_Q, 16), 0);
+	ASSERT_EQ(gem_create(o->fd, HBM_CPU, LARGE, &o->bo), 0);
+	o->mem = gem_map(o->fd, o->bo, LARGE);
+	ASSERT_NE(o->mem, MAP_FAILED);
+	ASSERT_EQ(vm_map(o->fd, o->vm, o->bo, 0, VA, LARGE, RW), 0);
+}
+
+static void bystander_close(struct bystander *o)
+{
+	munmap(o->mem, LARGE);
+	xq_close(&o->q);
+	close(o->fd);
+}
+
+/* He waits in the device for a word, and then has something to copy. */
+static void bystander_works(struct bystander *o, uint32_t seed)
+{
+	pattern_fill(o->mem, LARGE / 2, seed);
+	o->q.fence[1] = 0;
+	xq_push_endless(&o->q);
+	xq_push(&o->q, copy_desc(VA + LARGE / 2, VA, LARGE / 2));
+	xq_ring(&o->q);
+}
+
+/* Nothing has come between. */
+static void bystander_is_done(struct __test_metadata *_metadata,
+			      struct bystander *o, uint32_t seed)
+{
+	struct drm_alink_xpu_query_device d = {};
+	uint32_t state;
+
+	EXPECT_EQ(queue_state(o->fd, o->q.id, &state, NULL), 0);
+	EXPECT_EQ(state, DRM_ALINK_XPU_QUEUE_RUNNING);
+	o->q.fence[1] = 0x123456789UL;
+	EXPECT_EQ(xq_wait(&o->q, 60000, NULL), 0);
+	EXPECT_EQ(pattern_check(o->mem + LARGE / 2, LARGE / 2, seed),
+		  LARGE / 2);
+	EXPECT_EQ(xpu_device(o->fd, &d), 0);
+	EXPECT_EQ(d.generation, o->generation);
+}
+
+/*
+ * An error in the middle of an object: seen, then kept until that is freed; and
+ * nobody else sees anything.
+ */
 TEST_F_TIMEOUT(hbm, bad_page_in_use, SLOW)
 {
 	struct drm_alink_xpu_queue_error error;
+	struct bystander other;
 	struct alink_xpu_desc d = {
 		.opcode = ALINK_XPU_OP_COPY,
 		.dst = VA_HOST, .src = VA + BAD, .len = PAGE,
@@ -301,9 +366,12 @@ TEST_F_TIMEOUT(hbm, bad_page_in_use, SLOW)
 
 	ASSERT_EQ(read_list(self, text, sizeof(text)), 0);
 	ASSERT_STREQ(text, "");
-	/* All there is in one piece: places in it are places in HBM. */
-	ASSERT_EQ(gem_create(self->fd, HBM, FULL, &self->bo[0]), 0);
-	ASSERT_EQ(vm_map(self->fd, self->vm, self->bo[0], 0, VA, FULL, RW), 0);
+	bystander_open(_metadata, &other);
+	/* All else in one piece, bound so that places are those in HBM. */
+	ASSERT_EQ(gem_create(self->fd, HBM, FULL - LARGE, &self->bo[0]), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, self->bo[0], 0, VA + LARGE,
+			 FULL - LARGE, RW), 0);
+	bystander_works(&other, 1);
 	snprintf(addr, sizeof(addr), "%lu", BAD + 128);
 	ASSERT_EQ(model_put(MODEL, "x-ecc-poison-addr", addr), 0);
 
@@ -316,16 +384,20 @@ TEST_F_TIMEOUT(hbm, bad_page_in_use, SLOW)
 	EXPECT_EQ(strncmp(text, want, strlen(want)), 0);
 	EXPECT_NE(strstr(text, " pending\n"), NULL);
 	EXPECT_EQ(count_lines(text), 1);
+	bystander_is_done(_metadata, &other, 1);
 
 	/* What else is in the object can be saved. */
 	xq_close(&self->q);
 	ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
 	EXPECT_EQ(xq_copy(&self->q, VA_HOST, VA + BAD + PAGE, PAGE), 0);
+	bystander_works(&other, 2);
 	/* Again: it is on the list already. */
 	ASSERT_EQ(inject(BAD + 8), 0);
-	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA, FULL), 0);
+	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA + LARGE, FULL - LARGE), 0);
 	ASSERT_EQ(gem_close(self->fd, self->bo[0]), 0);
 	expect_bad(_metadata, self, 0, PAGE);
+	bystander_is_done(_metadata, &other, 2);
+	bystander_close(&other);
 	ASSERT_EQ(read_list(self, text, sizeof(text)), 0);
 	EXPECT_NE(strstr(text, " retired\n"), NULL);
 	EXPECT_EQ(count_lines(text), 1);
