@@ -2,6 +2,8 @@
 /*
  * QUERY, and usage figures in fdinfo.
  */
+#include <linux/bitmap.h>
+#include <linux/idr.h>
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
 #include <linux/slab.h>
@@ -220,7 +222,49 @@ int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
 
 /* --- fdinfo ------------------------------------------------------------- */
 
-static void xpu_count_bo(struct drm_gem_object *obj,
+/*
+ * Contexts that have a queue with work, by id; or NULL. Which of the objects in
+ * its VM a queue works on, nobody sees: all may be in use.
+ */
+static unsigned long *xpu_contexts_at_work(struct xpu_device *xdev)
+{
+	unsigned long *busy = bitmap_zalloc(xdev->info.num_ctx + 1, GFP_KERNEL);
+	struct xpu_queue *q;
+	u32 id, state;
+
+	if (!busy)
+		return NULL;
+	for (id = XPU_KERNEL_QUEUE + 1; id < xdev->info.num_queues; id++) {
+		/* One by one: completions must not wait for all of this. */
+		xa_lock(&xdev->queues);
+		q = xa_load(&xdev->queues, id);
+		if (q) {
+			state = alink_rd32(xdev->adev,
+					   ALINK_XPU_Q(id, ALINK_XPU_Q_STATE));
+			if (state == ALINK_XPU_Q_ACTIVE ||
+			    state == ALINK_XPU_Q_WAITING ||
+			    state == ALINK_XPU_Q_FAULT)
+				__set_bit(q->vm->ctx, busy);
+		}
+		xa_unlock(&xdev->queues);
+	}
+	return busy;
+}
+
+/* Is it bound in one of these contexts, also those of other files? */
+static bool xpu_bo_is_active(struct xpu_bo *bo, const unsigned long *busy)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	bool active = false;
+
+	mutex_lock(&bo->gpuva_lock);
+	drm_gem_for_each_gpuvm_bo(vm_bo, xpu_gem(bo))
+		active |= test_bit(to_xpu_vm(vm_bo->vm)->ctx, busy);
+	mutex_unlock(&bo->gpuva_lock);
+	return active;
+}
+
+static void xpu_count_bo(struct drm_gem_object *obj, const unsigned long *busy,
 			 struct drm_memory_stats *hbm,
 			 struct drm_memory_stats *host, u64 *evicted)
 {
@@ -241,10 +285,46 @@ static void xpu_count_bo(struct drm_gem_object *obj,
 		stats->shared += obj->size;
 	else
 		stats->private += obj->size;
-	if (bo->kind == XPU_BO_HBM && READ_ONCE(bo->place.file))
+	if (bo->kind == XPU_BO_HBM && READ_ONCE(bo->place.file)) {
 		*evicted += obj->size;
-	else if (bo->kind == XPU_BO_HBM || bo->shmem.pages || bo->shmem.sgt)
+	} else if (bo->kind == XPU_BO_HBM || bo->shmem.pages || bo->shmem.sgt) {
 		stats->resident += obj->size;
+		if (xpu_bo_is_active(bo, busy))
+			stats->active += obj->size;
+	}
+}
+
+static void xpu_show_memory(struct drm_printer *p, struct drm_file *file)
+{
+	struct drm_memory_stats hbm = {}, host = {};
+	struct xpu_file *xfile = file->driver_priv;
+	struct drm_gem_object *obj;
+	unsigned long *busy;
+	u64 evicted = 0;
+	int id = 0;
+
+	busy = xpu_contexts_at_work(xfile->xdev);
+	/* Nobody has to say all of this. */
+	if (!busy)
+		return;
+	for (;;) {
+		/* Held for each alone: what comes then may sleep. */
+		spin_lock(&file->table_lock);
+		obj = idr_get_next(&file->object_idr, &id);
+		if (obj)
+			drm_gem_object_get(obj);
+		spin_unlock(&file->table_lock);
+		if (!obj)
+			break;
+		xpu_count_bo(obj, busy, &hbm, &host, &evicted);
+		drm_gem_object_put(obj);
+		id++;
+		cond_resched();
+	}
+	bitmap_free(busy);
+	drm_print_memory_stats(p, &hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
+	drm_print_memory_stats(p, &host, DRM_GEM_OBJECT_RESIDENT, "system");
+	drm_printf(p, "alink_xpu-evicted-hbm:\t%llu KiB\n", evicted >> 10);
 }
 
 /* One queue, by the id that its user knows */
@@ -272,18 +352,9 @@ static void xpu_show_queue(struct drm_printer *p, unsigned long id,
 /* drm_driver.show_fdinfo, see Documentation/gpu/drm-usage-stats.rst */
 void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
-	struct drm_memory_stats hbm = {}, host = {};
 	struct xpu_file *xfile = file->driver_priv;
-	struct drm_gem_object *obj;
 	struct xpu_queue *q;
 	unsigned long id;
-	u64 evicted = 0;
-	int i;
-
-	spin_lock(&file->table_lock);
-	idr_for_each_entry(&file->object_idr, obj, i)
-		xpu_count_bo(obj, &hbm, &host, &evicted);
-	spin_unlock(&file->table_lock);
 
 	/* A queue that is in the table has its hardware queue. */
 	xa_lock(&xfile->queues);
@@ -298,9 +369,7 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 		   atomic64_read(&xfile->busy_ns));
 	drm_printf(p, "drm-engine-capacity-dma:\t%u\n",
 		   xfile->xdev->info.num_rings);
-	drm_print_memory_stats(p, &hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
-	drm_print_memory_stats(p, &host, DRM_GEM_OBJECT_RESIDENT, "system");
-	drm_printf(p, "alink_xpu-evicted-hbm:\t%llu KiB\n", evicted >> 10);
 	drm_printf(p, "alink_xpu-hung-queues:\t%d\n",
 		   atomic_read(&xfile->hung));
+	xpu_show_memory(p, file);
 }
