@@ -38,8 +38,8 @@ def test_two_boots():
     doc = json.loads(done.stdout)
     assert (doc['schema'], doc['version']) == ('alink.bench', 2), doc
     rows = [r for boot in doc['data'] for r in boot['rows']]
-    assert len(doc['data']) == 2 and len(rows) == 2, doc
-    assert [r['measure'] for r in rows] == ['gemm', 'probe32'], doc
+    assert len(doc['data']) == 2 and len(rows) == 3, doc
+    assert [r['measure'] for r in rows] == ['gemm', 'probe32', 'probe32'], doc
     for row in rows:
         assert row['reason'] is None and row['ratio'] > 0, row
 

@@ -35,7 +35,7 @@ static const struct measure {
 	{ "window", bench_window, "load and store in HBM" },
 	{ "gemm", bench_gemm, "GEMM of 512^3 in BF16" },
 	{ "probe", bench_probe, "modprobe, bind and rmmod of 8 xPUs" },
-	{ "probe32", bench_probe32, "modprobe of 32 xPUs" },
+	{ "probe32", bench_probe32, "modprobe and rmmod of 32 xPUs" },
 };
 
 #define NUM_MEASURES	(sizeof(measures) / sizeof(measures[0]))

@@ -292,36 +292,55 @@ static int hide(struct bench *b, const char *text)
 	return 0;
 }
 
-/* With all devices bound, and so it ends */
-static int probe32_pair(struct bench *b, struct bench_row *r, unsigned int i)
+struct probe32_rows {
+	struct bench_row load, unload;
+};
+
+/* Of each: not more than linear is not more than that. */
+static void share(struct bench_row *r, unsigned int i)
 {
-	double ms;
+	r->own[i] /= xpu.n;
+	r->other[i] /= XPUS;
+}
+
+/* With all devices bound, and so it ends */
+static int probe32_pair(struct bench *b, struct probe32_rows *r,
+			unsigned int i)
+{
 	int err;
 
-	err = unload(b, &xpu, &ms);
+	err = unload(b, &xpu, &r->unload.own[i]);
 	if (!err)
 		err = hide(b, "alink-bench-none\n");
 	if (!err)
-		err = load(b, &xpu, XPUS, &r->other[i]);
+		err = load(b, &xpu, XPUS, &r->load.other[i]);
 	if (!err)
-		err = unload(b, &xpu, &ms);
+		err = unload(b, &xpu, &r->unload.other[i]);
 	if (!err)
 		err = hide(b, "\n");
 	if (!err)
-		err = load(b, &xpu, xpu.n, &r->own[i]);
-	/* Of each: not more than linear is not more than that. */
-	r->own[i] /= xpu.n;
-	r->other[i] /= XPUS;
+		err = load(b, &xpu, xpu.n, &r->load.own[i]);
+	share(&r->load, i);
+	share(&r->unload, i);
 	return err;
 }
 
 int bench_probe32(struct bench *b)
 {
-	struct bench_row r = {
-		.what = "32 xPUs, modprobe, each",
-		.peer = "8 xPUs, modprobe, each", .unit = "ms", .less = true,
-		.floor = 1.0,
+	static struct probe32_rows r = {
+		.load = {
+			.what = "32 xPUs, modprobe, each",
+			.peer = "8 xPUs, modprobe, each", .unit = "ms",
+			.less = true, .floor = 1.0,
+		},
+		/* One after the other, which is linear: nothing to reach. */
+		.unload = {
+			.what = "32 xPUs, rmmod, each",
+			.peer = "8 xPUs, rmmod, each", .unit = "ms",
+			.less = true,
+		},
 	};
+	const char *why = "32 xPUs are wanted: topology bench32";
 	unsigned int i;
 	int err;
 
@@ -331,7 +350,8 @@ int bench_probe32(struct bench *b)
 	if (err)
 		return err;
 	if (xpu.n != MANY_XPUS) {
-		bench_absent(b, &r, "32 xPUs are wanted: topology bench32");
+		bench_absent(b, &r.load, why);
+		bench_absent(b, &r.unload, why);
 		return bench_pin(b);
 	}
 	err = probe32_pair(b, &r, 0);
@@ -342,6 +362,7 @@ int bench_probe32(struct bench *b)
 		restore(&xpu);
 		return err;
 	}
-	bench_row(b, &r, pairs(b));
+	bench_row(b, &r.load, pairs(b));
+	bench_row(b, &r.unload, pairs(b));
 	return bench_pin(b);
 }
