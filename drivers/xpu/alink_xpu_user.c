@@ -657,12 +657,13 @@ struct xpu_bo *alink_xpu_user_create(struct xpu_vm *vm, u64 start, u64 va,
 
 	if (!IS_ALIGNED(start, XPU_PAGE_SIZE) || start > U64_MAX - range)
 		return ERR_PTR(-EINVAL);
+	/* Whether so much could be there depends on the processor. */
+	if (range > DRM_ALINK_XPU_MAX_USER_RANGE)
+		return ERR_PTR(-E2BIG);
 	if (!access_ok(u64_to_user_ptr(start), range))
 		return ERR_PTR(-EFAULT);
 	if (!xdev->info.user_memory)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (range > DRM_ALINK_XPU_MAX_USER_RANGE)
-		return ERR_PTR(-E2BIG);
 	err = user_check(start, range, rights);
 	if (err)
 		return ERR_PTR(err);
