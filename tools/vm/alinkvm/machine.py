@@ -137,7 +137,9 @@ class Machine:
             line = f"tsc=reliable {line}"
         if self.kernel_is_ours():
             # Unloads twice as fast: grace periods are long under TCG.
-            line = f"rcupdate.rcu_expedited=1 {line}"
+            # Early on, features of the processor are read anew with interrupts
+            # on: KASAN does not know then how many levels page tables have.
+            line = f"no5lvl rcupdate.rcu_expedited=1 {line}"
         if self.opts.iommu:
             # First, so that --append has the last word.
             line = f"intel_iommu=on iommu.strict=1 {line}"
