@@ -276,8 +276,10 @@ void alink_dev_remove(struct alink_dev *adev)
 	WARN_ON(test_bit(ALINK_DEV_REGISTERED, &adev->flags));
 
 	mutex_lock(&adev->state_lock);
-	if (!test_and_set_bit(ALINK_DEV_STOPPED, &adev->flags))
+	if (!test_and_set_bit(ALINK_DEV_STOPPED, &adev->flags)) {
 		alink_dev_stop(adev, -ENODEV);
+		alink_dev_disable(adev);
+	}
 	mutex_unlock(&adev->state_lock);
 
 	alink_irq_fini(adev);

@@ -270,6 +270,7 @@ void alink_health_stop(struct alink_dev *adev);
 /* alink_reset.c */
 int alink_dev_start(struct alink_dev *adev);
 void alink_dev_stop(struct alink_dev *adev, int error);
+void alink_dev_disable(struct alink_dev *adev);
 void alink_dev_lost_work(struct work_struct *work);
 
 /* alink_port.c */

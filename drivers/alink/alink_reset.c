@@ -58,7 +58,14 @@ void alink_dev_stop(struct alink_dev *adev, int error)
 	/* The health check may have woken the worker, never the reverse. */
 	if (adev->caps & ALINK_CAP_ADMIN)
 		alink_event_stop(adev);
-	/* Else alink_handshake() has to find it as a dead kernel leaves it. */
+}
+
+/*
+ * The next driver finds the device in order. One that is not disabled it resets:
+ * so it is with all that waited for a reset which then did not come.
+ */
+void alink_dev_disable(struct alink_dev *adev)
+{
 	if (!test_bit(ALINK_DEV_UNCLEAN, &adev->flags))
 		alink_wr32(adev, ALINK_REG_CONTROL, 0);
 }
@@ -260,6 +267,7 @@ void alink_dev_shutdown(struct alink_dev *adev, bool forget)
 
 	/* Tasks still run: they must not start it by another reset. */
 	set_bit(ALINK_DEV_DOWN, &adev->flags);
+	alink_dev_disable(adev);
 	err = alink_dev_reset_prepare(adev);
 	pci_clear_master(adev->pdev);
 	if (err || !forget)
