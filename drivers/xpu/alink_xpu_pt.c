@@ -301,16 +301,20 @@ static int pt_make(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool, u64 va,
 	return 0;
 }
 
-/* How much of the run the next leaf covers, and of which level */
+/*
+ * How much of the run the leaves of the next table cover, and of which level:
+ * the way to a table costs more than an entry of it.
+ */
 static u64 pt_step(u64 va, u64 pa, u64 len, unsigned int *level)
 {
-	if (IS_ALIGNED(va | pa, XPU_LARGE_PAGE_SIZE) &&
-	    len >= XPU_LARGE_PAGE_SIZE) {
-		*level = 1;
-		return XPU_LARGE_PAGE_SIZE;
-	}
-	*level = 0;
-	return XPU_PAGE_SIZE;
+	u64 span;
+
+	*level = IS_ALIGNED(va | pa, XPU_LARGE_PAGE_SIZE) &&
+		 len >= XPU_LARGE_PAGE_SIZE;
+	if (*level)
+		len = ALIGN_DOWN(len, XPU_LARGE_PAGE_SIZE);
+	span = BIT_ULL(pt_shift(*level + 1));
+	return min(len, span - (va & (span - 1)));
 }
 
 /**
@@ -335,10 +339,6 @@ int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 		err = pt_make(tree, pool, va, level);
 		if (err)
 			return err;
-		/* One table serves all small pages up to the next 2 MiB. */
-		if (!level)
-			step = min(len, XPU_LARGE_PAGE_SIZE -
-				   (va & (XPU_LARGE_PAGE_SIZE - 1)));
 		va += step;
 		pa += step;
 		len -= step;
@@ -371,6 +371,25 @@ int alink_xpu_pt_split(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 	return pt_split_leaf(tree, pool, pt, i);
 }
 
+/* Leaves side by side in one table */
+static void pt_fill(struct xpu_pt_tree *tree, struct xpu_pt *pt, u64 va,
+		    u64 pa, u64 len, u64 bits)
+{
+	u64 size = BIT_ULL(pt_shift(pt->level));
+	unsigned int i = pt_index(va, pt->level);
+	unsigned int end = i + (len >> pt_shift(pt->level));
+
+	if (pt->level)
+		bits |= ALINK_PTE_LEAF;
+	for (; i < end; i++, pa += size) {
+		if (pt->level && pt->child[i]) {
+			list_add(&pt->child[i]->node, &tree->garbage);
+			pt->child[i] = NULL;
+		}
+		pt_set(tree, pt, i, PT_ADDR(pa) | bits);
+	}
+}
+
 /**
  * alink_xpu_pt_map - write the entries of a prepared run
  * @tree:	page tables
@@ -382,28 +401,13 @@ int alink_xpu_pt_split(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,
 		      u64 bits)
 {
-	unsigned int level, i;
-	struct xpu_pt *pt;
+	unsigned int level;
 	u64 step;
 
 	bits |= ALINK_PTE_VALID;
-	while (len) {
+	for (; len; va += step, pa += step, len -= step) {
 		step = pt_step(va, pa, len, &level);
-		pt = pt_find(tree, va, level);
-		i = pt_index(va, level);
-		if (level) {
-			if (pt->child[i]) {
-				list_add(&pt->child[i]->node, &tree->garbage);
-				pt->child[i] = NULL;
-			}
-			pt_set(tree, pt, i,
-			       PT_ADDR(pa) | bits | ALINK_PTE_LEAF);
-		} else {
-			pt_set(tree, pt, i, PT_ADDR(pa) | bits);
-		}
-		va += step;
-		pa += step;
-		len -= step;
+		pt_fill(tree, pt_find(tree, va, level), va, pa, step, bits);
 	}
 }
 
