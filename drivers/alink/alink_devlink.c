@@ -205,7 +205,8 @@ int alink_devlink_reload_up(struct devlink *devlink,
 	}
 	if (le32_to_cpu(info.running) != next) {
 		alink_fw_text(started, alink_dev_fw_version(adev));
-		NL_SET_ERR_MSG_FMT(extack, "Device started firmware %s of bank %u, %s of bank %u was next",
+		NL_SET_ERR_MSG_FMT(extack,
+				   "Device started firmware %s of bank %u, %s of bank %u was next",
 				   started, le32_to_cpu(info.running), stored,
 				   next);
 		return -EIO;

@@ -32,7 +32,6 @@
 /* What is hashed before others get their turn */
 #define ALINK_FLASH_HASH_STEP		SZ_1M
 
-
 /* The update is over, as the device says: an errno, and a text for it. */
 static int alink_flash_failed(struct netlink_ext_ack *extack, int err,
 			      u16 status)
@@ -422,7 +421,8 @@ static int alink_flash_commit(struct alink_dev *adev, struct devlink *devlink,
 	err = alink_admin_exec(adev, ALINK_ADMIN_FLASH_COMMIT, NULL, 0, NULL,
 			       0, NULL, &status);
 	if (err && status == ALINK_ST_ABORTED) {
-		NL_SET_ERR_MSG_FMT(extack, "No answer to the commit (%pe): stored fw tells what the next reset starts",
+		NL_SET_ERR_MSG_FMT(extack,
+				   "No answer to the commit (%pe): stored fw tells what starts next",
 				   ERR_PTR(err));
 		return err;
 	}
