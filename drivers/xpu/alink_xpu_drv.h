@@ -299,6 +299,12 @@ static inline struct xpu_device *to_xpu(struct drm_device *drm)
 	return container_of(drm, struct xpu_device, drm);
 }
 
+/*
+ * Ids of users. 0 is none, and the limit says so, not the array alone: it would
+ * give 0 out when a user has asked to erase that.
+ */
+#define XPU_ID_LIMIT	XA_LIMIT(1, INT_MAX)
+
 /**
  * struct xpu_file - one open file
  * @xdev:	device

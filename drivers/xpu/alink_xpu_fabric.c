@@ -166,7 +166,7 @@ int alink_xpu_segment_export_ioctl(struct drm_device *drm, void *data,
 	}
 	h->segment = seg->id;
 
-	err = xa_alloc(&xfile->exports, &args->export_id, seg, xa_limit_31b,
+	err = xa_alloc(&xfile->exports, &args->export_id, seg, XPU_ID_LIMIT,
 		       GFP_KERNEL_ACCOUNT);
 	if (err) {
 		alink_xpu_segment_destroy(seg);
@@ -442,7 +442,7 @@ int alink_xpu_group_bind_ioctl(struct drm_device *drm, void *data,
 	if (IS_ERR(group))
 		return PTR_ERR(group);
 
-	err = xa_alloc(&xfile->groups, &args->bind_id, group, xa_limit_31b,
+	err = xa_alloc(&xfile->groups, &args->bind_id, group, XPU_ID_LIMIT,
 		       GFP_KERNEL_ACCOUNT);
 	if (err)
 		alink_xpu_group_destroy(group);

@@ -511,7 +511,7 @@ int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
 
 	/* Last: from here on anybody who guesses the id may destroy it. */
 	args->doorbell_offset = alink_xpu_doorbell_offset(q);
-	err = xa_alloc(&xfile->queues, &args->queue_id, q, xa_limit_31b,
+	err = xa_alloc(&xfile->queues, &args->queue_id, q, XPU_ID_LIMIT,
 		       GFP_KERNEL_ACCOUNT);
 	if (err)
 		alink_xpu_queue_destroy(q, xfile);

@@ -279,7 +279,7 @@ static int xpu_vm_create(struct xpu_device *xdev, struct xpu_file *xfile,
 		goto err_id;
 
 	/* From here on anybody who guesses the id may use the VM. */
-	err = xa_alloc(&xfile->vms, &args->vm_id, vm, xa_limit_31b,
+	err = xa_alloc(&xfile->vms, &args->vm_id, vm, XPU_ID_LIMIT,
 		       GFP_KERNEL_ACCOUNT);
 	if (err)
 		alink_xpu_vm_put(vm);
