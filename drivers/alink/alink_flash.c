@@ -500,6 +500,7 @@ int alink_devlink_flash_update(struct devlink *devlink,
 			       struct netlink_ext_ack *extack)
 {
 	struct alink_dev *adev = alink_devlink_dev(devlink);
+	int err;
 
 	devl_assert_locked(devlink);
 
@@ -507,7 +508,10 @@ int alink_devlink_flash_update(struct devlink *devlink,
 		NL_SET_ERR_MSG(extack, "Device has no flash that a host may write");
 		return -EOPNOTSUPP;
 	}
-	return alink_flash_update(adev, devlink, params->fw, extack);
+	set_bit(ALINK_DEV_FLASHING, &adev->flags);
+	err = alink_flash_update(adev, devlink, params->fw, extack);
+	clear_bit(ALINK_DEV_FLASHING, &adev->flags);
+	return err;
 }
 EXPORT_SYMBOL_GPL(alink_devlink_flash_update);
 
@@ -524,3 +528,19 @@ void alink_flash_stop(struct alink_dev *adev)
 	set_bit(ALINK_DEV_LEAVING, &adev->flags);
 }
 EXPORT_SYMBOL_GPL(alink_flash_stop);
+
+/**
+ * alink_flash_running - is the devlink lock taken for long?
+ * @adev:	device
+ *
+ * For work that would wait for the lock, and must not wait for minutes. The
+ * answer is old when it is there: who took the other way may wait all the same.
+ *
+ * Context: any.
+ * Return: whether an update runs.
+ */
+bool alink_flash_running(struct alink_dev *adev)
+{
+	return test_bit(ALINK_DEV_FLASHING, &adev->flags);
+}
+EXPORT_SYMBOL_GPL(alink_flash_running);

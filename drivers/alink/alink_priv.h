@@ -113,6 +113,7 @@ enum alink_dev_flag {
 	ALINK_DEV_DOWN,		/* quiet for the next kernel; never cleared */
 	ALINK_DEV_LEAVING,	/* the driver is about to go; never cleared */
 	ALINK_DEV_UNCLEAN,	/* to be reset by the next driver; never cleared */
+	ALINK_DEV_FLASHING,	/* devlink writes firmware, under its lock */
 };
 
 /**

@@ -133,7 +133,12 @@ static const struct devlink_health_reporter_ops alink_nic_health_ops = {
  */
 void alink_nic_health_report(struct alink_nic *nic)
 {
-	if (!READ_ONCE(nic->reporting)) {
+	/*
+	 * During a flash devlink would recover after it, minutes later. Whether
+	 * the administrator wants that at all only devlink knows: a port that
+	 * works is the better guess.
+	 */
+	if (!READ_ONCE(nic->reporting) || alink_flash_running(nic->adev)) {
 		rtnl_lock();
 		alink_nic_restart(nic);
 		rtnl_unlock();
