@@ -733,6 +733,9 @@ void alink_xpu_queues_cancel(struct xpu_device *xdev);
 void alink_xpu_queue_event(struct xpu_device *xdev,
 			   const struct alink_event *event);
 void alink_xpu_queue_account(struct xpu_queue *q, struct xpu_file *xfile);
+void alink_xpu_queues_at_work(struct xpu_device *xdev,
+			      void (*func)(struct xpu_queue *q, void *data),
+			      void *data);
 void alink_xpu_queue_turns(struct xpu_queue *q, struct xpu_turns *t);
 int alink_xpu_queue_create_ioctl(struct drm_device *drm, void *data,
 				 struct drm_file *file);

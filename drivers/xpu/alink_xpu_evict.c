@@ -158,26 +158,10 @@ static bool turn_take(struct xpu_device *xdev, const struct xpu_claim *claim)
 
 /* --- who has to leave ---------------------------------------------------- */
 
-/* VMs whose queues have work: what is bound there is likely to be in use. */
-static void evict_look_at_queues(struct xpu_device *xdev, u64 pass)
+/* What is bound where a queue has work is likely to be in use. */
+static void evict_look_at_queue(struct xpu_queue *q, void *pass)
 {
-	struct xpu_queue *q;
-	u32 id, state;
-
-	for (id = XPU_KERNEL_QUEUE + 1; id < xdev->info.num_queues; id++) {
-		/* One by one: completions must not wait for all of this. */
-		xa_lock(&xdev->queues);
-		q = xa_load(&xdev->queues, id);
-		if (q) {
-			state = alink_rd32(xdev->adev,
-					   ALINK_XPU_Q(id, ALINK_XPU_Q_STATE));
-			if (state == ALINK_XPU_Q_ACTIVE ||
-			    state == ALINK_XPU_Q_WAITING ||
-			    state == ALINK_XPU_Q_FAULT)
-				WRITE_ONCE(q->vm->worked, pass);
-		}
-		xa_unlock(&xdev->queues);
-	}
+	WRITE_ONCE(q->vm->worked, *(u64 *)pass);
 }
 
 static bool evict_is_idle(struct xpu_bo *bo, u64 pass)
@@ -359,7 +343,7 @@ static int evict_make_room(struct xpu_device *xdev, struct xpu_bo *bo,
 	s.pass = ++xdev->evict.passes;
 	s.turn = turn_take(xdev, claim);
 	s.taken = !s.turn && !turn_is_over(xdev);
-	evict_look_at_queues(xdev, s.pass);
+	alink_xpu_queues_at_work(xdev, evict_look_at_queue, &s.pass);
 	for (;;) {
 		victim = evict_victim(xdev, &s);
 		if (IS_ERR(victim))

@@ -222,33 +222,10 @@ int alink_xpu_query_ioctl(struct drm_device *drm, void *data,
 
 /* --- fdinfo ------------------------------------------------------------- */
 
-/*
- * Contexts that have a queue with work, by id; or NULL. Which of the objects in
- * its VM a queue works on, nobody sees: all may be in use.
- */
-static unsigned long *xpu_contexts_at_work(struct xpu_device *xdev)
+/* Which of the objects in its VM a queue works on, nobody sees: all may be. */
+static void xpu_mark_context(struct xpu_queue *q, void *busy)
 {
-	unsigned long *busy = bitmap_zalloc(xdev->info.num_ctx + 1, GFP_KERNEL);
-	struct xpu_queue *q;
-	u32 id, state;
-
-	if (!busy)
-		return NULL;
-	for (id = XPU_KERNEL_QUEUE + 1; id < xdev->info.num_queues; id++) {
-		/* One by one: completions must not wait for all of this. */
-		xa_lock(&xdev->queues);
-		q = xa_load(&xdev->queues, id);
-		if (q) {
-			state = alink_rd32(xdev->adev,
-					   ALINK_XPU_Q(id, ALINK_XPU_Q_STATE));
-			if (state == ALINK_XPU_Q_ACTIVE ||
-			    state == ALINK_XPU_Q_WAITING ||
-			    state == ALINK_XPU_Q_FAULT)
-				__set_bit(q->vm->ctx, busy);
-		}
-		xa_unlock(&xdev->queues);
-	}
-	return busy;
+	__set_bit(q->vm->ctx, busy);
 }
 
 /* Is it bound in one of these contexts, also those of other files? */
@@ -303,10 +280,11 @@ static void xpu_show_memory(struct drm_printer *p, struct drm_file *file)
 	u64 evicted = 0;
 	int id = 0;
 
-	busy = xpu_contexts_at_work(xfile->xdev);
+	busy = bitmap_zalloc(xfile->xdev->info.num_ctx + 1, GFP_KERNEL);
 	/* Nobody has to say all of this. */
 	if (!busy)
 		return;
+	alink_xpu_queues_at_work(xfile->xdev, xpu_mark_context, busy);
 	for (;;) {
 		/* Held for each alone: what comes then may sleep. */
 		spin_lock(&file->table_lock);
@@ -349,7 +327,10 @@ static void xpu_show_queue(struct drm_printer *p, unsigned long id,
 	drm_printf(p, "alink_xpu-queue-%lu-progress:\t%u\n", id, t.progress);
 }
 
-/* drm_driver.show_fdinfo, see Documentation/gpu/drm-usage-stats.rst */
+/*
+ * drm_driver.show_fdinfo, see Documentation/gpu/drm-usage-stats.rst. DRM calls it
+ * within drm_dev_enter().
+ */
 void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
 	struct xpu_file *xfile = file->driver_priv;

@@ -305,6 +305,37 @@ void alink_xpu_queue_account(struct xpu_queue *q, struct xpu_file *xfile)
 }
 
 /**
+ * alink_xpu_queues_at_work - call a function for each queue that has work
+ * @xdev:	device; none has in a reset
+ * @func:	to call with the queue, which it must not keep; must not sleep
+ * @data:	for @func
+ *
+ * Context: any but hard interrupt, within drm_dev_enter(); does not sleep.
+ */
+void alink_xpu_queues_at_work(struct xpu_device *xdev,
+			      void (*func)(struct xpu_queue *q, void *data),
+			      void *data)
+{
+	struct xpu_queue *q;
+	u32 id, state;
+
+	for (id = XPU_KERNEL_QUEUE + 1; id < xdev->info.num_queues; id++) {
+		/* One by one: completions must not wait for all of this. */
+		xa_lock(&xdev->queues);
+		q = xa_load(&xdev->queues, id);
+		if (q) {
+			state = alink_rd32(xdev->adev,
+					   ALINK_XPU_Q(id, ALINK_XPU_Q_STATE));
+			if (state == ALINK_XPU_Q_ACTIVE ||
+			    state == ALINK_XPU_Q_WAITING ||
+			    state == ALINK_XPU_Q_FAULT)
+				func(q, data);
+		}
+		xa_unlock(&xdev->queues);
+	}
+}
+
+/**
  * alink_xpu_queue_turns - read how the queue fares among its equals
  * @q:		queue that has its hardware queue
  * @t:		out: 0 when the device is gone or in reset
