@@ -4,6 +4,7 @@ driver's folder says which device, and runs them.
 """
 import atexit
 import contextlib
+import errno
 import json
 import os
 import pty
@@ -12,11 +13,17 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
-import fwimage
-from guestlib import PATIENCE, fails, knob, model, read, sh, wait_for, write
+sys.path.append(os.path.join(os.path.dirname(__file__), '..', 'trust'))
+
+# pylint: disable=wrong-import-position
+import fwimage  # noqa: E402
+import uapi  # noqa: E402
+from guestlib import (PATIENCE, fails, knob, model, read, sh,  # noqa: E402
+                      wait_for, write)
 
 # How long the device takes for 1 KiB, and how long if one is to be in time.
 QUICK_US, SLOW_US = 500, 20000
@@ -173,6 +180,20 @@ class Device:
         """The image is refused, with these words."""
         fails('devlink', 'dev', 'flash', self.handle, 'file', image, *more,
               says=re.escape(says))
+
+    def refuses_with(self, error, image):
+        """The image is refused with this errno, which devlink keeps back."""
+        enum = uapi.enums('/usr/include/linux/devlink.h')
+        try:
+            uapi.Genl('devlink').call(
+                enum['DEVLINK_CMD_FLASH_UPDATE'],
+                uapi.attr(enum['DEVLINK_ATTR_BUS_NAME'], 'pci') +
+                uapi.attr(enum['DEVLINK_ATTR_DEV_NAME'], self.pci) +
+                uapi.attr(enum['DEVLINK_ATTR_FLASH_UPDATE_FILE_NAME'], image))
+        except OSError as err:
+            assert err.errno == error, err
+        else:
+            raise AssertionError('should have failed')
 
     def put(self, data):
         """A file with these contents; its name."""
@@ -445,8 +466,8 @@ class Device:
         image, _ = self.pack(version)
         for lie in LIES:
             with self.lying(lie):
-                fails('devlink', 'dev', 'flash', self.handle, 'file', image,
-                      says='breaks the contract')
+                self.refuses(image, 'breaks the contract')
+                self.refuses_with(errno.EPROTO, image)
                 assert self.running() == running
                 assert 'stored' not in self.versions(), lie
             self.untouched(running, banks)
