@@ -25,8 +25,9 @@
  * x-...: see alink_common_inject.c). Temperatures and power follow the load
  * unless they are set. Faults of its own, settable at any time:
  *
- *   x-queue-stuck=U64       bitmap of queues that make no progress
- *   x-destroy-stuck=U64     bitmap of queues that QUEUE_DESTROY does not end:
+ *   x-queue-stuck=U64       bitmap of queues that make no progress; bit 63 is
+ *                           for queues 63 and 64
+ *   x-destroy-stuck=U64     the same of those that QUEUE_DESTROY does not end:
  *                           it is never answered, and the admin queue stands
  *                           still until it is switched off or reset
  *   x-lose-queue-irqs=U32   that many of the next queue interrupts get lost

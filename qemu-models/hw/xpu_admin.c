@@ -144,7 +144,7 @@ static void queue_destroy(AlinkDevice *ad, AlinkAdminCmd *cmd)
         alink_admin_fail(cmd, ALINK_ST_NOT_FOUND, ALINK_TLV_ID);
         return;
     }
-    if (xpu->x_destroy_stuck >> q->id & 1) {
+    if (xpu_queue_in(q, xpu->x_destroy_stuck)) {
         /* One kept from before is of an admin queue that was switched off. */
         xpu_admin_forget(xpu);
         xpu->unanswered = cmd;

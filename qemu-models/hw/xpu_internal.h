@@ -232,8 +232,8 @@ struct AlinkXpu {
     uint64_t hbm_size;
     uint64_t hbm_bar_size;
     uint32_t compute_threads;
-    uint64_t x_queue_stuck;     /* bitmap */
-    uint64_t x_destroy_stuck;   /* bitmap */
+    uint64_t x_queue_stuck;     /* bitmap, see xpu_queue_in() */
+    uint64_t x_destroy_stuck;   /* as well */
     uint32_t x_lose_queue_irqs;
     uint32_t x_complete_late_us;
     uint32_t x_skip_fills;      /* read without the BQL */
@@ -415,6 +415,8 @@ void xpu_queue_release(XpuQueue *q);
 void xpu_queue_forget(XpuQueue *q);
 /* x-queue-stuck: it does nothing. */
 bool xpu_queue_stuck(const XpuQueue *q);
+/* Is it in a bitmap of queues? The last bit is for all from 63 on. */
+bool xpu_queue_in(const XpuQueue *q, uint64_t bitmap);
 /* What ALINK_XPU_Q_PROGRESS reads. */
 uint32_t xpu_queue_progress(XpuQueue *q);
 

@@ -78,9 +78,14 @@ void xpu_queue_forget(XpuQueue *q)
     }
 }
 
+bool xpu_queue_in(const XpuQueue *q, uint64_t bitmap)
+{
+    return bitmap >> MIN(q->id, 63) & 1;
+}
+
 bool xpu_queue_stuck(const XpuQueue *q)
 {
-    return q->xpu->x_queue_stuck >> q->id & 1;
+    return xpu_queue_in(q, q->xpu->x_queue_stuck);
 }
 
 /* Has something to do at this unit, were it its turn. */

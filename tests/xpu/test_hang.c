@@ -230,8 +230,7 @@ TEST_F_TIMEOUT(hang, one_reset_when_nothing_else_helps, GUARD_S)
 					DRM_ALINK_XPU_PRIORITY_NORMAL);
 	struct xq *waits = open_more(_metadata, self,
 				     DRM_ALINK_XPU_PRIORITY_NORMAL);
-	unsigned long long mask = 1ULL << xq_device_queue(&self->q) |
-				  1ULL << xq_device_queue(second);
+	unsigned long long mask = xq_bit(&self->q) | xq_bit(second);
 	unsigned int runs = 0;
 	pid_t pid, waiter;
 	uint32_t handle;

@@ -19,9 +19,10 @@
 
 #define VA		0x10000000UL	/* counter and numbers */
 #define VA_HBM		0x20000000UL
+#define VA_COPY		0x30000000UL	/* what each queue copies */
 #define VA_Q		0x40000000UL
 #define HBM_SIZE	(12 * MIB)
-#define MAX_QUEUES	63
+#define MAX_QUEUES	64		/* of users */
 #define RING		512
 #define ROOM		4096		/* bytes of numbers for each queue */
 #define NOBODY		65534
@@ -134,7 +135,7 @@ static void run_together(struct __test_metadata *_metadata,
 	char text[32];
 
 	for (i = 0; i < count; i++)
-		mask |= 1ULL << xq_device_queue(&self->q[n[i]]);
+		mask |= xq_bit(&self->q[n[i]]);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)mask);
 	ASSERT_EQ(model_put("xpu0", "x-queue-stuck", text), 0);
 	for (i = 0; i < count; i++)
@@ -360,31 +361,48 @@ TEST_F(turns, equals_share_the_engine)
 
 TEST_F(turns, all_queues_at_once)
 {
-	const unsigned int each = 20;
+	const unsigned int each = 16, part = ROOM / each;
+	const size_t copies = MAX_QUEUES * ROOM;
 	struct drm_alink_xpu_queue_create c = {
 		.vm_id = self->vm, .size = 64,
 		.priority = DRM_ALINK_XPU_PRIORITY_NORMAL,
 	};
 	unsigned int n[MAX_QUEUES], used[32] = {}, i, k;
+	uint32_t bo;
+	char *mem;
 
+	ASSERT_EQ(gem_create(self->fd, HOST, 2 * copies, &bo), 0);
+	mem = gem_map(self->fd, bo, 2 * copies);
+	ASSERT_NE((void *)mem, MAP_FAILED);
+	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA_COPY, 2 * copies, RW),
+		  0);
 	for (i = 0; i < MAX_QUEUES; i++) {
 		n[i] = open_one(_metadata, self, i % 4);
 		used[ring_of(self, &self->q[i])]++;
+		pattern_fill(mem + i * ROOM, ROOM, i);
 	}
-	/* The kernel has one. */
 	c.ring = VA_Q;
 	c.status = VA_Q + RING * sizeof(struct alink_xpu_desc);
 	EXPECT_EQ(queue_create(self->fd, &c), -ENOSPC);
 	for (i = 0; i < self->dev.num_rings; i++)
-		EXPECT_EQ(used[i], i ? 4 : 3);
+		EXPECT_EQ(used[i], MAX_QUEUES / self->dev.num_rings);
 	for (i = 0; i < MAX_QUEUES; i++)
-		for (k = 0; k < each; k++)
+		for (k = 0; k < each; k++) {
+			uint64_t at = VA_COPY + i * ROOM + k * part;
+
 			push_number(self, n[i]);
+			xq_push(&self->q[n[i]],
+				copy_desc(at + copies, at, part));
+		}
 	run_together(_metadata, self, n, MAX_QUEUES);
 	EXPECT_EQ(self->counter[0], MAX_QUEUES * each);
-	for (i = 0; i < MAX_QUEUES; i++)
+	for (i = 0; i < MAX_QUEUES; i++) {
 		for (k = 1; k < each; k++)
 			EXPECT_GT(number(self, i, k), number(self, i, k - 1));
+		EXPECT_EQ(pattern_check(mem + copies + i * ROOM, ROOM, i),
+			  ROOM);
+	}
+	munmap(mem, 2 * copies);
 }
 
 /* --- refusals -------------------------------------------------------------------------- */

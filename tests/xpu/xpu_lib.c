@@ -754,11 +754,18 @@ unsigned int xq_device_queue(const struct xq *q)
 	return q->db_offset / PAGE - 1;
 }
 
+uint64_t xq_bit(const struct xq *q)
+{
+	unsigned int id = xq_device_queue(q);
+
+	return 1ULL << (id < 63 ? id : 63);
+}
+
 int xq_stick(const struct xq *q, const char *prop)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%llu", 1ULL << xq_device_queue(q));
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)xq_bit(q));
 	return model_put("xpu0", prop, text);
 }
 

@@ -121,7 +121,9 @@ void xq_push_endless(struct xq *q);
 pid_t xq_waiter(struct xq *q);
 /* Its number in the device */
 unsigned int xq_device_queue(const struct xq *q);
-/* A knob of the model that takes a set of queues: this one alone */
+/* Its bit in a knob of the model that takes a set of queues, see xpu.c there */
+uint64_t xq_bit(const struct xq *q);
+/* Such a knob: this one alone */
 int xq_stick(const struct xq *q, const char *prop);
 int xq_copy(struct xq *q, uint64_t dst, uint64_t src, uint64_t len);
 int xq_fill(struct xq *q, uint64_t dst, uint32_t value, uint64_t len);

@@ -263,7 +263,6 @@ int bench_queues(struct bench *b)
 	err = bench_machine_up(b);
 	if (err)
 		return err;
-	/* The kernel has one of them for itself. */
 	q[n++] = b->queue;
 	while (n < MAX_QUEUES && !err) {
 		err = alink_queue_open(b->xpu, QUEUE_DEPTH, &q[n]);

@@ -70,7 +70,7 @@ enum alink_xpu_queue_state {
 #define ALINK_XPU_DB_STRIDE		0x1000
 #define ALINK_XPU_DB(q)			(ALINK_XPU_DB_BASE + (q) * ALINK_XPU_DB_STRIDE)
 #define ALINK_XPU_DB_TAIL		0x000	/* WO 32 0x0  per queue: free-running producer index */
-#define ALINK_XPU_MAX_QUEUES		64
+#define ALINK_XPU_MAX_QUEUES		65	/* 64 for users, one for the driver */
 
 /* Vectors: 0 admin and events, then queue interrupts */
 #define ALINK_XPU_VECTOR_QUEUE(n)	(1 + (n))

@@ -440,7 +440,7 @@ static void test_queue_arguments(void)
         uint32_t size;
         uint16_t vector, priority, want;
     } c[] = {
-        { 64, 1, 0, 0, 16, 1, 0, ALINK_ST_BAD_FIELD },
+        { ALINK_XPU_MAX_QUEUES, 1, 0, 0, 16, 1, 0, ALINK_ST_BAD_FIELD },
         { ~0U, 1, 0, 0, 16, 1, 0, ALINK_ST_BAD_FIELD },
         { 2, 1, 32, 0, 16, 1, 0, ALINK_ST_BAD_FIELD },
         { 2, 1, 0, 8, 16, 1, 0, ALINK_ST_BAD_FIELD },
@@ -459,7 +459,7 @@ static void test_queue_arguments(void)
         { 2, 1, 0, 0, 65536, 4, 2, ALINK_ST_OK },
         { 2, 1, 0, 0, 2, 1, 0, ALINK_ST_EXISTS },
         { 62, 1, 0, 0, 2, 1, 3, ALINK_ST_OK },
-        { 63, 1, 0, 0, 2, 1, 0, ALINK_ST_OK },
+        { ALINK_XPU_MAX_QUEUES - 1, 1, 0, 0, 2, 1, 0, ALINK_ST_OK },
     };
     Rig r = rig_new();
     AlinkQtest *aq = r.aq;

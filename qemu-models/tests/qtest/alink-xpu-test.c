@@ -584,10 +584,19 @@ static void test_queue_windows(void)
     aq_set_int(aq, "x-queue-stuck", 0);
     xq_wait(q);
 
+    /* The last bit is for those that have none of their own. */
+    aq_set_int(aq, "x-queue-stuck", INT64_MIN);
+    xq_put(other, nop);
+    xq_ring(other);
+    aq_settle(aq);
+    check_window(aq, other->id, ALINK_XPU_Q_ACTIVE, 0, 1);
+    aq_set_int(aq, "x-queue-stuck", 0);
+    xq_wait(other);
+
     xq_put(other, xq_desc(0xff, 0, 0, 0));
     xq_ring(other);
     aq_settle(aq);
-    check_window(aq, other->id, ALINK_XPU_Q_HALTED, 0, 1);
+    check_window(aq, other->id, ALINK_XPU_Q_HALTED, 1, 2);
 
     /* The time stays when the queue goes, until the id is somebody else's. */
     busy = busy_ns(aq, 3);
