@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "alink.h"
 #include "kselftest_harness.h"
 #include "xpu_lib.h"
 
@@ -274,6 +275,60 @@ TEST_F_TIMEOUT(hang, one_reset_when_nothing_else_helps, GUARD_S)
 	EXPECT_EQ(xq_run(&self->q, nop, NULL), 0);
 	look_often(_metadata);
 	expect_counters(_metadata, self, 3, 1);
+}
+
+/* The library gives the same reason, also where the status block has another. */
+TEST_F_TIMEOUT(hang, the_library_says_why, GUARD_S)
+{
+	/* Which queue is the library's it keeps for itself: all but these two */
+	uint64_t mask = ~(1ULL | xq_bit(&self->q));
+	struct alink_queue_state s;
+	struct alink_queue *queue;
+	struct alink_xpu *xpu;
+	struct alink_ctx *ctx;
+	char path[64], text[32];
+	unsigned int minor, i;
+	uint32_t handle;
+	uint64_t seq;
+	int err;
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)mask);
+	ASSERT_EQ(xpu_path(0, path, sizeof(path)), 0);
+	ASSERT_EQ(sscanf(path, "/dev/accel/accel%u", &minor), 1);
+	ASSERT_EQ(alink_new(&ctx), 0);
+	ASSERT_EQ(alink_xpu_open_minor(ctx, minor, &xpu), 0);
+	/* One that the device ends, and one that a reset does */
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(alink_queue_open(xpu, 16, &queue), 0);
+		ASSERT_EQ(alink_cmd_nop(queue, &seq), 0);
+		ASSERT_EQ(alink_queue_wait(queue, seq, WAIT_MS), 0);
+		alink_queue_state(queue, &s);
+		EXPECT_EQ(s.status, ALINK_ST_OK);
+		ASSERT_EQ(model_put("xpu0", STUCK, text), 0);
+		if (i)
+			ASSERT_EQ(model_put("xpu0", NOT_ENDED, text), 0);
+		ASSERT_EQ(alink_cmd_nop(queue, &seq), 0);
+		err = alink_queue_wait(queue, seq, WAIT_MS);
+		ASSERT_EQ(release(), 0);
+		EXPECT_EQ(err, -EIO);
+		EXPECT_NE(strstr(alink_error(ctx), "made no progress"), NULL) {
+			TH_LOG("%s", alink_error(ctx));
+		}
+		alink_queue_state(queue, &s);
+		EXPECT_EQ(s.status, ALINK_ST_STUCK);
+		EXPECT_STREQ(alink_status_name(s.status), "made no progress");
+		EXPECT_EQ(s.index, 1);
+		EXPECT_NE(s.addr, 0);
+		do {
+			usleep(100000);
+			err = gem_create(self->fd, HBM, PAGE, &handle);
+		} while (err == -EBUSY || err == -EIO);
+		ASSERT_EQ(err, 0);
+		alink_queue_close(queue);
+	}
+	expect_counters(_metadata, self, 2, 1);
+	alink_xpu_close(xpu);
+	alink_free(ctx);
 }
 
 /* The driver goes while it waits for the device to end a queue. */

@@ -489,7 +489,8 @@ void alink_queue_set_spin(struct alink_queue *q, unsigned int looks);
 bool alink_queue_done(const struct alink_queue *q, uint64_t seq);
 
 /**
- * struct alink_queue_state - what the status block of a queue says
+ * struct alink_queue_state - what the status block of a queue says, and of one
+ * that has stopped the driver
  * @status:	enum alink_status of the command that failed, or ALINK_ST_OK
  * @index:	its number, counted from the first command of the queue
  * @addr:	address at fault, or 0

@@ -418,6 +418,23 @@ void alink_queue_set_spin(struct alink_queue *q, unsigned int looks)
 	q->spin = looks;
 }
 
+/*
+ * Of a queue that was stuck the status block says that somebody ended it, or
+ * nothing at all if that took a reset: the driver knows better.
+ */
+static void ask_driver(const struct alink_queue *q, struct alink_queue_state *s)
+{
+	struct drm_alink_xpu_queue_status answer = { .queue_id = q->id };
+	int err = queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_QUEUE_STATUS,
+			      &answer);
+
+	if (err || !answer.error.status)
+		return;
+	s->status = answer.error.status;
+	s->index = answer.error.index;
+	s->addr = answer.error.addr;
+}
+
 void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s)
 {
 	const struct alink_xpu_queue_status *st = q->status;
@@ -432,4 +449,7 @@ void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s)
 		.bytes = le64toh(st->bytes),
 		.head = le32toh(st->head),
 	};
+	/* Where all is well that would be a call for nothing. */
+	if (s->status || !alink_queue_done(q, q->kicked))
+		ask_driver(q, s);
 }
