@@ -17,7 +17,7 @@
 #include "trace.h"
 #include "xpu_internal.h"
 
-#define RING_DESCS      32
+#define RING_DESCS      (ALINK_XPU_BESIDE_STEPS / 2)
 #define PASS_BYTES      (1ULL << 20)
 #define INLINE_DESCS    4
 #define INLINE_BYTES    4096
@@ -441,14 +441,21 @@ static bool unit_run(AlinkXpu *xpu, XpuUnit *u, unsigned ring, XpuPass *pass)
     return true;
 }
 
-static void ring_run(AlinkXpu *xpu, unsigned ring, XpuPass *pass)
+/*
+ * Ring and engine get @part each, so that neither can use up what the other was
+ * to have. True: one did something.
+ */
+static bool ring_run(AlinkXpu *xpu, unsigned ring, XpuPass part)
 {
-    bool more;
+    XpuPass beside = part;
+    bool more, did = false;
 
     do {
-        more = unit_run(xpu, &xpu->ring[ring], ring, pass);
-        more |= unit_run(xpu, &xpu->engine[ring], ring, pass);
+        more = unit_run(xpu, &xpu->ring[ring], ring, &part);
+        more |= unit_run(xpu, &xpu->engine[ring], ring, &beside);
+        did |= more;
     } while (more);
+    return did;
 }
 
 /* The highest priority that has something to do at ring and engine, or -1 */
@@ -458,7 +465,7 @@ static int ring_priority(AlinkXpu *xpu, unsigned ring)
                xpu_unit_priority(xpu, &xpu->engine[ring], ring));
 }
 
-/* All rings, each with an equal part of the run; true: one did something. */
+/* All of them, each with an equal part of the run; true: one did something. */
 static bool rings_run(AlinkXpu *xpu)
 {
     unsigned rings = xpu->variant->rings, first = xpu->first++ % rings;
@@ -479,8 +486,7 @@ static bool rings_run(AlinkXpu *xpu)
             };
 
             if (prio[ring] == now) {
-                ring_run(xpu, ring, &pass);
-                did |= pass.descs != RING_DESCS;
+                did |= ring_run(xpu, ring, pass);
             }
         }
     }
@@ -604,7 +610,7 @@ static void engine_inline(AlinkXpu *xpu, XpuQueue *q)
     }
     assert(DEVICE(xpu)->mem_reentrancy_guard.engaged_in_io);
     start = get_clock();
-    ring_run(xpu, own, &pass);
+    ring_run(xpu, own, pass);
     publish(xpu);
     xpu->busy_ns += get_clock() - start;
 }

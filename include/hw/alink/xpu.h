@@ -72,6 +72,9 @@ enum alink_xpu_queue_state {
 #define ALINK_XPU_DB_TAIL		0x000	/* WO 32 0x0  per queue: free-running producer index */
 #define ALINK_XPU_MAX_QUEUES		65	/* 64 for users, one for the driver */
 
+/* Steps of a ring that an engine beside it, idle and wanted, waits for at most; and so a ring */
+#define ALINK_XPU_BESIDE_STEPS		64
+
 /* Vectors: 0 admin and events, then queue interrupts */
 #define ALINK_XPU_VECTOR_QUEUE(n)	(1 + (n))
 #define ALINK_XPU_NUM_VECTORS		5	/* queue vectors 1..4 */

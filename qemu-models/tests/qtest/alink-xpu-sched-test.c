@@ -360,6 +360,34 @@ static void test_compute_beside_ring(void)
     rig_free(&r);
 }
 
+/*
+ * A ring that always has a command does not keep its engine from a COMPUTE. The
+ * model runs so many at a time that the last of the first ones begins it.
+ */
+static void test_compute_beside_stream(void)
+{
+    const unsigned before = ALINK_XPU_BESIDE_STEPS / 2 - 1, stream = 400;
+    Rig r = rig_new();
+    unsigned i;
+
+    queue(&r, 0, ALINK_XPU_PRIORITY_HIGH);
+    queue(&r, 1, ALINK_XPU_PRIORITY_NORMAL);
+    for (i = 0; i < before; i++) {
+        put_number(&r, 0);
+    }
+    xq_put(r.q[0], gemm(&r, 0, 16, 16));
+    put_number(&r, 0);
+    for (i = 0; i < stream; i++) {
+        put_number(&r, 1);
+    }
+    run_all(&r);
+    g_assert_cmpuint(number(&r, 0, before - 1), ==, before - 1);
+    g_assert_cmpuint(number(&r, 0, before), <=,
+                     before + ALINK_XPU_BESIDE_STEPS);
+    g_assert_cmpuint(number(&r, 1, stream - 1), ==, before + stream);
+    rig_free(&r);
+}
+
 /* A COMPUTE of a higher priority waits for a piece, not for all of it. */
 static void test_compute_priority(void)
 {
@@ -509,6 +537,8 @@ int main(int argc, char **argv)
                    test_starving_of_small_ones);
     qtest_add_func("/alink/xpu-sched/compute-beside-ring",
                    test_compute_beside_ring);
+    qtest_add_func("/alink/xpu-sched/compute-beside-stream",
+                   test_compute_beside_stream);
     qtest_add_func("/alink/xpu-sched/compute-priority", test_compute_priority);
     qtest_add_func("/alink/xpu-sched/compute-slices", test_compute_slices);
     qtest_add_func("/alink/xpu-sched/compute-starving", test_compute_starving);
