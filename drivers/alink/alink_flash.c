@@ -25,10 +25,6 @@
 
 #define ALINK_FLASH_COMPONENT		DEVLINK_INFO_VERSION_GENERIC_FW
 
-/* Smaller ones the contract excludes; larger ones a command has no room for. */
-#define ALINK_FLASH_MIN_CHUNK		256
-#define ALINK_FLASH_MAX_CHUNK		SZ_32K
-
 /* What is hashed before others get their turn */
 #define ALINK_FLASH_HASH_STEP		SZ_1M
 
@@ -95,6 +91,7 @@ int alink_flash_info(struct alink_dev *adev, struct alink_flash_info *info)
 	if (le32_to_cpu(info->running) >= ALINK_FLASH_BANKS ||
 	    le32_to_cpu(info->next) >= ALINK_FLASH_BANKS ||
 	    le32_to_cpu(info->max_chunk) < ALINK_FLASH_MIN_CHUNK ||
+	    le32_to_cpu(info->max_chunk) > ALINK_FLASH_MAX_CHUNK ||
 	    !IS_ALIGNED(le32_to_cpu(info->max_chunk), ALINK_FW_ALIGN))
 		return -EPROTO;
 	return 0;
@@ -436,7 +433,6 @@ static int alink_flash_update(struct alink_dev *adev, struct devlink *devlink,
 	const struct alink_fw_header *h = (const void *)fw->data;
 	struct alink_flash_info info;
 	char text[ALINK_FW_TEXT];
-	u32 chunk;
 	int err;
 
 	devlink_flash_update_status_notify(devlink, "Checking",
@@ -456,8 +452,8 @@ static int alink_flash_update(struct alink_dev *adev, struct devlink *devlink,
 	if (err)
 		return err;
 
-	chunk = min(le32_to_cpu(info.max_chunk), ALINK_FLASH_MAX_CHUNK);
-	err = alink_flash_write_all(adev, devlink, h, chunk, extack);
+	err = alink_flash_write_all(adev, devlink, h,
+				    le32_to_cpu(info.max_chunk), extack);
 	if (!err)
 		err = alink_flash_commit(adev, devlink, extack);
 	alink_fw_text(text, le32_to_cpu(h->version));

@@ -25,6 +25,9 @@
 /* Of what a board leaves the factory with */
 #define FIRST_SECURITY  1
 
+QEMU_BUILD_BUG_ON(MAX_CHUNK < ALINK_FLASH_MIN_CHUNK ||
+                  MAX_CHUNK >= ALINK_FLASH_MAX_CHUNK);
+
 static AlinkFlashBank *other_bank(AlinkFlash *f)
 {
     return &f->bank[!f->running];

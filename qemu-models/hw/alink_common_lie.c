@@ -14,9 +14,11 @@
  *   x-flash-lie=KIND       answers to FLASH_INFO: none; missing: empty; type,
  *                          length: another TLV, or a shorter one; running,
  *                          next: a bank that does not exist; other: the bank
- *                          that does not run does; chunk, align: a max_chunk
- *                          that is too small, or no multiple of 16; state:
- *                          banks in a state that does not exist
+ *                          that does not run does; chunk, large, align: a
+ *                          max_chunk that is too small, too large, or no
+ *                          multiple of 16; more: one that may be, but is more
+ *                          than a write takes; state: banks in a state that
+ *                          does not exist
  *   x-record-lie=KIND[:COUNT]  what the next COUNT records (1 without it) say
  *                          that nobody asked for; none
  *                            event-type    an event that does not exist
@@ -257,8 +259,9 @@ static void set_admin(Object *obj, const char *text, Error **errp)
 /* --- firmware in flash ----------------------------------------------------- */
 
 /* Just below what the contract allows, and just beside it */
-#define CHUNK_SMALL     (256 - ALINK_FW_ALIGN)
-#define CHUNK_ODD       (256 + ALINK_FW_ALIGN / 2)
+#define CHUNK_SMALL     (ALINK_FLASH_MIN_CHUNK - ALINK_FW_ALIGN)
+#define CHUNK_LARGE     (ALINK_FLASH_MAX_CHUNK + ALINK_FW_ALIGN)
+#define CHUNK_ODD       (ALINK_FLASH_MIN_CHUNK + ALINK_FW_ALIGN / 2)
 
 enum {
     FLASH_HONEST,
@@ -269,7 +272,9 @@ enum {
     FLASH_NEXT,
     FLASH_OTHER,
     FLASH_CHUNK,
+    FLASH_LARGE,
     FLASH_ALIGN,
+    FLASH_MORE,
     FLASH_STATE,
 };
 
@@ -282,7 +287,9 @@ static const char *const flash_name[] = {
     [FLASH_NEXT] = "next",
     [FLASH_OTHER] = "other",
     [FLASH_CHUNK] = "chunk",
+    [FLASH_LARGE] = "large",
     [FLASH_ALIGN] = "align",
+    [FLASH_MORE] = "more",
     [FLASH_STATE] = "state",
 };
 
@@ -316,6 +323,12 @@ bool alink_lie_flash(AlinkDevice *ad, struct alink_flash_info *info,
         break;
     case FLASH_CHUNK:
         info->max_chunk = cpu_to_le32(CHUNK_SMALL);
+        break;
+    case FLASH_LARGE:
+        info->max_chunk = cpu_to_le32(CHUNK_LARGE);
+        break;
+    case FLASH_MORE:
+        info->max_chunk = cpu_to_le32(ALINK_FLASH_MAX_CHUNK);
         break;
     case FLASH_ALIGN:
         info->max_chunk = cpu_to_le32(CHUNK_ODD);

@@ -30,7 +30,8 @@ QUICK_US, SLOW_US = 500, 20000
 # How long a reset takes in which something is to happen
 RESET_US = 3000000
 # What the device may say of its flash that the driver must not believe
-LIES = ('missing', 'type', 'length', 'running', 'next', 'chunk', 'align')
+LIES = ('missing', 'type', 'length', 'running', 'next', 'chunk', 'large',
+        'align')
 
 
 class Flashing:

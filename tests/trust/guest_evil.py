@@ -48,6 +48,8 @@ CASES = {
     'flash_length': ({'x-flash-lie': 'length'}, None),
     'flash_next': ({'x-flash-lie': 'next'}, None),
     'flash_chunk': ({'x-flash-lie': 'chunk'}, None),
+    'flash_large': ({'x-flash-lie': 'large'}, None),
+    'flash_more': ({'x-flash-lie': 'more'}, None),
     'flash_other': ({'x-flash-lie': 'other'}, None),
 }
 # Lies about what is in an answer need a command that has one: the xPU's driver

@@ -65,6 +65,8 @@ struct alink_flash_info {
 	struct alink_flash_bank bank[ALINK_FLASH_BANKS];
 };
 static_assert(sizeof(struct alink_flash_info) == 64, "flash info is 64 bytes");
+#define ALINK_FLASH_MIN_CHUNK		256
+#define ALINK_FLASH_MAX_CHUNK		32768
 #define ALINK_FLASH_OPEN		ALINK_BIT(0)	/* an update is open */
 #define ALINK_FLASH_HELD		ALINK_BIT(1)	/* by another agent, such as the board's controller */
 

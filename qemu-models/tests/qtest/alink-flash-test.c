@@ -595,14 +595,23 @@ static void test_lies(const void *m)
     i = told(r.aq, "other", &tlv, &used);
     g_assert_cmpuint(le32_to_cpu(i.running), ==, 1);
     i = told(r.aq, "chunk", &tlv, &used);
-    g_assert_cmpuint(le32_to_cpu(i.max_chunk), ==, 256 - ALINK_FW_ALIGN);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk), ==,
+                     ALINK_FLASH_MIN_CHUNK - ALINK_FW_ALIGN);
+    i = told(r.aq, "large", &tlv, &used);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk), ==,
+                     ALINK_FLASH_MAX_CHUNK + ALINK_FW_ALIGN);
+    i.max_chunk = good.max_chunk;
+    g_assert_cmpmem(&i, sizeof(i), &good, sizeof(good));
+    i = told(r.aq, "more", &tlv, &used);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk), ==, ALINK_FLASH_MAX_CHUNK);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk), >, le32_to_cpu(good.max_chunk));
     i = told(r.aq, "align", &tlv, &used);
-    g_assert_cmpuint(le32_to_cpu(i.max_chunk), >, 256);
+    g_assert_cmpuint(le32_to_cpu(i.max_chunk), >, ALINK_FLASH_MIN_CHUNK);
     g_assert_cmpuint(le32_to_cpu(i.max_chunk) % ALINK_FW_ALIGN, !=, 0);
     i = told(r.aq, "state", &tlv, &used);
     g_assert_cmphex(le32_to_cpu(i.bank[0].state), ==, 0xbad);
     g_assert_cmphex(le32_to_cpu(i.bank[1].state), ==, 0xbad);
-    g_assert_cmpint(aq_get_int(r.aq, "lies-told"), ==, 9);
+    g_assert_cmpint(aq_get_int(r.aq, "lies-told"), ==, 11);
 
     /* It is what the device says, not what it does. */
     g_assert_cmpuint(update(&r), ==, ALINK_ST_OK);
