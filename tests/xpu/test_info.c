@@ -237,12 +237,20 @@ TEST_F(info, refused_wait_leaves_the_fence)
 
 TEST_F(info, syncobj_ends_in_bounded_time)
 {
+	int64_t made = now_ns();
 	uint32_t s;
+	int file;
 
 	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
 	/* Nobody will ever write this value. */
 	ASSERT_EQ(fence_to_syncobj(self, 1000000, 200, s), 0);
 	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
+	/* Its life began with the call: no machine is so slow that it is less. */
+	EXPECT_GE(now_ns() - made, 200 * 1000000LL);
+	file = syncobj_export(self->fd, s, true);
+	ASSERT_GE(file, 0);
+	EXPECT_EQ(sync_file_status(file), -ETIMEDOUT);
+	close(file);
 	EXPECT_EQ(fence_to_syncobj(self, 1, 0, s), -EINVAL);
 	EXPECT_EQ(fence_to_syncobj(self, 1, 100, s + 50), -ENOENT);
 }

@@ -713,6 +713,10 @@ struct drm_alink_xpu_wait_fence {
  * or is destroyed, or after @timeout_ms, this one is signalled with an error
  * (%EIO, %ECANCELED, %ETIMEDOUT), which sync_file info shows.
  *
+ * The call itself waits for nothing. @timeout_ms is the life of the fence, and
+ * counts from when it is made; a call that ended with %EINTR has made none. Who
+ * waits for the fence does so with an absolute time, as in all waits.
+ *
  * Errors: as &DRM_IOCTL_ALINK_XPU_WAIT_FENCE for the fence; %EINVAL also for
  * @timeout_ms; %ENOENT also for the syncobj; %ENOSPC
  * (%DRM_ALINK_XPU_MAX_FENCES of the device are not signalled yet).
@@ -724,7 +728,7 @@ struct drm_alink_xpu_fence_syncobj {
 	__u32 queue_id;
 	/** @handle: GEM handle, or VM id with FENCE_VA */
 	__u32 handle;
-	/** @timeout_ms: 1..DRM_ALINK_XPU_MAX_SYNCOBJ_MS */
+	/** @timeout_ms: life of the fence, 1..DRM_ALINK_XPU_MAX_SYNCOBJ_MS */
 	__u32 timeout_ms;
 	/** @addr: offset in the object, or device virtual address; 8-byte aligned */
 	__u64 addr;
