@@ -172,6 +172,38 @@ TEST_F(info, links_are_netdevs)
 	globfree(&found);
 }
 
+/* There are the windows that the query tells of, and no others. */
+TEST_F(info, windows_are_as_told)
+{
+	struct drm_alink_xpu_query_device d = {};
+	uint64_t start[5], end[5];
+	char path[512], text[2048], *at = text;
+	glob_t found;
+	int i;
+
+	ASSERT_EQ(xpu_device(self->fd, &d), 0);
+	snprintf(path, sizeof(path), "%s/resource", self->sysfs);
+	ASSERT_GT(read_file(path, text, sizeof(text)), 0);
+	/* A line for each BAR: first byte, last one, flags */
+	for (i = 0; i < 5; i++) {
+		start[i] = strtoull(at, &at, 16);
+		end[i] = strtoull(at, &at, 16);
+		strtoull(at, &at, 16);
+	}
+	ASSERT_GT(d.hbm_visible, 0);
+	ASSERT_GT(end[2], start[2]);
+	EXPECT_GE(end[2] - start[2] + 1, d.hbm_visible);
+	EXPECT_EQ(end[4] != 0, (d.caps & ALINK_CAP_APERTURE) != 0);
+
+	/* The administrator is told the same. */
+	snprintf(path, sizeof(path), "%s/alink/xpu*/caps", self->sysfs);
+	ASSERT_EQ(glob(path, 0, NULL, &found), 0);
+	ASSERT_EQ(found.gl_pathc, 1);
+	ASSERT_GT(read_file(found.gl_pathv[0], text, sizeof(text)), 0);
+	EXPECT_EQ(strtoull(text, NULL, 16), d.caps);
+	globfree(&found);
+}
+
 /* A fence of the queue, put into a syncobj */
 static int fence_to_syncobj(FIXTURE_DATA(info) *self, uint64_t value,
 			    uint32_t timeout_ms, uint32_t syncobj)

@@ -152,11 +152,15 @@ struct drm_alink_xpu_query {
 struct drm_alink_xpu_query_device {
 	/** @serial: serial number, unique in a fabric */
 	__u64 serial;
-	/** @caps: ALINK_CAP_* of <hw/alink/common.h> */
+	/**
+	 * @caps: ALINK_CAP_* of <hw/alink/common.h>. One with ALINK_CAP_APERTURE
+	 * has a window in BAR4 onto memory of other xPUs, which this interface
+	 * does not map
+	 */
 	__u64 caps;
 	/** @hbm_size: HBM fitted, bytes */
 	__u64 hbm_size;
-	/** @hbm_visible: part of it that the CPU can map, bytes */
+	/** @hbm_visible: part of it that the CPU can map, through BAR2, bytes */
 	__u64 hbm_visible;
 	/** @va_start: lowest device virtual address that may be bound */
 	__u64 va_start;
