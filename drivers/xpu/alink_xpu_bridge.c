@@ -263,6 +263,7 @@ static int xpu_bridge_start(struct xpu_device *xdev, struct xpu_loc *loc,
 	/* The bridge takes over what the caller holds. */
 	swap(bridge->loc, *loc);
 	bridge->q = q;
+	trace_alink_xpu_fence_create(xdev, q, args->value, args->timeout_ms);
 	/* Only this one can be new: with a scan of all, n of them cost n * n. */
 	ret = xpu_bridge_look(xdev, bridge);
 	spin_lock(&bridges->lock);

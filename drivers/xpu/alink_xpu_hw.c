@@ -451,6 +451,7 @@ static irqreturn_t xpu_queue_irq(int irq, void *data)
 	struct xpu_vector *vec = data;
 	struct xpu_device *xdev = vec->xdev;
 
+	trace_alink_xpu_irq(xdev, ALINK_XPU_VECTOR_QUEUE(vec - xdev->vectors));
 	wake_up_all(&vec->wait);
 	if (wq_has_sleeper(&xdev->any_wait))
 		wake_up_all(&xdev->any_wait);

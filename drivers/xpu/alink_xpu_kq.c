@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 
 #include "alink_xpu_drv.h"
+#include "alink_xpu_trace.h"
 
 #define KQ_RING_SIZE	16
 #define KQ_STATUS	2048	/* offsets in the page of the ring */
@@ -225,11 +226,17 @@ static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 
 	down_read(&xdev->reset_lock);
 	err = alink_xpu_state_errno(xdev);
-	if (!err)
+	if (!err) {
+		trace_alink_xpu_kq_submit(xdev, kq->seq, &desc);
 		alink_wr32(xdev->adev, ALINK_XPU_DB(XPU_KERNEL_QUEUE) +
 			   ALINK_XPU_DB_TAIL, kq->tail);
+	}
 	up_read(&xdev->reset_lock);
-	return err ?: kq_wait(xdev);
+	if (err)
+		return err;
+	err = kq_wait(xdev);
+	trace_alink_xpu_kq_complete(xdev, kq->seq, err);
+	return err;
 }
 
 /* A failure of this queue is one of the device. Return: it is to be reset. */

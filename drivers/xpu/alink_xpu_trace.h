@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Trace events of alink_xpu.ko. The kernel takes no part in the submission of
- * work: doorbells are the user's. So there is none for it; what was consumed
- * shows in alink_xpu_queue_destroy and in the device's queue windows.
+ * users' work: doorbells are theirs. So there is none for that; see
+ * Documentation/decisions/submission-traces.md. What the kernel submits itself
+ * is traced, and the interrupts and fences by which it learns of others' work.
  *
  * dev is the PCI function, as in all other traces; queue the hardware id, 0 for
  * none.
@@ -30,6 +31,8 @@ TRACE_DEFINE_ENUM(ALINK_RECOVERY_REPLACE);
 TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_MAP);
 TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_UNMAP);
 TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_MAP_USER);
+TRACE_DEFINE_ENUM(ALINK_XPU_OP_COPY);
+TRACE_DEFINE_ENUM(ALINK_XPU_OP_FILL);
 
 #define xpu_show_state(state) \
 	__print_symbolic(state, \
@@ -52,6 +55,12 @@ TRACE_DEFINE_ENUM(DRM_ALINK_XPU_VM_BIND_MAP_USER);
 			 { DRM_ALINK_XPU_VM_BIND_MAP,	"map" }, \
 			 { DRM_ALINK_XPU_VM_BIND_UNMAP,	"unmap" }, \
 			 { DRM_ALINK_XPU_VM_BIND_MAP_USER, "map-user" })
+
+/* Those of the kernel's queue */
+#define xpu_show_opcode(opcode) \
+	__print_symbolic(opcode, \
+			 { ALINK_XPU_OP_COPY,	"copy" }, \
+			 { ALINK_XPU_OP_FILL,	"fill" })
 
 TRACE_EVENT(alink_xpu_state,
 	    TP_PROTO(struct xpu_device *xdev),
@@ -273,6 +282,72 @@ DECLARE_EVENT_CLASS(alink_xpu_fence,
 				   __entry->err = err;),
 		    TP_printk("dev=%s queue=%u value=%#llx err=%d",
 			      __get_str(dev), __entry->queue, __entry->value, __entry->err)
+);
+
+/* The kernel's queue gets a command: it is about to ring */
+TRACE_EVENT(alink_xpu_kq_submit,
+	    TP_PROTO(struct xpu_device *xdev, u64 seq,
+		     const struct alink_xpu_desc *desc),
+	    TP_ARGS(xdev, seq, desc),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(u64, seq)
+			     __field(u32, opcode)
+			     __field(u64, dst)
+			     __field(u64, src)
+			     __field(u64, len)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->seq = seq;
+			   __entry->opcode = desc->opcode;
+			   __entry->dst = le64_to_cpu(desc->dst);
+			   __entry->src = le64_to_cpu(desc->src);
+			   __entry->len = le64_to_cpu(desc->len);),
+	    TP_printk("dev=%s seq=%llu %s dst=%#llx src=%#llx len=%#llx",
+		      __get_str(dev), __entry->seq,
+		      xpu_show_opcode(__entry->opcode), __entry->dst,
+		      __entry->src, __entry->len)
+);
+
+/* That command is done, or given up */
+TRACE_EVENT(alink_xpu_kq_complete,
+	    TP_PROTO(struct xpu_device *xdev, u64 seq, int err),
+	    TP_ARGS(xdev, seq, err),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(u64, seq)
+			     __field(int, err)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->seq = seq;
+			   __entry->err = err;),
+	    TP_printk("dev=%s seq=%llu err=%d", __get_str(dev), __entry->seq,
+		      __entry->err)
+);
+
+/* A queue that has this vector has got on, or halted */
+TRACE_EVENT(alink_xpu_irq,
+	    TP_PROTO(struct xpu_device *xdev, unsigned int vector),
+	    TP_ARGS(xdev, vector),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(unsigned int, vector)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->vector = vector;),
+	    TP_printk("dev=%s vector=%u", __get_str(dev), __entry->vector)
+);
+
+/* FENCE_SYNCOBJ has made a kernel fence that follows memory */
+TRACE_EVENT(alink_xpu_fence_create,
+	    TP_PROTO(struct xpu_device *xdev, struct xpu_queue *q, u64 value,
+		     u32 timeout_ms),
+	    TP_ARGS(xdev, q, value, timeout_ms),
+	    TP_STRUCT__entry(__string(dev, dev_name(xdev->drm.dev))
+			     __field(u32, queue)
+			     __field(u64, value)
+			     __field(u32, timeout_ms)),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->queue = q ? q->hw_id : 0;
+			   __entry->value = value;
+			   __entry->timeout_ms = timeout_ms;),
+	    TP_printk("dev=%s queue=%u value=%#llx timeout=%u ms",
+		      __get_str(dev), __entry->queue, __entry->value,
+		      __entry->timeout_ms)
 );
 
 /* WAIT_FENCE returns */

@@ -247,11 +247,50 @@ TEST_F(usage, trace_of_fences_and_reset)
 	ASSERT_EQ(write_file(path, "1"), 0);
 	trace = trace_stop();
 
+	EXPECT_EQ(traced(trace, "alink_xpu_fence_create",
+			 " value=0x5 timeout=10000 ms"), 1);
 	EXPECT_EQ(traced(trace, "alink_xpu_fence_signal", " value=0x5 err=0"),
 		  1);
 	EXPECT_EQ(traced(trace, "alink_xpu_state", " state=resetting "), 1);
 	EXPECT_EQ(traced(trace, "alink_xpu_state", " state=active "), 1);
 	free(trace);
+}
+
+/* What the kernel submits is traced, and of what users do the interrupts. */
+TEST_F(usage, trace_of_submissions)
+{
+	const struct alink_xpu_desc nop = { .opcode = ALINK_XPU_OP_NOP };
+	unsigned int id = xq_device_queue(&self->q), i;
+	char text[128], *trace;
+	uint32_t bo;
+	int n;
+
+	trace_start(_metadata);
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(xq_run(&self->q, nop, NULL), 0);
+	trace = trace_stop();
+	/* One may be late, or stand for several. */
+	snprintf(text, sizeof(text), ": dev=%s vector=%u",
+		 strrchr(self->sysfs, '/') + 1,
+		 ALINK_XPU_VECTOR_QUEUE(id % (ALINK_XPU_NUM_VECTORS - 1)));
+	EXPECT_GE(traced(trace, "alink_xpu_irq", text), 1);
+	EXPECT_EQ(traced(trace, "alink_xpu_kq_submit", ""), 0);
+	free(trace);
+
+	/* HBM is handed out cleared. */
+	trace_start(_metadata);
+	ASSERT_EQ(gem_create(self->fd, HBM, LARGE, &bo), 0);
+	trace = trace_stop();
+	n = traced(trace, "alink_xpu_kq_submit", " fill dst=");
+	EXPECT_GE(n, 1);
+	EXPECT_EQ(traced(trace, "alink_xpu_kq_submit", ""), n);
+	EXPECT_EQ(traced(trace, "alink_xpu_kq_complete", " err=0"), n);
+	EXPECT_EQ(traced(trace, "alink_xpu_kq_complete", ""), n);
+	EXPECT_EQ(traced_number(trace, "alink_xpu_kq_complete", " seq="),
+		  traced_number(trace, "alink_xpu_kq_submit", " seq="));
+	EXPECT_GT(traced_number(trace, "alink_xpu_kq_submit", " len="), 0);
+	free(trace);
+	ASSERT_EQ(gem_close(self->fd, bo), 0);
 }
 
 TEST_F_TIMEOUT(usage, trace_of_a_stuck_queue, 240)
