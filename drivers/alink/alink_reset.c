@@ -84,6 +84,22 @@ void alink_dev_unclean(struct alink_dev *adev)
 EXPORT_SYMBOL_GPL(alink_dev_unclean);
 
 /**
+ * alink_dev_removing - the driver's remove begins
+ * @adev:	device
+ *
+ * First of all. When the bus says that the function has been pulled out, it is
+ * lost from here on, whatever its registers read: nobody waits for an answer.
+ *
+ * Context: process. The caller holds the device lock.
+ */
+void alink_dev_removing(struct alink_dev *adev)
+{
+	if (pci_dev_is_disconnected(adev->pdev))
+		alink_mmio_lose(adev);
+}
+EXPORT_SYMBOL_GPL(alink_dev_removing);
+
+/**
  * alink_dev_reset_prepare - stop using the device
  * @adev:	device
  *
@@ -283,14 +299,15 @@ void alink_dev_shutdown(struct alink_dev *adev, bool forget)
 }
 EXPORT_SYMBOL_GPL(alink_dev_shutdown);
 
-/* The guard found the device gone: release and tell everybody. */
+/* The guard, or the bus, found the device gone: release and tell everybody. */
 void alink_dev_lost_work(struct work_struct *work)
 {
 	struct alink_dev *adev = container_of(work, struct alink_dev,
 					      lost_work);
 
-	pci_err(adev->pdev, "%s is gone: registers read all ones\n",
-		adev->name);
+	pci_err(adev->pdev, "%s is gone: %s\n", adev->name,
+		pci_dev_is_disconnected(adev->pdev) ?
+		"the bus says so" : "registers read all ones");
 	/* First: who learns that it is gone frees what it had. */
 	pci_clear_master(adev->pdev);
 	alink_admin_stop(adev, -ENODEV);

@@ -106,6 +106,7 @@ static void alink_nic_remove(struct pci_dev *pdev)
 {
 	struct alink_nic *nic = pci_get_drvdata(pdev);
 
+	alink_dev_removing(nic->adev);
 	alink_nic_devlink_unregister(nic);
 	alink_dev_unregister(nic->adev);
 	alink_hwmon_unregister(nic->adev);

@@ -127,6 +127,7 @@ static void alink_optics_remove(struct pci_dev *pdev)
 	struct alink_optics *opt = pci_get_drvdata(pdev);
 	struct devlink *devlink = priv_to_devlink(opt);
 
+	alink_dev_removing(opt->adev);
 	devlink_unregister(devlink);
 	alink_dev_unregister(opt->adev);
 	alink_hwmon_unregister(opt->adev);

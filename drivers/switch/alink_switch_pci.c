@@ -113,6 +113,7 @@ static void alink_switch_remove(struct pci_dev *pdev)
 	struct alink_switch *sw = pci_get_drvdata(pdev);
 	struct devlink *devlink = priv_to_devlink(sw);
 
+	alink_dev_removing(sw->adev);
 	/* First: the others wait for the lock that a flash holds. */
 	alink_flash_stop(sw->adev);
 	alink_switch_faults_stop(sw);

@@ -373,6 +373,7 @@ static void xpu_remove(struct pci_dev *pdev)
 {
 	struct xpu_device *xdev = pci_get_drvdata(pdev);
 
+	alink_dev_removing(xdev->adev);
 	alink_xpu_set_state(xdev, XPU_STOPPING);
 	/* First: the others wait for the lock that a flash holds. */
 	alink_flash_stop(xdev->adev);

@@ -63,8 +63,9 @@ struct alink_dev_ops {
  *
  * probe:	alink_dev_probe(), the driver's own, alink_ports_create(),
  *		alink_hwmon_register(), alink_dev_register()
- * remove:	alink_dev_unregister(), alink_hwmon_unregister(),
- *		alink_ports_destroy(), the driver's own, alink_dev_remove()
+ * remove:	alink_dev_removing(), alink_dev_unregister(),
+ *		alink_hwmon_unregister(), alink_ports_destroy(), the driver's
+ *		own, alink_dev_remove()
  * reset:	the driver stops its own users, then alink_dev_reset_prepare();
  *		alink_dev_reset_done(), then it starts them again. Suspend and
  *		resume are the same pair.
@@ -76,6 +77,7 @@ struct alink_dev_ops {
  */
 struct alink_dev *alink_dev_probe(struct pci_dev *pdev,
 				  const struct alink_dev_ops *ops, void *priv);
+void alink_dev_removing(struct alink_dev *adev);
 void alink_dev_remove(struct alink_dev *adev);
 void alink_dev_unclean(struct alink_dev *adev);
 int alink_dev_register(struct alink_dev *adev);
