@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 import fwimage  # noqa: E402
+from boardlib import Board  # noqa: E402
 from guestlib import PATIENCE, knob, qmp, read, sh, wait_for, write  # noqa: E402
 
 DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
@@ -28,8 +29,9 @@ PM = '/sys/power'
 # Of x86_64: what this library of C has no name for
 SYS_REBOOT, SYS_KEXEC_FILE_LOAD = 169, 320
 REBOOT = (0xfee1dead, 672274793, 0x45584543)
-# On the command line of the kernel that was started by kexec
-SECOND = 'alink.kexec'
+# On the command line of the kernel that was started by kexec: the devices that
+# the first one had
+SECOND = 'alink.kexec='
 # How QEMU's devices of topology node2 are made; HBM and rates by default.
 PLUGGED = {
     'xpu0': {'driver': 'alink-xpu', 'bus': 'dn-xpu0', 'fabric': 'fab0',
@@ -73,6 +75,17 @@ def devices():
 def pci(bdf, name):
     """A file of a PCI function."""
     return f'/sys/bus/pci/devices/{bdf}/{name}'
+
+
+def await_paths(*pairs):
+    """Brings the fabric up, until each PAIR of xPUs has a path: that takes links
+    that are up, and devices that are ready."""
+    wait_for(f'paths {pairs}', lambda: all(
+        subprocess.run(['alink', *command], check=False,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL).returncode == 0
+        for command in (('fabric', 'up'), *(('path', *p) for p in pairs))),
+             PATIENCE)
 
 
 class Life:
@@ -355,12 +368,35 @@ class Life:
         with self.load():
             self.cycles('hot-unplug acpi', self.replug, sorted(PLUGGED))
 
+    def reset_and_replug(self, name):
+        """Somebody resets it by the bus above until it is gone."""
+        reset = pci(self.all[name], 'reset')
+        write(pci(self.all[name], 'reset_method'), 'bus')
+        with subprocess.Popen(
+                ['sh', '-c', 'echo 1 >"$0" && echo reset || exit; '
+                 'while [ -e "$0" ]; do echo 1 >"$0"; done', reset],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                stderr=subprocess.DEVNULL) as child:
+            try:
+                assert child.stdout.readline() == 'reset\n', 'no reset'
+                self.unplug([name])
+                child.wait(PATIENCE)
+            finally:
+                child.kill()
+        self.plug([name])
+
     def pciehp(self):
-        """The same by the kernel's native hot-plug. Its unplug has a lock
-        inversion of its own, in kernels up to now: the report must be that
-        one."""
+        """The same by the kernel's native hot-plug; and under resets of the bus
+        (tt-kmd 188)."""
         with self.load():
             self.cycles('hot-unplug pciehp', self.replug, ['xpu0', 'nic0'])
+            self.cycles('bus reset and unplug', self.reset_and_replug,
+                        ['xpu0', 'nic0'])
+        self.report_is_of_pciehp()
+
+    def report_is_of_pciehp(self):
+        """Unplug by pciehp has a lock inversion of its own, in kernels up to
+        now: the report of lockdep must be that one."""
         log = sh('dmesg')
         report = log.partition('possible circular locking dependency')[2]
         self.result('the only report of lockdep is of pciehp itself',
@@ -373,29 +409,72 @@ class Life:
         """Data through the first COUNT xPUs that there are"""
         sh(self.life, 'check', str(count))
 
+    def board(self):
+        """The GPU node of the first xPU"""
+        board = Board('xpu0', self.all)
+        self.result('a node is 4 xPUs and 4 NICs behind one switch', '' if
+                    sorted(board.names) == [f'{kind}{n}' for kind in
+                                            ('nic', 'xpu') for n in range(4)]
+                    else board.names)
+        return board
+
+    def node_gone(self, board):
+        """Nothing of it is left, and the xPU of the other node works."""
+        wait_for('the node is gone', lambda: not any(
+            n in devices() for n in board.names), PATIENCE)
+        self.check(1)
+
+    def node_cycles(self, how, op):
+        """A result over COUNT cycles of OP, each with a sleeper on each of the
+        node's xPUs; and of what has come back, the fabric is usable, too."""
+        def whole():
+            op()
+            wait_for('all devices', lambda: devices().keys() ==
+                     self.all.keys(), PATIENCE)
+            await_paths(('xpu0', 'xpu4'), ('xpu4', 'xpu3'))
+        what = f'node {how}'
+        done, bad = 0, ''
+        while done < self.count and not bad:
+            bad = self.cycle(what, whole, range(4))
+            done += not bad
+        print(f'figure cycles_{what.replace(" ", "_")} {done}')
+        self.result(f'{what} under load', bad)
+
+    def slot(self):
+        """A GPU node as one board, in a slot of pciehp's: see boardlib.py."""
+        self.board()
+
+        def out_and_in(take):
+            def op():
+                board = Board('xpu0', devices())
+                take(board)
+                self.node_gone(board)
+                board.put_in(plugged)
+            return op
+
+        with self.load():
+            for how, take in (('unplugged', Board.press_button),
+                              ('torn out', Board.tear_out),
+                              ('turned off', Board.turn_off)):
+                self.node_cycles(how, out_and_in(take))
+        self.report_is_of_pciehp()
+
     def node(self):
-        """A GPU node, all at once: taken out in order, pulled out, unplugged
-        device by device. The xPU of the other node works all the while."""
-        # .../root port/upstream port/downstream port/xPU
-        up = os.path.realpath(pci(self.all['xpu0'], '')).split('/')[5]
-        inside = sorted(n for n, b in self.all.items()
-                        if up in os.path.realpath(pci(b, '')).split('/'))
+        """A GPU node behind ports that ACPI serves: taken out in order, dead,
+        and device by device. The xPU of the other node works all the while."""
+        board = self.board()
+        up, inside = board.upstream, board.names
         xpus = [int(n[3:]) for n in inside if n.startswith('xpu')]
-        self.result('a node is 4 xPUs and 4 NICs behind one switch', '' if [
-            n.rstrip('0123456789') for n in inside] == ['nic'] * 4 +
-            ['xpu'] * 4 and xpus == [0, 1, 2, 3] else inside)
 
         def gone():
-            wait_for('the node is gone', lambda: not any(
-                n in devices() for n in inside), PATIENCE)
-            self.check(1)
+            self.node_gone(board)
 
         def taken_out():
             write(pci(up, 'remove'), '1')
             gone()
             write('/sys/bus/pci/rescan', '1')
 
-        def pulled_out():
+        def dead():
             for name in inside:
                 knob(name, 'x-dead', True)
             self.check_survivor(xpus)
@@ -411,14 +490,9 @@ class Life:
             self.plug(inside)
 
         with self.load():
-            for op in taken_out, pulled_out, unplugged:
-                what = f'node {op.__name__.replace("_", " ")}'
-                done, bad = 0, ''
-                while done < self.count and not bad:
-                    bad = self.cycle(what, op, xpus)
-                    done += not bad
-                print(f'figure cycles_{what.replace(" ", "_")} {done}')
-                self.result(f'{what} under load', bad)
+            for how, op in (('taken out', taken_out), ('dead', dead),
+                            ('unplugged one by one', unplugged)):
+                self.node_cycles(how, op)
 
     def check_survivor(self, dead):
         """Those of DEAD are missed, though nobody told of them; the others
@@ -433,8 +507,8 @@ class Life:
         quiet, and is called again there."""
         with open('/proc/cmdline', encoding='ascii') as f:
             line = f.read().split()
-        if SECOND in line:
-            self.after_kexec()
+        if line[-1].startswith(SECOND):
+            self.after_kexec(line[-1].removeprefix(SECOND).split(','))
             return
         if os.uname().machine != 'x86_64':
             self.result('kexec: system calls of x86_64 only', 'other machine')
@@ -443,20 +517,26 @@ class Life:
             kernel, initrd = (files.enter_context(open(os.environ[name], 'rb'))
                               for name in ('ALINK_BOOT_KERNEL',
                                            'ALINK_BOOT_INITRAMFS'))
-            text = ' '.join([*line, SECOND]).encode() + b'\0'
+            text = ' '.join([*line, SECOND + ','.join(self.all)])
+            text = text.encode() + b'\0'
             syscall(SYS_KEXEC_FILE_LOAD, kernel.fileno(), initrd.fileno(),
                     len(text), ctypes.c_char_p(text), 0)
         with self.load():
             sleepers = [self.hold(n) for n in (0, 1)]
-            time.sleep(1)
+            before = [self.commands(n) for n in (0, 1)]
+            wait_for('others get their work done', lambda: all(
+                self.commands(n) > before[n] for n in (0, 1)), PATIENCE)
             awake = [s.poll() for s in sleepers]
             self.result('work is in flight at kexec',
                         '' if awake == [None, None] else awake)
             os.sync()
             syscall(SYS_REBOOT, *REBOOT, None)
 
-    def after_kexec(self):
-        """In the second kernel"""
+    def after_kexec(self, first):
+        """In the second kernel; FIRST is what devices the first one had."""
+        self.result('kexec: all devices have their driver again', '' if
+                    sorted(first) == sorted(self.all) else
+                    f'{first}, now {list(self.all)}')
         log = sh('dmesg')
         self.result('kexec: no device was left enabled',
                     '' if 'left enabled' not in log else 'one was')
@@ -469,6 +549,10 @@ class Life:
         self.result('kexec: nothing goes on by itself',
                     '' if commands == [self.commands(n) for n in (0, 1)] and
                     set(before.values()) == {'0'} else (commands, before))
+        # Between the xPUs, too: their own tables went with their reset.
+        with self.load():
+            bad = self.cycle('kexec', lambda: await_paths(('xpu0', 'xpu1')))
+        self.result('kexec: all devices work under load', bad)
 
     def commands(self, number):
         """Descriptors that an xPU has completed since power on"""
