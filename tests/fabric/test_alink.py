@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import PATIENCE  # noqa: E402
+from guestlib import PATIENCE, wait_for  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
@@ -204,6 +204,91 @@ def test_partitions_and_path():
     assert [l['why'] for l in path['links']] == \
         [None, 'no route in the switch'], path
     good('fabric', 'up')
+
+
+def in_the_way(a, b):
+    """Exit code of path, what is in its way, and what is in that of links."""
+    code, out, err = alink('-j', 'path', a, b)
+    assert not err, err
+    path = json.loads(out)['data']
+    assert path['path'] is (code == 0) is (path['why'] is None), (code, path)
+    return code, path['why'], [l['why'] for l in path['links']]
+
+
+def add_routes(rows, device):
+    """The routes of one device out of ROWS."""
+    for r in rows:
+        if r['device'] == device:
+            good('route', 'add', device, str(r['dst']),
+                 ','.join(map(str, r['ports'])), str(r['min_ports']))
+
+
+def test_stages_are_told_apart():
+    """Nothing done, half done, degraded, done: for each xPU, and each way.
+
+    Nodes were ready with a fabric that was in progress for ever, or dead
+    (gpu-operator 2511, 2781, gpu-driver-container 908)."""
+    good('fabric', 'up')
+    rows = data('route', 'show')
+    for r in rows:
+        good('route', 'del', r['device'], str(r['dst']))
+    for endpoint in '01':
+        good('partition', 'set', endpoint, '0')
+    nothing = (1, 'no route in the xPU (alink fabric up writes them)', [])
+    assert in_the_way('xpu0', 'xpu1') == nothing
+    assert in_the_way('xpu1', 'xpu0') == nothing
+
+    # The switches have not admitted it yet, and the other has not begun.
+    unusable = 'no link of the route is usable'
+    add_routes(rows, 'xpu0')
+    assert in_the_way('xpu0', 'xpu1') == \
+        (1, unusable, ['not in the same partition'] * 2)
+    assert in_the_way('xpu1', 'xpu0') == nothing
+    for endpoint in '01':
+        good('partition', 'set', endpoint, '1')
+    assert in_the_way('xpu0', 'xpu1') == \
+        (1, unusable, ['no route in the switch'] * 2)
+
+    # One plane of two: it works, and is told from what is whole.
+    add_routes(rows, 'sw0')
+    assert in_the_way('xpu0', 'xpu1') == \
+        (0, None, [None, 'no route in the switch'])
+    assert in_the_way('xpu1', 'xpu0') == nothing
+    add_routes(rows, 'sw1')
+    assert in_the_way('xpu0', 'xpu1') == (0, None, [None, None])
+    assert in_the_way('xpu1', 'xpu0') == nothing
+    add_routes(rows, 'xpu1')
+    assert in_the_way('xpu1', 'xpu0') == (0, None, [None, None])
+    assert data('route', 'show') == rows
+
+
+def test_no_switch_is_no_fabric():
+    """Without a switch there is nothing to bring up: said as such, by a code of
+    its own, and no path is claimed (gpu-operator 356, 544, 610: a warning of
+    the driver's, and a service that failed)."""
+    driver = '/sys/bus/pci/drivers/alink_switch'
+    # In the order of their names, which they then get again
+    switches = [os.path.basename(os.path.realpath(f'{p}/device'))
+                for p in sorted(glob.glob('/sys/class/alink/sw*'))]
+    assert len(switches) == 2, switches
+    good('fabric', 'up')
+    for pci in switches:
+        with open(f'{driver}/unbind', 'w', encoding='utf-8') as f:
+            f.write(pci)
+    try:
+        refused(6, 'no switch of this host', 'fabric', 'up')
+        code, why, links = in_the_way('xpu0', 'xpu1')
+        assert code == 1 and why == 'no link of the route is usable', why
+        assert len(links) == 2 and all(links), links
+    finally:
+        for pci in switches:
+            with open(f'{driver}/bind', 'w', encoding='utf-8') as f:
+                f.write(pci)
+    wait_for('both switches', lambda: len(
+        glob.glob('/sys/class/alink/sw*')) == 2, PATIENCE)
+    good('fabric', 'up')
+    wait_for('both planes', lambda: in_the_way('xpu0', 'xpu1') ==
+             (0, None, [None, None]), PATIENCE)
 
 
 def test_down_link_is_seen():
