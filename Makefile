@@ -2,7 +2,7 @@
 # The front door. Everything is built outside the tree, in ~/.cache/alink (or
 # $ALINK_CACHE); the scripts behind the targets say what they do.
 
-.PHONY: help demo llm bench setup qemu modules debug-kernel lint tools unit qtest guest check trust trust-slice
+.PHONY: help demo llm bench setup qemu modules dkms debug-kernel lint tools unit qtest guest check trust trust-slice
 
 help:
 	@echo 'make demo      boot an 8-xPU node and train on it (ARGS=--help)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make bench     speed of the models, as ratios to peers in one boot'
 	@echo 'make setup     install the Debian packages that are missing'
 	@echo 'make modules   build the kernel modules (W=1, KERNEL=release)'
+	@echo 'make dkms      the package for DKMS with each kernel that there is'
 	@echo 'make debug-kernel    build the sanitizer kernels for alink-vm --kernel'
 	@echo 'make qemu      fetch and build QEMU with the device models'
 	@echo 'make lint | tools | unit | qtest | guest    one kind of tests'
@@ -25,6 +26,9 @@ qemu: setup
 
 modules: setup
 	@tools/setup/modules $(KERNEL)
+
+dkms: debug-kernel
+	@tests/dkms stock debug kcsan
 
 debug-kernel: setup
 	@tools/setup/debug-kernel debug
