@@ -389,7 +389,9 @@ static bool stops_dma(PCIDevice *pci, uint32_t addr, uint32_t val, int len)
 static void alink_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
                                int len)
 {
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(pci);
     AlinkDevice *ad = ALINK_DEVICE(pci);
+    bool awake;
 
     if (ad->inject.dead) {
         return;
@@ -397,7 +399,11 @@ static void alink_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
     if (alink_dma_allowed(ad) && stops_dma(pci, addr, val, len)) {
         quiesce(ad);
     }
+    awake = alink_in_d0(ad);
     pci_default_write_config(pci, addr, val, len);
+    if (awake && !alink_in_d0(ad) && adc->sleep) {
+        adc->sleep(ad);
+    }
     pcie_cap_flr_write_config(pci, addr, val, len);
     pcie_aer_write_config(pci, addr, val, len);
     alink_device_kick(ad);

@@ -199,6 +199,7 @@ typedef enum AlinkResetKind {
  * @mmio_read, @mmio_write: offsets of BAR0 without a register in any table;
  *         NULL or false: a guest error, reads give 0
  * @dead: x-dead changed. The base covers all BARs with all-ones itself.
+ * @sleep: the function goes from D0 to D3hot, and is drained
  * @kick: DMA may have become possible: what waited for it goes on
  * @sensor: what sensor @reg reads now, when the user has not set it; @value is
  *          what alink_sensor_default() gave
@@ -223,6 +224,7 @@ struct AlinkDeviceClass {
     bool (*mmio_write)(AlinkDevice *ad, hwaddr addr, unsigned size,
                        uint64_t value);
     void (*dead)(AlinkDevice *ad, bool dead);
+    void (*sleep)(AlinkDevice *ad);
     void (*kick)(AlinkDevice *ad);
     int32_t (*sensor)(AlinkDevice *ad, uint32_t reg, int32_t value);
     uint64_t (*load_uj)(AlinkDevice *ad);

@@ -34,6 +34,9 @@
  *   x-complete-late-us=U32  completions come that much later than the data
  *   x-skip-fills=U32        while not 0, fills succeed and write nothing: HBM
  *                           is not cleared
+ *   x-lose-hbm=BOOL         D3hot clears HBM, as a loss of power does (default:
+ *                           on); off: HBM is kept there, which no driver may
+ *                           rely upon
  *   x-ecc-poison-addr=U64   the 64 bytes of HBM there are known bad, for own
  *                           engines and for the fabric, until written over
  *                           (write only; x-poison of the fabric takes ranges)
@@ -437,6 +440,27 @@ static void xpu_base_kick(AlinkDevice *ad)
     xpu_kick(ALINK_XPU(ad));
 }
 
+/*
+ * HBM has had no power. It could hold anything afterwards; here it reads as
+ * zeros, and the host gets its memory back.
+ */
+static void hbm_lose(AlinkXpu *xpu)
+{
+    af_poison_clear(ALINK_DEVICE(xpu)->af, xpu->endpoint);
+    if (ram_block_discard_range(xpu->hbm.ram_block, 0, xpu->hbm_size)) {
+        memset(xpu->hbm_mem, 0, xpu->hbm_size);
+    }
+}
+
+static void xpu_sleep(AlinkDevice *ad)
+{
+    AlinkXpu *xpu = ALINK_XPU(ad);
+
+    if (xpu->x_lose_hbm) {
+        hbm_lose(xpu);
+    }
+}
+
 static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
 {
     AlinkXpu *xpu = ALINK_XPU(ad);
@@ -448,7 +472,6 @@ static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
         return;
     }
     af_cold_reset(ad->af, ALINK_DEVTYPE_XPU, xpu->endpoint);
-    af_poison_clear(ad->af, xpu->endpoint);
     xpu->busy_ns = 0;
     memset(xpu->queue_busy_ns, 0, sizeof(xpu->queue_busy_ns));
     xpu->commands = 0;
@@ -456,10 +479,7 @@ static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
     xpu->doorbells = 0;
     xpu->macs = 0;
     xpu->load_busy_ns = 0;
-    /* Power on: HBM reads as zeros, and the host gets its memory back. */
-    if (ram_block_discard_range(xpu->hbm.ram_block, 0, xpu->hbm_size)) {
-        memset(xpu->hbm_mem, 0, xpu->hbm_size);
-    }
+    hbm_lose(xpu);
 }
 
 /* --- properties --------------------------------------------------------------- */
@@ -504,6 +524,16 @@ static void set_poison(Object *obj, Visitor *v, const char *name, void *opaque,
         return;
     }
     trace_alink_inject(alink_device_name(ad), name, addr);
+}
+
+static bool get_lose_hbm(Object *obj, Error **errp)
+{
+    return ALINK_XPU(obj)->x_lose_hbm;
+}
+
+static void set_lose_hbm(Object *obj, bool value, Error **errp)
+{
+    ALINK_XPU(obj)->x_lose_hbm = value;
 }
 
 /* --- the host, to compare with ------------------------------------------------- */
@@ -589,6 +619,8 @@ static void xpu_class_init(ObjectClass *oc, void *data)
     device_class_set_props(dc, xpu_properties);
     object_class_property_add(oc, "x-queue-stuck", "uint64", get_stuck,
                               set_stuck, NULL, NULL);
+    object_class_property_add_bool(oc, "x-lose-hbm", get_lose_hbm,
+                                   set_lose_hbm);
     object_class_property_add(oc, "x-ecc-poison-addr", "uint64", NULL,
                               set_poison, NULL, NULL);
     object_class_property_add(oc, "x-memcpy-mib-s", "uint64", get_memcpy_rate,
@@ -603,6 +635,7 @@ static void xpu_class_init(ObjectClass *oc, void *data)
     adc->realize = xpu_realize;
     adc->unrealize = xpu_unrealize;
     adc->drain = xpu_base_drain;
+    adc->sleep = xpu_sleep;
     adc->kick = xpu_base_kick;
     adc->reset = xpu_reset;
     adc->sensor = xpu_sensor;
@@ -614,6 +647,7 @@ static void xpu_instance_init(Object *obj)
     AlinkXpu *xpu = ALINK_XPU(obj);
 
     xpu->x_memcpy_bytes = MiB;
+    xpu->x_lose_hbm = true;
     object_property_add_uint64_ptr(obj, "x-destroy-stuck",
                                    &xpu->x_destroy_stuck,
                                    OBJ_PROP_FLAG_READWRITE);

@@ -237,6 +237,7 @@ struct AlinkXpu {
     uint32_t x_lose_queue_irqs;
     uint32_t x_complete_late_us;
     uint32_t x_skip_fills;      /* read without the BQL */
+    bool x_lose_hbm;
     uint64_t x_memcpy_bytes;
 
     /* constant after realize */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ALink xPU: HBM as such: what clearing leaves, and the table of retired pages.
+ * ALink xPU: HBM as such: what clearing leaves, what sleep takes, and the table
+ * of retired pages.
  */
 #include "qemu/osdep.h"
+#include "hw/pci/pci_regs.h"
 #include "xpu-qtest.h"
 
 #define START   AQ_FABRIC XQ_DEVICE
@@ -62,6 +64,64 @@ static void test_write_after_clear(void)
     xq_check_byte(x, x->hbm, 12288, 0);
     xq_check(x, x->hbm + 12288, 4096, 4);
     xq_check_byte(x, x->hbm + 16384, (2 << 20) - 16384, 0);
+    xq_free(x);
+    aq_stop(aq);
+}
+
+/* --- sleep --------------------------------------------------------------- */
+
+static void to_d3_and_back(AlinkQtest *aq)
+{
+    uint8_t pm = qpci_find_capability(aq->dev, PCI_CAP_ID_PM, 0);
+
+    g_assert_cmphex(pm, !=, 0);
+    qpci_config_writew(aq->dev, pm + PCI_PM_CTRL, 3);
+    /* Once there, it has nothing more to lose. */
+    qpci_config_writew(aq->dev, pm + PCI_PM_CTRL, 3);
+    qpci_config_writew(aq->dev, pm + PCI_PM_CTRL, 0);
+}
+
+/* D3hot takes what is in HBM, and no more: queues and tables are as they were. */
+static void test_sleep(void)
+{
+    AlinkQtest *aq = aq_start(START);
+    XpuQtest *x = xq_new(aq);
+    XpuQueueQtest *q = xq_queue(x, 0, 8);
+    uint64_t end = x->hbm + XQ_HBM_SIZE - 65536;
+
+    xq_pattern(x, x->hbm, 1 << 20, 5);
+    xq_pattern(x, end, 65536, 5);
+    to_d3_and_back(aq);
+    xq_check_byte(x, x->hbm, 1 << 20, 0);
+    xq_check_byte(x, end, 65536, 0);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_REG_GENERATION), ==, 0);
+
+    xq_pattern(x, x->sys, 1 << 20, 6);
+    xq_run(q, xq_copy(XQ_HBM + 4096, XQ_SYS, 1 << 20));
+    xq_check(x, x->hbm + 4096, 1 << 20, 6);
+
+    aq_set_bool(aq, "x-lose-hbm", false);
+    to_d3_and_back(aq);
+    xq_check(x, x->hbm + 4096, 1 << 20, 6);
+    aq_set_bool(aq, "x-lose-hbm", true);
+    to_d3_and_back(aq);
+    xq_check_byte(x, x->hbm + 4096, 1 << 20, 0);
+    xq_free(x);
+    aq_stop(aq);
+}
+
+/* Memory that was known bad is not, once it has lost its power. */
+static void test_sleep_of_bad_memory(void)
+{
+    AlinkQtest *aq = aq_start(START);
+    XpuQtest *x = xq_new(aq);
+
+    aq_set_int(aq, "x-ecc-poison-addr", 8192);
+    xq_run_bad(xq_queue(x, 0, 8), xq_copy(XQ_SYS, XQ_HBM + 8192, 4096),
+               ALINK_ST_POISON, XQ_HBM + 8192);
+    aq_wr32(aq, ALINK_REG_FAULT_ACK, ALINK_FAULT_HBM_ECC);
+    to_d3_and_back(aq);
+    xq_run(xq_queue(x, 1, 8), xq_copy(XQ_SYS, XQ_HBM + 8192, 4096));
     xq_free(x);
     aq_stop(aq);
 }
@@ -189,6 +249,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/xpu-hbm/clear", test_clear);
     qtest_add_func("/alink/xpu-hbm/write-after-clear", test_write_after_clear);
+    qtest_add_func("/alink/xpu-hbm/sleep", test_sleep);
+    qtest_add_func("/alink/xpu-hbm/sleep-of-bad-memory",
+                   test_sleep_of_bad_memory);
     qtest_add_func("/alink/xpu-hbm/retire", test_retire);
     qtest_add_func("/alink/xpu-hbm/retire-arguments", test_retire_arguments);
     qtest_add_func("/alink/xpu-hbm/retire-is-for-ever",
