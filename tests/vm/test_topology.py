@@ -30,6 +30,8 @@ BAD = (
     ('{"cpus": true}', 'cpus: a number'),
     ('{"cpus": "2"}', 'cpus: a number'),
     ('{"cpus": null}', 'cpus'),
+    ('{"sleeps": 1}', 'sleeps: true or false'),
+    ('{"sleeps": "yes"}', 'sleeps: true or false'),
     ('{"memory_mib": 1}', 'memory_mib: 256..65536'),
     ('{"switches": {}}', 'switches: an array'),
     ('{"switches": [1]}', 'switches[0]: an object'),
@@ -110,6 +112,30 @@ def test_own_file():
     for device in ('alink-switch,id=sw1,', 'alink-switch,id=sw2,',
                    'alink-xpu,id=xpu5,bus=dn-xpu5'):
         assert device in done.stdout, (device, done.stdout)
+
+
+def test_sleeps():
+    """Files and ports of a machine that sleeps survive that, each behind a port
+    of its own; those of others are where they were."""
+    seen = {}
+    for sleeps in True, False:
+        with tempfile.NamedTemporaryFile('w', suffix='.json') as f:
+            json.dump({'sleeps': sleeps,
+                       'switches': [{'plane': '0-3'}]}, f)
+            f.flush()
+            done = run('--topology', f.name, '--no-load', '--dry-run',
+                       ALINK_QEMU='/bin/true')
+        assert done.returncode == 0, done
+        seen[sleeps] = re.findall(r'\bvirtio-(?:9p|serial)-pci,\S+', done.stdout)
+        ports = re.findall(r'\bpcie-root-port,id=(\S+?),.*?chassis=(\d+),'
+                           r'addr=(\S+?),', done.stdout)
+        for column in zip(*ports):
+            assert len(set(column)) == len(column), ports
+    assert len(seen[True]) == len(seen[False]) > 2, seen
+    for number, device in enumerate(seen[True]):
+        assert f',bus=rp-vm{number},' in device, device
+        assert device.endswith(',x-pcie-pm-no-soft-reset=on'), device
+    assert not any('bus=' in device for device in seen[False]), seen
 
 
 def test_peers():

@@ -186,6 +186,7 @@ class Machine:
             os.mkdir(layer)
         self.write_control(command, modules)
         kvm = self.use_kvm()
+        plumbing = topology.Plumbing(self.topo)
         args = [paths.qemu(), *self.board(), *self.accel(kvm),
                 "-smp", str(self.opts.smp or self.topo["cpus"]),
                 # QEMU reserves the last 12 GiB below 1 TiB for an AMD IOMMU,
@@ -204,7 +205,7 @@ class Machine:
                 "-serial", "chardev:log",
                 "-qmp", f"unix:{self.qmp_path()},server=on,wait=off",
                 "-qmp", f"unix:{self.path('qmp-guest')},server=on,wait=off",
-                "-device", "virtio-serial-pci,id=ports"]
+                *plumbing.device("virtio-serial-pci,id=ports")]
         for name in PORTS:
             args += ["-chardev", f"file,id={name},path={self.path(f'port-{name}')}",
                      "-device",
@@ -219,9 +220,7 @@ class Machine:
                               ("loose-tree", paths.ROOT, True),
                               ("loose-cache", paths.cache(), True),
                               ("ctl", self.path("ctl"), False)):
-            args += ["-virtfs", f"local,path={path},mount_tag={tag},"
-                     "security_model=none,multidevs=remap"
-                     + (",readonly=on" if ro else "")]
+            args += plumbing.share(tag, path, ro)
         return args + topology.devices(self.topo) + self.opts.qemu
 
     def read(self, name):

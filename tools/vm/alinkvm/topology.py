@@ -29,6 +29,7 @@ NIC = (("role", str, None, None, "scaleout"), ("rate", int, 400, 800, 400),
 PEER = (("type", str, None, None, None), ("number", int, 1, 64, 1))
 MACHINE = (("description", str, None, None, ""),
            ("memory_mib", int, 256, 65536, 1024), ("cpus", int, 1, 64, 2),
+           ("sleeps", bool, None, None, False),
            ("switches", list, None, None, []),
            ("gpu_nodes", list, None, None, []),
            ("optics", list, None, None, []), ("nics", list, None, None, []),
@@ -40,7 +41,8 @@ PEER_SERIAL = "alink-bench-"
 DISKS = {"nvme": "nvme", "virtio-blk": "virtio-blk-pci"}
 PEERS = (*DISKS, "ivshmem")
 
-TYPES = {int: "a number", str: "a string", list: "an array"}
+TYPES = {int: "a number", str: "a string", list: "an array",
+         bool: "true or false"}
 
 
 def names():
@@ -96,7 +98,8 @@ def _fields(where, item, fields):
             raise Error(f"{where}: {key} is missing")
         if kind is RANGE:
             value = _range(f"{where}.{key}", value, low, high)
-        elif not isinstance(value, kind) or isinstance(value, bool):
+        elif not isinstance(value, kind) or \
+                (isinstance(value, bool) and kind is not bool):
             raise Error(f"{where}.{key}: {TYPES[kind]} is wanted")
         elif low is not None and not low <= value <= high:
             raise Error(f"{where}.{key}: {low}..{high} is wanted, is {value}")
@@ -183,7 +186,7 @@ def check(path, topo):
     """The topology with ranges resolved and defaults filled in, or an error
     that names the key."""
     top = _fields(path, topo, MACHINE)
-    out = {k: top[k] for k in ("description", "memory_mib", "cpus")}
+    out = {k: top[k] for k in ("description", "memory_mib", "cpus", "sleeps")}
     out["switches"] = _objects(f"{path}: switches", top["switches"], SWITCH)
     out["nics"] = _nics(f"{path}: nics", top["nics"])
     out["peers"] = _peers(f"{path}: peers", top["peers"])
@@ -207,6 +210,47 @@ def check(path, topo):
     _unique(path, "fabric_id", [x["fabric_id"] for n in out["gpu_nodes"]
                                 for x in n["xpus"]])
     return out
+
+
+def _root_port(name, chassis, slot, function):
+    """QEMU arguments for a root port."""
+    # Faster ones promise to tell when the link is up, and never do so for
+    # what ACPI plugs: Linux gives up on resets of the bus below them.
+    return ["-device", f"pcie-root-port,id={name},bus=pcie.0,"
+            f"chassis={chassis},addr={slot:#x}.{function:#x},"
+            "multifunction=on,x-speed=5"]
+
+
+class Plumbing:
+    """What the launcher itself needs in a VM: devices of virtio.
+
+    A machine that sleeps resets its devices. What Linux has for that loses 9p,
+    by which all files of the guest come. So with "sleeps" each is behind a root
+    port, where it has PCI power management, and says that D3hot is no reset:
+    QEMU and Linux both leave it alone then."""
+
+    SLOT = 15           # below those of devices()
+    CHASSIS = 240       # of 255, and far beyond those of devices()
+
+    def __init__(self, topo):
+        self.sleeps = topo["sleeps"]
+        self.ports = 0
+
+    def device(self, text):
+        """QEMU arguments for one device."""
+        if not self.sleeps:
+            return ["-device", text]
+        name, number = f"rp-vm{self.ports}", self.ports
+        self.ports += 1
+        return [*_root_port(name, self.CHASSIS + number, self.SLOT, number),
+                "-device", f"{text},bus={name},x-pcie-pm-no-soft-reset=on"]
+
+    def share(self, tag, path, readonly):
+        """QEMU arguments for a folder that the guest sees by 9p."""
+        back = f"local,id=share-{tag},path={path},security_model=none," \
+            "multidevs=remap" + (",readonly=on" if readonly else "")
+        return ["-fsdev", back,
+                *self.device(f"virtio-9p-pci,fsdev=share-{tag},mount_tag={tag}")]
 
 
 def _peer(kind, name, root_port):
@@ -233,14 +277,9 @@ def devices(topo):
         nonlocal chassis, ports
         # Eight functions a slot: q35 has 32 slots, we may have more ports.
         # A slot without function 0 would not be found.
-        slot, function = 16 + ports // 8, ports % 8
         chassis += 1
+        args.extend(_root_port(port, chassis, 16 + ports // 8, ports % 8))
         ports += 1
-        # Faster ones promise to tell when the link is up, and never do so for
-        # what ACPI plugs: Linux gives up on resets of the bus below them.
-        args.extend(["-device", f"pcie-root-port,id={port},bus=pcie.0,"
-                     f"chassis={chassis},addr={slot:#x}.{function:#x},"
-                     "multifunction=on,x-speed=5"])
         return port
 
     def add_nic(nic, bus):
