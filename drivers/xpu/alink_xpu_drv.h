@@ -57,6 +57,7 @@
 #include "alink_xpu_hang.h"
 #include "alink_xpu_hbm.h"
 #include "alink_xpu_pt.h"
+#include "alink_xpu_user.h"
 
 #define XPU_PAGE_SIZE		4096
 #define XPU_LARGE_PAGE_SIZE	SZ_2M
@@ -79,7 +80,6 @@ struct dma_buf;
 struct xpu_bo;
 struct xpu_peer;
 struct xpu_queue;
-struct xpu_user;
 struct xpu_vm;
 
 /**
@@ -667,51 +667,6 @@ void alink_xpu_vm_binds_drain(struct xpu_vm *vm);
 /* alink_xpu_bind.c */
 int alink_xpu_vm_bind_ioctl(struct drm_device *drm, void *data,
 			    struct drm_file *file);
-
-/* alink_xpu_user.c */
-#if IS_ENABLED(CONFIG_HMM_MIRROR) && IS_ENABLED(CONFIG_MMU_NOTIFIER)
-#define XPU_HAS_USER	true
-struct xpu_bo *alink_xpu_user_create(struct xpu_vm *vm, u64 start, u64 va,
-				     u64 range, u32 rights);
-void alink_xpu_user_free(struct xpu_bo *bo);
-void alink_xpu_user_unmap(struct xpu_bo *bo);
-int alink_xpu_user_prepare(struct xpu_bo *bo, struct xpu_pt_pool *pool, u64 va,
-			   u64 end);
-void alink_xpu_user_map(struct xpu_bo *bo, u64 va, u64 end);
-int alink_xpu_user_fault(struct xpu_bo *bo, u64 va, u32 rights);
-#else
-#define XPU_HAS_USER	false
-static inline struct xpu_bo *alink_xpu_user_create(struct xpu_vm *vm, u64 start,
-						   u64 va, u64 range,
-						   u32 rights)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static inline void alink_xpu_user_free(struct xpu_bo *bo)
-{
-}
-
-static inline void alink_xpu_user_unmap(struct xpu_bo *bo)
-{
-}
-
-static inline int alink_xpu_user_prepare(struct xpu_bo *bo,
-					 struct xpu_pt_pool *pool, u64 va,
-					 u64 end)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline void alink_xpu_user_map(struct xpu_bo *bo, u64 va, u64 end)
-{
-}
-
-static inline int alink_xpu_user_fault(struct xpu_bo *bo, u64 va, u32 rights)
-{
-	return -EOPNOTSUPP;
-}
-#endif
 
 /* alink_xpu_fault.c */
 int alink_xpu_fault_init(struct xpu_device *xdev);
