@@ -361,7 +361,7 @@ static struct xpu_bo *xpu_create_hbm(struct xpu_device *xdev, u64 size,
 	if (IS_ERR(bo))
 		return bo;
 	err = alink_xpu_hbm_alloc(xdev, bo, size, visible);
-	if (err == -ENOSPC)
+	if (err == -ENOSPC || err == -EAGAIN)
 		err = alink_xpu_evict_alloc(xdev, bo);
 	if (err)
 		goto err_put;

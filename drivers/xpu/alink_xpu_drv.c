@@ -85,6 +85,7 @@ static void xpu_release(struct drm_device *drm)
 	xa_destroy(&xdev->segments);
 	xa_destroy(&xdev->groups);
 	xa_destroy(&xdev->imports);
+	mutex_destroy(&xdev->sleep.lock);
 	mutex_destroy(&xdev->kq.lock);
 	mutex_destroy(&xdev->ctx_lock);
 	pci_dev_put(xdev->pdev);

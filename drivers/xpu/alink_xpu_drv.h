@@ -5,6 +5,7 @@
  * Locks, outermost first:
  *
  *	mmap_lock (faults; changes of memory that processes lent us)
+ *	xpu_sleep.lock			what HBM holds while the machine sleeps
  *	xpu_evict.lock			moves of HBM objects
  *	  dma_resv			where one HBM object is
  *	    xpu_evict.lru_lock		who has to leave HBM
@@ -22,8 +23,9 @@
  * who imports by PRIME, with the object_name_lock of DRM. Whoever has
  * xpu_evict.lock holds one dma_resv at a time. With both, memory is allocated.
  *
- * Nobody waits for the end of a reset with ctx_lock, xpu_kq.lock or
- * reset_lock held: reset_done takes these. It takes no VM lock.
+ * Nobody waits for the end of a reset with xpu_sleep.lock, ctx_lock, xpu_kq.lock
+ * or reset_lock held: reset_done takes these. It takes no VM lock. With
+ * xpu_sleep.lock held nobody takes xpu_evict.lock.
  *
  * Asynchronous VM_BIND takes xpu_vm.lock and what is below it, but for
  * xpu_kq.lock and xpu_hbm.lock, where kernel fences wait to be signalled, and so
@@ -57,6 +59,7 @@
 #include "alink_xpu_hang.h"
 #include "alink_xpu_hbm.h"
 #include "alink_xpu_pt.h"
+#include "alink_xpu_sleep.h"
 #include "alink_xpu_user.h"
 
 #define XPU_PAGE_SIZE		4096
@@ -234,6 +237,7 @@ struct xpu_faults {
  * @hbm:	HBM allocator
  * @kq:		kernel queue
  * @evict:	what moves out of HBM
+ * @sleep:	what HBM holds while the machine sleeps
  * @num_vectors: of @vectors; at least 1
  * @vectors:	queue interrupts
  * @any_wait:	who waits for no queue in particular
@@ -281,6 +285,7 @@ struct xpu_device {
 	struct xpu_hbm hbm;
 	struct xpu_kq kq;
 	struct xpu_evict evict;
+	struct xpu_sleep sleep;
 
 	unsigned int num_vectors;
 	struct xpu_vector vectors[ALINK_XPU_NUM_VECTORS - 1];

@@ -338,7 +338,7 @@ static int evict_make_room(struct xpu_device *xdev, struct xpu_bo *bo,
 	err = alink_xpu_hbm_alloc(xdev, bo, size, bo->visible);
 	if (err != -ENOSPC)
 		return err;
-	if (!evict_is_enough(xdev, size))
+	if (!xdev->info.evict || !evict_is_enough(xdev, size))
 		return -ENOSPC;
 	s.pass = ++xdev->evict.passes;
 	s.turn = turn_take(xdev, claim);
@@ -445,6 +445,13 @@ static int evict_wait(struct xpu_device *xdev, struct xpu_bo *bo, bool bring)
 	int err;
 
 	do {
+		/* That may be the time for which a machine sleeps. */
+		if (READ_ONCE(xdev->hbm.closed)) {
+			err = alink_xpu_sleep_wait(xdev);
+			if (err)
+				return err;
+			end = jiffies + EVICT_CREATE;
+		}
 		err = evict_try(xdev, bo, bring);
 		if (err != -EAGAIN)
 			return err;
@@ -460,12 +467,13 @@ static int evict_wait(struct xpu_device *xdev, struct xpu_bo *bo, bool bring)
  * @xdev:	device
  * @bo:		empty HBM object, for which alink_xpu_hbm_alloc() found nothing
  *
- * Context: process; no locks held; may take seconds.
+ * Context: process; no locks held; may take seconds, and as long as the machine
+ * sleeps.
  * Return: 0, -ENOSPC, -ENOMEM, -EINTR on a fatal signal, or an error by state.
  */
 int alink_xpu_evict_alloc(struct xpu_device *xdev, struct xpu_bo *bo)
 {
-	return xdev->info.evict ? evict_wait(xdev, bo, false) : -ENOSPC;
+	return evict_wait(xdev, bo, false);
 }
 
 /**
@@ -473,7 +481,8 @@ int alink_xpu_evict_alloc(struct xpu_device *xdev, struct xpu_bo *bo)
  * @xdev:	device
  * @bo:		HBM object
  *
- * Context: process; no locks held; may take seconds.
+ * Context: process; no locks held; may take seconds, and as long as the machine
+ * sleeps.
  * Return: 0, which is no promise: it may leave at any time; -ENOSPC, -ENOMEM,
  * -EFAULT if it is lost, -EINTR on a fatal signal, or an error by state.
  */
@@ -481,6 +490,65 @@ int alink_xpu_evict_back(struct xpu_device *xdev, struct xpu_bo *bo)
 {
 	return evict_wait(xdev, bo, true);
 }
+
+/* --- before a sleep -------------------------------------------------------- */
+
+/* The next that was not asked yet in this pass, referenced, or NULL */
+static struct xpu_bo *evict_next(struct xpu_device *xdev, u64 pass)
+{
+	struct xpu_evict *ev = &xdev->evict;
+	struct drm_gem_object *obj;
+	struct xpu_bo *found = NULL;
+
+	mutex_lock(&ev->lru_lock);
+	list_for_each_entry(obj, &ev->here.list, lru_node) {
+		if (to_xpu_bo(obj)->place.pass != pass &&
+		    kref_get_unless_zero(&obj->refcount)) {
+			found = to_xpu_bo(obj);
+			break;
+		}
+	}
+	mutex_unlock(&ev->lru_lock);
+	return found;
+}
+
+/**
+ * alink_xpu_evict_all - move out of HBM whatever can leave
+ * @xdev:	device whose HBM is closed, so that nobody comes
+ *
+ * Context: process; no locks held; may take seconds.
+ * Return: 0, also if some stay; -EINTR on a fatal signal, or an error by state.
+ */
+int alink_xpu_evict_all(struct xpu_device *xdev)
+{
+	struct xpu_evict *ev = &xdev->evict;
+	struct xpu_bo *bo;
+	int err = 0, idx;
+	u64 pass;
+
+	if (!xdev->info.evict)
+		return 0;
+	if (mutex_lock_killable(&ev->lock))
+		return -EINTR;
+	pass = ++ev->passes;
+	while (!err && (bo = evict_next(xdev, pass))) {
+		bo->place.pass = pass;
+		/* One by one: who unplugs waits for one move only. */
+		if (drm_dev_enter(&xdev->drm, &idx)) {
+			err = alink_xpu_move_out(xdev, bo, false);
+			drm_dev_exit(idx);
+		} else {
+			err = -ENODEV;
+		}
+		if (!evict_gives_up(err))
+			err = 0;
+		drm_gem_object_put(xpu_gem(bo));
+	}
+	mutex_unlock(&ev->lock);
+	return err;
+}
+
+/* --- faults --------------------------------------------------------------- */
 
 /* The command that a queue stands still for. Within drm_dev_enter(). */
 static struct xpu_claim evict_claim(struct xpu_queue *q)

@@ -121,7 +121,7 @@ static u64 xpu_hbm_room(struct xpu_device *xdev, u64 end)
 	drm_mm_for_each_node(node, &xdev->hbm.mm) {
 		if (node->start >= end)
 			break;
-		if (node->color != XPU_HBM_STAYS)
+		if (node->color == XPU_HBM_MOVES)
 			continue;
 		xpu_places_add(&p, start, node->start);
 		start = node->start + node->size;
@@ -235,7 +235,8 @@ static int xpu_hbm_largest(struct xpu_device *xdev, struct xpu_bo *bo, u64 left,
  * In one piece if possible, else in up to ALINK_XPU_SEG_MAX_EXTENTS. If these
  * can be found at all they are.
  *
- * Return: 0, -ENOSPC or -ENOMEM.
+ * Return: 0, -ENOSPC, -ENOMEM, or -EAGAIN while HBM is closed: see
+ * alink_xpu_sleep_wait().
  */
 int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
 			bool visible)
@@ -250,8 +251,9 @@ int alink_xpu_hbm_alloc(struct xpu_device *xdev, struct xpu_bo *bo, u64 size,
 	bo->visible = visible;
 
 	mutex_lock(&hbm->lock);
-	err = xpu_hbm_halves(xdev, bo, size, visible);
-	if (err) {
+	err = hbm->closed ? -EAGAIN :
+			    xpu_hbm_halves(xdev, bo, size, visible);
+	if (err == -ENOSPC) {
 		xpu_hbm_release(xdev, bo);
 		err = xpu_hbm_largest(xdev, bo, size, visible);
 	}
@@ -313,6 +315,58 @@ void alink_xpu_hbm_usage(struct xpu_device *xdev,
 	m->hbm_retired = hbm->retired;
 	m->hbm_pending = (u64)hbm->num_bad * XPU_PAGE_SIZE - hbm->retired;
 	mutex_unlock(&hbm->lock);
+}
+
+/**
+ * alink_xpu_hbm_close - give HBM to nobody
+ * @xdev:	device
+ * @close:	from now on; else it is there for all again
+ *
+ * From the return on, what is in use becomes less, and not more.
+ */
+void alink_xpu_hbm_close(struct xpu_device *xdev, bool close)
+{
+	mutex_lock(&xdev->hbm.lock);
+	WRITE_ONCE(xdev->hbm.closed, close);
+	mutex_unlock(&xdev->hbm.lock);
+	if (!close)
+		wake_up_all(&xdev->state_wait);
+}
+
+/**
+ * alink_xpu_hbm_runs - say where HBM is in use
+ * @xdev:	device
+ * @runs:	out, in the order of addresses
+ * @room:	of @runs; 0 to ask how much will do
+ *
+ * Return: number of runs in @runs; with @room 0, what is not less than that.
+ */
+size_t alink_xpu_hbm_runs(struct xpu_device *xdev, struct xpu_hbm_run *runs,
+			  size_t room)
+{
+	const struct drm_mm_node *node;
+	u64 end = U64_MAX;
+	size_t num = 0;
+
+	mutex_lock(&xdev->hbm.lock);
+	drm_mm_for_each_node(node, &xdev->hbm.mm) {
+		if (node->color == XPU_HBM_BAD)
+			continue;
+		if (!room) {
+			num++;
+		} else if (num && node->start == end) {
+			runs[num - 1].size += node->size;
+		} else if (num < room) {
+			runs[num].start = node->start;
+			runs[num].size = node->size;
+			num++;
+		} else {
+			break;
+		}
+		end = node->start + node->size;
+	}
+	mutex_unlock(&xdev->hbm.lock);
+	return num;
 }
 
 int alink_xpu_hbm_init(struct xpu_device *xdev)

@@ -8,6 +8,7 @@
  *	alink_xpu_evict.c	who has to leave HBM when it is full
  *	alink_xpu_pin.c		who stays
  *	alink_xpu_move.c	how an object leaves, and comes back
+ *	alink_xpu_sleep.c	what becomes of it all when the machine sleeps
  */
 #ifndef ALINK_XPU_HBM_H
 #define ALINK_XPU_HBM_H
@@ -43,6 +44,7 @@ struct xpu_vm;
  */
 #define XPU_HBM_MOVES		0
 #define XPU_HBM_STAYS		1
+#define XPU_HBM_BAD		2	/* stays, and nobody has it */
 
 /* Who waits for room in HBM looks again after this time */
 #define XPU_EVICT_POLL_MS	10
@@ -73,6 +75,8 @@ struct xpu_bad_page {
  * @num_bad:	pages in @bad
  * @retired:	bytes that nobody gets any more
  * @visible_retired: of them, below xpu_info.hbm_visible
+ * @closed:	nobody gets any for now: the machine goes to sleep, or what it held
+ *		then is not back
  */
 struct xpu_hbm {
 	/* protects all here */
@@ -84,6 +88,17 @@ struct xpu_hbm {
 	unsigned int num_bad;
 	u64 retired;
 	u64 visible_retired;
+	bool closed;
+};
+
+/**
+ * struct xpu_hbm_run - HBM in use, without a gap
+ * @start:	offset in HBM
+ * @size:	bytes
+ */
+struct xpu_hbm_run {
+	u64 start;
+	u64 size;
 };
 
 /**
@@ -106,6 +121,7 @@ struct xpu_hbm_room {
  * @tail:	free-running producer index
  * @seq:	latest fence value asked for
  * @ready:	the queue exists in the device
+ * @alone:	works in XPU_RESETTING, for alink_xpu_sleep.c
  */
 struct xpu_kq {
 	/* protects all here */
@@ -116,6 +132,7 @@ struct xpu_kq {
 	u32 tail;
 	u64 seq;
 	bool ready;
+	bool alone;
 };
 
 /**
@@ -224,6 +241,9 @@ void alink_xpu_hbm_stay(struct xpu_device *xdev, struct xpu_bo *bo, bool stay);
 void alink_xpu_hbm_room(struct xpu_device *xdev, struct xpu_hbm_room *room);
 void alink_xpu_hbm_usage(struct xpu_device *xdev,
 			 struct drm_alink_xpu_query_memory *m);
+void alink_xpu_hbm_close(struct xpu_device *xdev, bool close);
+size_t alink_xpu_hbm_runs(struct xpu_device *xdev, struct xpu_hbm_run *runs,
+			  size_t room);
 u64 alink_xpu_hbm_offset(const struct xpu_bo *bo, u64 offset, u64 *run);
 
 /* alink_xpu_kq.c */
@@ -233,6 +253,8 @@ int alink_xpu_kq_start(struct xpu_device *xdev);
 int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo);
 int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 		      u64 offset, u64 len, struct sg_table *sgt, bool out);
+int alink_xpu_kq_copy_asleep(struct xpu_device *xdev, u64 hbm, u64 len,
+			     struct sg_table *sgt, bool out);
 
 /* alink_xpu_retire.c */
 extern const struct attribute_group alink_xpu_retire_group;
@@ -262,6 +284,7 @@ void alink_xpu_evict_add(struct xpu_bo *bo);
 void alink_xpu_evict_used(struct xpu_bo *bo);
 int alink_xpu_evict_alloc(struct xpu_device *xdev, struct xpu_bo *bo);
 int alink_xpu_evict_back(struct xpu_device *xdev, struct xpu_bo *bo);
+int alink_xpu_evict_all(struct xpu_device *xdev);
 int alink_xpu_evict_fault(struct xpu_queue *q, struct xpu_bo *bo, u64 addr);
 void alink_xpu_evict_usage(struct xpu_device *xdev,
 			   struct drm_alink_xpu_query_memory *m);

@@ -161,6 +161,16 @@ static int kq_renew(struct xpu_device *xdev)
 				   sizeof(kq_queue), NULL);
 }
 
+/* May the queue be used? On both sides of a sleep by nobody but who copies. */
+static int kq_errno(struct xpu_device *xdev)
+{
+	int err = alink_xpu_state_errno(xdev);
+
+	lockdep_assert_held(&xdev->kq.lock);
+
+	return err == -EBUSY && xdev->kq.alone ? 0 : err;
+}
+
 static bool kq_done(struct xpu_kq *kq)
 {
 	__le64 *fence = kq->ring + KQ_FENCE;
@@ -180,18 +190,19 @@ static int kq_wait(struct xpu_device *xdev)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(KQ_TIMEOUT_MS);
 	struct xpu_kq *kq = &xdev->kq;
+	int err;
 
 	lockdep_assert_held(&kq->lock);
 
 	for (;;) {
 		wait_event_timeout(xdev->vectors[0].wait,
 				   kq_done(kq) || kq_error(kq) ||
-				   alink_xpu_state_errno(xdev),
-				   msecs_to_jiffies(10));
+				   kq_errno(xdev), msecs_to_jiffies(10));
 		if (kq_done(kq))
 			return 0;
-		if (alink_xpu_state_errno(xdev))
-			return alink_xpu_state_errno(xdev);
+		err = kq_errno(xdev);
+		if (err)
+			return err;
 		/* That is the memory's fault, which the device reports. */
 		if (kq_error(kq) == ALINK_ST_POISON)
 			return -EHWPOISON;
@@ -217,7 +228,7 @@ static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 	lockdep_assert_held(&kq->lock);
 
 	if (!kq->ready)
-		return alink_xpu_state_errno(xdev) ?: -EIO;
+		return kq_errno(xdev) ?: -EIO;
 	desc.flags = ALINK_XPU_DF_FENCE | ALINK_XPU_DF_IRQ;
 	desc.fence_addr = cpu_to_le64(KQ_VA + KQ_FENCE);
 	desc.fence_value = cpu_to_le64(++kq->seq);
@@ -225,7 +236,7 @@ static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 	kq->tail++;
 
 	down_read(&xdev->reset_lock);
-	err = alink_xpu_state_errno(xdev);
+	err = kq_errno(xdev);
 	if (!err) {
 		trace_alink_xpu_kq_submit(xdev, kq->seq, &desc);
 		alink_wr32(xdev->adev, ALINK_XPU_DB(XPU_KERNEL_QUEUE) +
@@ -324,19 +335,42 @@ static int kq_show(struct xpu_kq *kq, struct sg_table *sgt, u64 len, bool out)
 	return done < len ? -EINVAL : 0;
 }
 
-/* When this returns the device does not use the memory any more. */
-static void kq_hide(struct xpu_device *xdev, u64 len)
+/*
+ * When this returns the device does not use the memory any more. Return: false
+ * if it was cut off for that, on one side of a sleep.
+ */
+static bool kq_hide(struct xpu_device *xdev, u64 len)
 {
 	struct xpu_kq *kq = &xdev->kq;
+	bool good = true;
 	LIST_HEAD(none);
 
 	lockdep_assert_held(&kq->lock);
 
 	/* Marks keep the tables. */
 	alink_xpu_pt_mark(&kq->pt, KQ_WINDOW, len);
-	if (kq->pt.stale)
+	/* Commands of others are not for a device in this state. */
+	if (kq->pt.stale && kq->alone)
+		good = !alink_admin_id(xdev->adev, ALINK_XPU_ADMIN_TLB_INVALIDATE,
+				       XPU_KERNEL_CTX, NULL);
+	if (kq->pt.stale && !(kq->alone && good))
 		alink_xpu_invalidate(xdev, XPU_KERNEL_CTX);
 	alink_xpu_pt_collect(&kq->pt, &none);
+	return good;
+}
+
+/* One run of HBM, and what is @at in the window */
+static int kq_copy_run(struct xpu_device *xdev, u64 hbm, u64 at, u64 len,
+		       bool out)
+{
+	struct alink_xpu_desc desc = {
+		.opcode = ALINK_XPU_OP_COPY,
+		.src = cpu_to_le64(out ? hbm : KQ_WINDOW + at),
+		.dst = cpu_to_le64(out ? KQ_WINDOW + at : hbm),
+		.len = cpu_to_le64(len),
+	};
+
+	return kq_run(xdev, desc);
 }
 
 /**
@@ -356,7 +390,6 @@ static void kq_hide(struct xpu_device *xdev, u64 len)
 int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 		      u64 offset, u64 len, struct sg_table *sgt, bool out)
 {
-	struct alink_xpu_desc desc = { .opcode = ALINK_XPU_OP_COPY };
 	u64 generation, hbm, run, done = 0;
 	struct xpu_kq *kq = &xdev->kq;
 	bool failed;
@@ -372,10 +405,7 @@ int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 	for (; done < len && !err; done += run) {
 		hbm = alink_xpu_hbm_offset(bo, offset + done, &run);
 		run = min(run, len - done);
-		desc.src = cpu_to_le64(out ? hbm : KQ_WINDOW + done);
-		desc.dst = cpu_to_le64(out ? KQ_WINDOW + done : hbm);
-		desc.len = cpu_to_le64(run);
-		err = kq_run(xdev, desc);
+		err = kq_copy_run(xdev, hbm, done, run, out);
 	}
 	kq_hide(xdev, len);
 	failed = kq_failed(xdev, &err);
@@ -383,5 +413,35 @@ int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 
 	if (failed)
 		alink_xpu_wedge(xdev, generation, "HBM cannot be copied");
+	return err;
+}
+
+/**
+ * alink_xpu_kq_copy_asleep - copy HBM where nobody else may use the device
+ * @xdev:	device in state XPU_RESETTING, before or after a sleep
+ * @hbm:	offset in HBM
+ * @len:	bytes, up to XPU_KQ_COPY_MAX; both are multiples of 4 KiB
+ * @sgt:	system memory of that size, mapped for the device
+ * @out:	out of HBM; else into it
+ *
+ * After a failure the device has to be reset, which is the caller's.
+ *
+ * Return: as alink_xpu_kq_copy().
+ */
+int alink_xpu_kq_copy_asleep(struct xpu_device *xdev, u64 hbm, u64 len,
+			     struct sg_table *sgt, bool out)
+{
+	struct xpu_kq *kq = &xdev->kq;
+	int err;
+
+	mutex_lock(&kq->lock);
+	kq->alone = true;
+	err = kq_show(kq, sgt, len, out);
+	if (!err)
+		err = kq_copy_run(xdev, hbm, 0, len, out);
+	if (!kq_hide(xdev, len) && !err)
+		err = -EIO;
+	kq->alone = false;
+	mutex_unlock(&kq->lock);
 	return err;
 }

@@ -25,6 +25,8 @@ static int xpu_start(struct xpu_device *xdev)
 
 	err = alink_xpu_kq_start(xdev);
 	if (!err)
+		err = alink_xpu_sleep_restore(xdev);
+	if (!err)
 		err = alink_xpu_vms_restore(xdev);
 	if (!err)
 		alink_xpu_retire_store(xdev, true);
@@ -195,6 +197,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	INIT_LIST_HEAD(&xdev->bos);
 	mutex_init(&xdev->kq.lock);
 	alink_xpu_evict_init(xdev);
+	alink_xpu_sleep_init(xdev);
 	init_waitqueue_head(&xdev->any_wait);
 	alink_xpu_faults_init(xdev);
 	for (i = 0; i < ARRAY_SIZE(xdev->vectors); i++) {
@@ -329,9 +332,12 @@ static int xpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto err_devlink;
 
 	alink_xpu_set_state(xdev, XPU_ACTIVE);
-	err = alink_dev_register(xdev->adev);
+	err = alink_xpu_sleep_register(xdev);
 	if (err)
 		goto err_hwmon;
+	err = alink_dev_register(xdev->adev);
+	if (err)
+		goto err_sleep;
 	err = drm_dev_register(&xdev->drm, 0);
 	if (err)
 		goto err_unregister;
@@ -343,6 +349,8 @@ static int xpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 err_unregister:
 	alink_dev_unregister(xdev->adev);
+err_sleep:
+	alink_xpu_sleep_unregister(xdev);
 err_hwmon:
 	alink_xpu_set_state(xdev, XPU_STOPPING);
 	/* First: the others wait for the lock that a flash holds. */
@@ -377,6 +385,7 @@ static void xpu_remove(struct pci_dev *pdev)
 	alink_xpu_set_state(xdev, XPU_STOPPING);
 	/* First: the others wait for the lock that a flash holds. */
 	alink_flash_stop(xdev->adev);
+	alink_xpu_sleep_unregister(xdev);
 	drm_dev_unplug(&xdev->drm);
 	alink_xpu_binds_stop(xdev);
 	alink_xpu_wake_all(xdev);
@@ -495,24 +504,39 @@ static const struct pci_error_handlers xpu_err_handlers = {
 	.cor_error_detected = xpu_cor_error_detected,
 };
 
-/* HBM loses its power: with somebody's data in it, there is no suspend. */
+/*
+ * A reset that is due comes with the end of the sleep, or at once if there will
+ * be no sleep; what it was due for is told all the same.
+ */
+static void xpu_take_over_reset(struct xpu_device *xdev)
+{
+	const char *why;
+
+	cancel_delayed_work_sync(&xdev->reset_work);
+	why = xchg(&xdev->faults.wedged, NULL);
+	if (why)
+		alink_xpu_trouble(xdev->adev, why);
+}
+
+/* HBM loses its power. If what it holds cannot be kept the device goes on. */
 static int xpu_suspend(struct device *dev)
 {
 	struct xpu_device *xdev = dev_get_drvdata(dev);
-	u64 used;
+	int err;
 
-	mutex_lock(&xdev->hbm.lock);
-	used = xdev->hbm.used;
-	mutex_unlock(&xdev->hbm.lock);
-	if (used) {
-		drm_warn(&xdev->drm, "no suspend: %llu KiB of HBM are in use\n",
-			 used >> 10);
-		return -EBUSY;
-	}
+	err = alink_xpu_sleep_check(xdev);
+	if (err)
+		return err;
 	xpu_stop(xdev);
+	/* From here on nobody wants another one. */
+	xpu_take_over_reset(xdev);
+	err = alink_xpu_sleep_save(xdev);
 	alink_dev_reset_prepare(xdev->adev);
 	alink_xpu_cut_off(xdev);
-	return 0;
+	/* Queues have ended: that is what a reset does, so there is one. */
+	if (err)
+		xpu_restart(xdev, alink_dev_reset_done(xdev->adev));
+	return err;
 }
 
 static int xpu_resume(struct device *dev)

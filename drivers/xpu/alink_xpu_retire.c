@@ -52,7 +52,7 @@ static struct xpu_bad_page *xpu_bad_add(struct xpu_hbm *hbm, u64 addr,
 	bad->cause = cause;
 	bad->node.start = addr;
 	bad->node.size = XPU_PAGE_SIZE;
-	bad->node.color = XPU_HBM_STAYS;
+	bad->node.color = XPU_HBM_BAD;
 	hbm->num_bad++;
 	return bad;
 }

@@ -84,10 +84,18 @@ extern "C" {
  *
  * A function-level reset, and suspend, end each queue: its waiters return with
  * %ECANCELED, and it must be destroyed. VMs with what is bound in them and
- * buffer objects stay (what HBM holds is then undefined, but not what has moved
- * to system memory). Exports, imports,
- * group bindings and group imports made before are void: accesses through them
- * fail with a typed fabric error, new binds with %ECANCELED.
+ * buffer objects stay. What HBM holds is undefined after a reset, but not what
+ * has moved to system memory; after suspend all is as it was, also in memory
+ * that others had access to: what a fence says is done is there.
+ * Exports, imports, group bindings and group imports made before are void:
+ * accesses through them fail with a typed fabric error, new binds with
+ * %ECANCELED.
+ *
+ * A call that needs HBM while the machine is about to sleep waits until it has
+ * slept, without an error. Should there be no memory for all that HBM holds, or
+ * some of it be known bad, the machine does not sleep, and nothing ends. If the
+ * device does not come back from a sleep, calls fail with %EIO; a later reset
+ * that brings it back brings back what HBM held.
  */
 
 #define DRM_ALINK_XPU_QUERY		0x00
