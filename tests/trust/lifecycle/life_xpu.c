@@ -8,7 +8,9 @@
  *                        memory of its own in a VM.
  *                        Prints "held". When the sleeper has been woken, all
  *                        mappings are used again, and "ended ERRNO" is printed.
- *   life_xpu rest N      the same without HBM, which would forbid a suspend
+ *   life_xpu keep N      the same, with data in HBM, some of it exported: when the
+ *                        sleeper has been woken it must be there, in the eyes of
+ *                        the CPU and of a new queue
  *   life_xpu commands N  prints "commands COUNT", completed since power on
  *   life_xpu kill N      sleepers of each kind on xPU N get SIGKILL; prints
  *                        "figure kill_ms_max MS" of the slowest to go
@@ -28,6 +30,7 @@
 #define VA		0x10000000UL
 #define VA_HOST		0x18000000UL
 #define VA_LENT		0x1c000000UL
+#define VA_LARGE	0x1e000000UL
 #define VA_Q		0x20000000UL
 #define SEED		0x5eed
 /* Guards against a hang; what is promised is measured. */
@@ -49,9 +52,8 @@ static int fail(const char *what, int err)
 	return 1;
 }
 
-static int take(struct held *h, unsigned int n, bool with_hbm)
+static int take(struct held *h, unsigned int n)
 {
-	uint32_t kind = with_hbm ? HBM_CPU : HOST;
 	uint32_t hbm, host;
 	int err;
 
@@ -62,7 +64,7 @@ static int take(struct held *h, unsigned int n, bool with_hbm)
 	if (!err)
 		err = xq_open(&h->q, h->fd, h->vm, VA_Q, 64);
 	if (!err)
-		err = gem_create(h->fd, kind, LARGE, &hbm);
+		err = gem_create(h->fd, HBM_CPU, LARGE, &hbm);
 	if (!err)
 		err = gem_create(h->fd, HOST, LARGE, &host);
 	if (!err)
@@ -88,7 +90,7 @@ static int take(struct held *h, unsigned int n, bool with_hbm)
 static int check_one(unsigned int n)
 {
 	struct held h;
-	int err = take(&h, n, true);
+	int err = take(&h, n);
 
 	if (err)
 		return fail("cannot take it", err);
@@ -117,10 +119,10 @@ static int check_one(unsigned int n)
 	return 0;
 }
 
-static int hold(unsigned int n, bool with_hbm)
+static int hold(unsigned int n)
 {
 	struct held h;
-	int err = take(&h, n, with_hbm);
+	int err = take(&h, n);
 	size_t i;
 
 	if (err)
@@ -144,6 +146,60 @@ static int hold(unsigned int n, bool with_hbm)
 	return 0;
 }
 
+/* The queue reads what pattern_fill() makes of a seed, or not. */
+static int reads(struct held *h, uint64_t va, uint32_t seed)
+{
+	int err;
+
+	memset(h->host, 0, LARGE);
+	err = xq_copy(&h->q, VA_HOST, va, LARGE);
+	if (!err && pattern_check(h->host, LARGE, seed) != LARGE)
+		err = -EILSEQ;
+	return err;
+}
+
+static int keep(unsigned int n)
+{
+	struct drm_alink_xpu_segment_handle handle;
+	uint32_t pinned, id;
+	struct held h;
+	int err = take(&h, n), woken;
+
+	if (!err)
+		err = gem_create(h.fd, HBM, LARGE, &pinned);
+	if (!err)
+		err = vm_map(h.fd, h.vm, pinned, 0, VA_LARGE, LARGE, RW);
+	if (!err)
+		err = seg_export(h.fd, pinned, DRM_ALINK_XPU_SEGMENT_READ,
+				 &handle, &id);
+	if (err)
+		return fail("cannot take it", err);
+	pattern_fill(h.hbm, LARGE, SEED + n);
+	pattern_fill(h.host, LARGE, SEED - n);
+	err = xq_copy(&h.q, VA_LARGE, VA_HOST, LARGE);
+	if (err)
+		return fail("copy to HBM", err);
+	xq_push_endless(&h.q);
+	puts("held");
+	fflush(stdout);
+	woken = xq_wait(&h.q, PATIENCE_MS, NULL);
+	if (pattern_check(h.hbm, LARGE, SEED + n) != LARGE)
+		return fail("a mapping shows something else", -EILSEQ);
+	xq_close(&h.q);
+	err = xq_open(&h.q, h.fd, h.vm, VA_Q, 64);
+	if (!err)
+		err = reads(&h, VA, SEED + n);
+	if (err)
+		return fail("what is mapped, by a new queue", err);
+	err = reads(&h, VA_LARGE, SEED - n);
+	if (err)
+		return fail("what is exported, by a new queue", err);
+	xq_close(&h.q);
+	close(h.fd);
+	printf("ended %d\n", -woken);
+	return 0;
+}
+
 /* A child that sleeps in one kind of wait */
 static pid_t sleeper(unsigned int n, int kind)
 {
@@ -155,7 +211,7 @@ static pid_t sleeper(unsigned int n, int kind)
 
 	if (pid)
 		return pid;
-	if (take(&h, n, true))
+	if (take(&h, n))
 		_exit(1);
 	xq_push_endless(&h.q);
 	if (!kind)
@@ -215,12 +271,14 @@ int main(int argc, char **argv)
 	unsigned int n, i;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: life_xpu check|commands|hold|rest|kill N\n");
+		fprintf(stderr, "usage: life_xpu check|commands|hold|keep|kill N\n");
 		return 2;
 	}
 	n = atoi(argv[2]);
-	if (!strcmp(argv[1], "hold") || !strcmp(argv[1], "rest"))
-		return hold(n, argv[1][0] == 'h');
+	if (!strcmp(argv[1], "hold"))
+		return hold(n);
+	if (!strcmp(argv[1], "keep"))
+		return keep(n);
 	if (!strcmp(argv[1], "kill"))
 		return kill_all(n);
 	if (!strcmp(argv[1], "commands"))
