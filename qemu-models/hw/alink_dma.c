@@ -75,6 +75,100 @@ static bool is_ram(AddressSpace *as, uint64_t addr, uint64_t *len, bool write)
     return memory_access_is_direct(mr, write, MEMTXATTRS_UNSPECIFIED);
 }
 
+/* --- guest RAM that was found before ------------------------------------- */
+
+typedef struct RegionSearch {
+    uint64_t addr;
+    MemoryRegionSection found;
+} RegionSearch;
+
+/* Ranges come in ascending order. */
+static bool region_match(Int128 start, Int128 len, const MemoryRegion *mr,
+                         hwaddr offset, void *opaque)
+{
+    RegionSearch *search = opaque;
+    Int128 addr = int128_make64(search->addr);
+
+    if (int128_ge(addr, int128_add(start, len))) {
+        return false;
+    }
+    if (int128_ge(addr, start)) {
+        search->found.mr = (MemoryRegion *)mr;
+        search->found.offset_within_address_space = int128_get64(start);
+        search->found.offset_within_region = offset;
+        search->found.size = len;
+    }
+    return true;
+}
+
+static void region_drop(AlinkSg *sg)
+{
+    if (sg->region) {
+        memory_region_section_free_copy(sg->region);
+        sg->region = NULL;
+    }
+}
+
+static bool region_has(const MemoryRegionSection *r, uint64_t addr,
+                       uint64_t len)
+{
+    Int128 off = int128_sub(int128_make64(addr),
+                            int128_make64(r->offset_within_address_space));
+
+    return int128_nonneg(off) &&
+           int128_le(int128_add(off, int128_make64(len)), r->size);
+}
+
+/*
+ * RCU is locked. The RAM that has @addr, from its start to its end, is kept for
+ * the next address: pages of a guest lie here and there, but mostly in one
+ * region. NULL where there is no RAM, or an IOMMU decides page by page.
+ */
+static const MemoryRegionSection *region_of(AlinkSg *sg, AddressSpace *as,
+                                            uint64_t addr)
+{
+    RegionSearch search = { .addr = addr };
+    FlatView *view = address_space_to_flatview(as);
+
+    /* It has a reference to its view: an equal pointer is the same view. */
+    if (sg->region && sg->region->fv == view &&
+        region_has(sg->region, addr, 1)) {
+        return sg->region;
+    }
+    region_drop(sg);
+    flatview_for_each_range(view, region_match, &search);
+    if (search.found.mr && memory_region_is_ram(search.found.mr) &&
+        memory_access_is_direct(search.found.mr,
+                                sg->dir == DMA_DIRECTION_FROM_DEVICE,
+                                MEMTXATTRS_UNSPECIFIED)) {
+        search.found.fv = view;
+        sg->region = memory_region_section_new_copy(&search.found);
+    }
+    return sg->region;
+}
+
+/* Adds a range that is in one region of RAM, as dma_memory_map() maps it. */
+static bool add_ram(AlinkSg *sg, AddressSpace *as, uint64_t addr, uint64_t len)
+{
+    const MemoryRegionSection *r;
+    uint8_t *host;
+
+    RCU_READ_LOCK_GUARD();
+    r = region_of(sg, as, addr);
+    if (!r || !region_has(r, addr, len)) {
+        return false;
+    }
+    host = memory_region_get_ram_ptr(r->mr);
+    host += r->offset_within_region + (addr - r->offset_within_address_space);
+    /* dma_memory_unmap() gives it back. */
+    memory_region_ref(r->mr);
+    fuzz_dma_read_cb(addr, len, r->mr);
+    sg_append(sg, host, addr, len, ALINK_SG_MAPPED);
+    return true;
+}
+
+/* --- guest memory of any kind --------------------------------------------- */
+
 /* Maps from the front of the range; *len becomes what was added. */
 static enum alink_status add_front(AlinkSg *sg, AddressSpace *as,
                                    uint64_t addr, uint64_t *len)
@@ -123,6 +217,12 @@ static void sg_truncate(AlinkSg *sg, unsigned num)
         sg->len -= piece->len;
         piece_release(sg, piece, 0);
     }
+    if (!sg->num) {
+        /* Nobody has to release an empty list. */
+        g_clear_pointer(&sg->piece, g_free);
+        sg->room = 0;
+        region_drop(sg);
+    }
 }
 
 enum alink_status alink_sg_add_dma(AlinkSg *sg, uint64_t addr, uint64_t len)
@@ -139,6 +239,8 @@ enum alink_status alink_sg_add_dma(AlinkSg *sg, uint64_t addr, uint64_t len)
     } else if (alink_dma_cut(sg->ad, len)) {
         sg->ad->inject.partial_dma = 0;
         status = ALINK_ST_DMA;
+    } else if (add_ram(sg, as, addr, len)) {
+        return ALINK_ST_OK;
     } else if (!dma_memory_valid(as, addr, len, sg->dir,
                                  MEMTXATTRS_UNSPECIFIED)) {
         /* Asked first: a map would hand out a bounce buffer and no error. */
@@ -202,6 +304,7 @@ enum alink_status alink_sg_release(AlinkSg *sg, uint64_t done)
         }
     }
     g_free(sg->piece);
+    region_drop(sg);
     alink_sg_init(sg, sg->ad, sg->dir);
     return status;
 }

@@ -42,6 +42,7 @@ typedef struct AlinkSg {
     uint64_t bounced;
     unsigned num, room;
     AlinkSgPiece *piece;
+    MemoryRegionSection *region;    /* guest RAM found last, or NULL */
 } AlinkSg;
 
 /* BQL. */
