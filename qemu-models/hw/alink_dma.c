@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
+#include "system/runstate.h"
 #include "alink_common_internal.h"
 #include "alink_dma.h"
 #include "trace.h"
@@ -395,20 +396,30 @@ typedef struct AlinkWork {
 } AlinkWork;
 
 struct AlinkWorkQueue {
-    AlinkDevice *ad;
-    QEMUBH *bh;                         /* BQL */
+    AlinkDevice *ad;                    /* valid until gone */
+    QEMUBH *bh;                         /* BQL; valid until gone */
+    bool gone;                          /* BQL: nothing but this is left */
     QSIMPLEQ_HEAD(, AlinkWork) todo;    /* workers.lock */
     QSIMPLEQ_HEAD(, AlinkWork) finished; /* workers.lock */
     bool running;                       /* workers.lock: a thread has it */
     bool ready;                         /* workers.lock: on workers.ready */
-    QSIMPLEQ_ENTRY(AlinkWorkQueue) next;
+    unsigned refs;                      /* workers.lock: owner, and threads */
+    QTAILQ_ENTRY(AlinkWorkQueue) next;
 };
 
+/*
+ * Lock order: BQL, then workers.lock. Who holds the BQL may wait for a queue
+ * that is running: fn takes no BQL. He must not wait for one that is ready:
+ * the threads may all be waiting for the BQL, to tell of other work.
+ */
 static struct {
     QemuMutex lock;     /* protects the queues' lists and flags; leaf lock */
     QemuCond work;      /* a queue became ready */
     QemuCond idle;      /* some queue finished a piece of work */
-    QSIMPLEQ_HEAD(, AlinkWorkQueue) ready;
+    QemuCond go;        /* hold was switched off */
+    QTAILQ_HEAD(, AlinkWorkQueue) ready;
+    bool hold;          /* threads stop between a work and telling of it */
+    unsigned held;      /* which so many do */
     unsigned threads;   /* BQL */
 } workers;
 
@@ -417,9 +428,101 @@ static void queue_ready(AlinkWorkQueue *wq)
 {
     if (!wq->ready && !wq->running && !QSIMPLEQ_EMPTY(&wq->todo)) {
         wq->ready = true;
-        QSIMPLEQ_INSERT_TAIL(&workers.ready, wq, next);
+        QTAILQ_INSERT_TAIL(&workers.ready, wq, next);
         qemu_cond_signal(&workers.work);
     }
+}
+
+/* The lock is held, but not while it runs. The queue is not running yet. */
+static void work_run(AlinkWorkQueue *wq)
+{
+    AlinkWork *work = QSIMPLEQ_FIRST(&wq->todo);
+
+    if (wq->ready) {
+        wq->ready = false;
+        QTAILQ_REMOVE(&workers.ready, wq, next);
+    }
+    QSIMPLEQ_REMOVE_HEAD(&wq->todo, next);
+    wq->running = true;
+    qemu_mutex_unlock(&workers.lock);
+
+    work->fn(work->opaque);
+
+    qemu_mutex_lock(&workers.lock);
+    QSIMPLEQ_INSERT_TAIL(&wq->finished, work, next);
+    wq->running = false;
+    queue_ready(wq);
+    qemu_cond_broadcast(&workers.idle);
+}
+
+/* Calls done of what has ended first; false: there is nothing. */
+static bool work_reap(AlinkWorkQueue *wq)
+{
+    AlinkWork *work;
+
+    qemu_mutex_lock(&workers.lock);
+    work = QSIMPLEQ_FIRST(&wq->finished);
+    if (work) {
+        QSIMPLEQ_REMOVE_HEAD(&wq->finished, next);
+    }
+    qemu_mutex_unlock(&workers.lock);
+    if (!work) {
+        return false;
+    }
+    work->done(work->opaque);
+    g_free(work);
+    return true;
+}
+
+/*
+ * One call for each piece of work: a thread that reaped what others finish
+ * meanwhile could keep the BQL for long.
+ */
+static void work_tell_one(AlinkWorkQueue *wq)
+{
+    g_autoptr(AlinkInBh) in = alink_bh_enter(wq->ad, wq->bh);
+
+    if (in) {
+        work_reap(wq);
+    }
+}
+
+/* On the thread that did the work, with the BQL. */
+static void work_tell(AlinkWorkQueue *wq)
+{
+    MemReentrancyGuard *guard = &DEVICE(wq->ad)->mem_reentrancy_guard;
+    bool engaged = guard->engaged_in_io;
+
+    /*
+     * While the machine stands still, and when QEMU is about to end, it is the
+     * main loop's: it knows when it still runs.
+     */
+    if (!runstate_is_running()) {
+        qemu_bh_schedule(wq->bh);
+        return;
+    }
+    /* As the main loop calls a guarded bottom half */
+    guard->engaged_in_io = true;
+    work_tell_one(wq);
+    guard->engaged_in_io = engaged;
+}
+
+/* The lock is held. */
+static void work_unref(AlinkWorkQueue *wq)
+{
+    if (!--wq->refs) {
+        g_free(wq);
+    }
+}
+
+/* The lock is held. */
+static void worker_hold(void)
+{
+    workers.held++;
+    while (workers.hold) {
+        qemu_cond_wait(&workers.go, &workers.lock);
+    }
+    workers.held--;
 }
 
 static void *worker_thread(void *opaque)
@@ -427,28 +530,26 @@ static void *worker_thread(void *opaque)
     rcu_register_thread();
     qemu_mutex_lock(&workers.lock);
     for (;;) {
-        AlinkWorkQueue *wq = QSIMPLEQ_FIRST(&workers.ready);
-        AlinkWork *work;
+        AlinkWorkQueue *wq = QTAILQ_FIRST(&workers.ready);
 
         if (!wq) {
             qemu_cond_wait(&workers.work, &workers.lock);
             continue;
         }
-        QSIMPLEQ_REMOVE_HEAD(&workers.ready, next);
-        wq->ready = false;
-        wq->running = true;
-        work = QSIMPLEQ_FIRST(&wq->todo);
-        QSIMPLEQ_REMOVE_HEAD(&wq->todo, next);
+        wq->refs++;
+        work_run(wq);
+        worker_hold();
         qemu_mutex_unlock(&workers.lock);
 
-        work->fn(work->opaque);
+        /* Not by a bottom half: the main loop takes long to wake. */
+        bql_lock();
+        if (!wq->gone) {
+            work_tell(wq);
+        }
+        bql_unlock();
 
         qemu_mutex_lock(&workers.lock);
-        QSIMPLEQ_INSERT_TAIL(&wq->finished, work, next);
-        wq->running = false;
-        queue_ready(wq);
-        qemu_bh_schedule(wq->bh);
-        qemu_cond_broadcast(&workers.idle);
+        work_unref(wq);
     }
     return NULL;
 }
@@ -461,7 +562,8 @@ static void workers_start(void)
         qemu_mutex_init(&workers.lock);
         qemu_cond_init(&workers.work);
         qemu_cond_init(&workers.idle);
-        QSIMPLEQ_INIT(&workers.ready);
+        qemu_cond_init(&workers.go);
+        QTAILQ_INIT(&workers.ready);
     }
     while (workers.threads < WORK_THREADS) {
         workers.threads++;
@@ -470,33 +572,35 @@ static void workers_start(void)
     }
 }
 
-/* Calls done of what has ended, in order. */
-static void work_reap(AlinkWorkQueue *wq)
+void alink_work_hold(bool hold)
 {
-    AlinkWork *work;
-
-    for (;;) {
-        qemu_mutex_lock(&workers.lock);
-        work = QSIMPLEQ_FIRST(&wq->finished);
-        if (work) {
-            QSIMPLEQ_REMOVE_HEAD(&wq->finished, next);
-        }
-        qemu_mutex_unlock(&workers.lock);
-        if (!work) {
-            return;
-        }
-        work->done(work->opaque);
-        g_free(work);
-    }
+    workers_start();
+    qemu_mutex_lock(&workers.lock);
+    workers.hold = hold;
+    qemu_cond_broadcast(&workers.go);
+    qemu_mutex_unlock(&workers.lock);
 }
 
+unsigned alink_work_held(void)
+{
+    unsigned held;
+
+    workers_start();
+    qemu_mutex_lock(&workers.lock);
+    held = workers.held;
+    qemu_mutex_unlock(&workers.lock);
+    return held;
+}
+
+/* For what work_tell() leaves to it */
 static void work_bh(void *opaque)
 {
     AlinkWorkQueue *wq = opaque;
     g_autoptr(AlinkInBh) in = alink_bh_enter(wq->ad, wq->bh);
 
     if (in) {
-        work_reap(wq);
+        while (work_reap(wq)) {
+        }
     }
 }
 
@@ -506,6 +610,7 @@ AlinkWorkQueue *alink_work_new(AlinkDevice *ad)
 
     workers_start();
     wq->ad = ad;
+    wq->refs = 1;
     wq->bh = alink_bh_new(work_bh, wq, ad);
     QSIMPLEQ_INIT(&wq->todo);
     QSIMPLEQ_INIT(&wq->finished);
@@ -516,7 +621,10 @@ void alink_work_free(AlinkWorkQueue *wq)
 {
     alink_work_drain(wq);
     qemu_bh_delete(wq->bh);
-    g_free(wq);
+    wq->gone = true;
+    qemu_mutex_lock(&workers.lock);
+    work_unref(wq);
+    qemu_mutex_unlock(&workers.lock);
 }
 
 void alink_work_submit(AlinkWorkQueue *wq, AlinkWorkFn *fn,
@@ -534,26 +642,10 @@ void alink_work_submit(AlinkWorkQueue *wq, AlinkWorkFn *fn,
     qemu_mutex_unlock(&workers.lock);
 }
 
-/* The lock is held. */
-static bool queue_idle(AlinkWorkQueue *wq)
-{
-    return !wq->running && QSIMPLEQ_EMPTY(&wq->todo) &&
-           QSIMPLEQ_EMPTY(&wq->finished);
-}
-
-bool alink_work_idle(AlinkWorkQueue *wq)
-{
-    bool idle;
-
-    qemu_mutex_lock(&workers.lock);
-    idle = queue_idle(wq);
-    qemu_mutex_unlock(&workers.lock);
-    return idle;
-}
-
 /*
- * Workers never take the BQL, so waiting for them with it held cannot lock up.
- * The guard is engaged as in a bottom half, since done may do DMA.
+ * What no thread has begun is run here, see the lock order; and what a thread
+ * has not told of yet is told from here, so that it will find nothing. The
+ * guard is engaged as in a bottom half, since done may do DMA.
  */
 void alink_work_drain(AlinkWorkQueue *wq)
 {
@@ -562,13 +654,16 @@ void alink_work_drain(AlinkWorkQueue *wq)
 
     g_assert(bql_locked());
     guard->engaged_in_io = true;
-    while (!alink_work_idle(wq)) {
+    do {
         qemu_mutex_lock(&workers.lock);
         while (wq->running || !QSIMPLEQ_EMPTY(&wq->todo)) {
-            qemu_cond_wait(&workers.idle, &workers.lock);
+            if (wq->running) {
+                qemu_cond_wait(&workers.idle, &workers.lock);
+            } else {
+                work_run(wq);
+            }
         }
         qemu_mutex_unlock(&workers.lock);
-        work_reap(wq);
-    }
+    } while (work_reap(wq));
     guard->engaged_in_io = engaged;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Bulk DMA of ALink devices: translate and map under the BQL, copy on a
- * worker thread without it, complete under it.
+ * worker thread without it, complete under it, on the same thread.
  *
  * An AlinkSg is a list of pieces of memory: guest memory by DMA address, and
  * host memory (HBM). Guest RAM is mapped; what is not RAM (a register of
@@ -90,8 +90,9 @@ typedef struct AlinkWorkQueue AlinkWorkQueue;
 /* On a worker thread, without the BQL: host memory and the fabric core only. */
 typedef void AlinkWorkFn(void *opaque);
 /*
- * In the main loop, under the BQL, inside the device's re-entrancy guard: may
- * do DMA, raise interrupts, submit more work, free @opaque.
+ * Any thread, under the BQL, inside the device's re-entrancy guard and between
+ * alink_bh_enter() and its end, unless alink_work_drain() calls it: may do DMA,
+ * raise interrupts, submit more work, free @opaque.
  */
 typedef void AlinkWorkDone(void *opaque);
 
@@ -104,11 +105,17 @@ void alink_work_submit(AlinkWorkQueue *wq, AlinkWorkFn *fn, AlinkWorkDone *done,
                        void *opaque);
 /*
  * BQL. Returns when every fn submitted so far has ended and its done has been
- * called (from here). To end soon, fn should look at a flag of its own between
- * pieces of, say, 1 MiB. Work that done submits meanwhile is drained also.
+ * called (from here). Runs here what no thread has begun. To end soon, fn
+ * should look at a flag of its own between pieces of, say, 1 MiB. Work that done
+ * submits meanwhile is drained also.
  */
 void alink_work_drain(AlinkWorkQueue *wq);
-/* Any thread. Nothing is submitted or running. */
-bool alink_work_idle(AlinkWorkQueue *wq);
+
+/*
+ * BQL. For tests, of all queues: a thread that has ended a piece of work stops
+ * there, before it asks for the BQL; and how many threads do.
+ */
+void alink_work_hold(bool hold);
+unsigned alink_work_held(void);
 
 #endif /* HW_ALINK_DMA_H */

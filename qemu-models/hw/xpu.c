@@ -40,6 +40,9 @@
  *   x-ecc-poison-addr=U64   the 64 bytes of HBM there are known bad, for own
  *                           engines and for the fabric, until written over
  *                           (write only; x-poison of the fabric takes ranges)
+ *   x-hold-workers=BOOL     worker threads, of all xPUs, that have ended a chunk
+ *                           stop before they tell of it (write only)
+ *   x-workers-held          how many of the two threads do (read only)
  *
  * And for those who measure how fast the model is:
  *
@@ -536,6 +539,20 @@ static void set_lose_hbm(Object *obj, bool value, Error **errp)
     ALINK_XPU(obj)->x_lose_hbm = value;
 }
 
+static void set_hold(Object *obj, bool value, Error **errp)
+{
+    trace_alink_inject(DEVICE(obj)->id ?: "xpu", "x-hold-workers", value);
+    alink_work_hold(value);
+}
+
+static void get_held(Object *obj, Visitor *v, const char *name, void *opaque,
+                     Error **errp)
+{
+    uint32_t held = alink_work_held();
+
+    visit_type_uint32(v, name, &held, errp);
+}
+
 /* --- the host, to compare with ------------------------------------------------- */
 
 #define MEMCPY_TOTAL    (64 * MiB)
@@ -623,6 +640,9 @@ static void xpu_class_init(ObjectClass *oc, void *data)
                                    set_lose_hbm);
     object_class_property_add(oc, "x-ecc-poison-addr", "uint64", NULL,
                               set_poison, NULL, NULL);
+    object_class_property_add_bool(oc, "x-hold-workers", NULL, set_hold);
+    object_class_property_add(oc, "x-workers-held", "uint32", get_held, NULL,
+                              NULL, NULL);
     object_class_property_add(oc, "x-memcpy-mib-s", "uint64", get_memcpy_rate,
                               NULL, NULL, NULL);
     object_class_property_add(oc, "x-memcpy-bytes", "size", get_memcpy_bytes,

@@ -8,8 +8,9 @@
  * beside it. A queue leaves for a worker (bulk work), for memory (WAIT) or for a
  * timer (x-complete-late-us), and others go on. A doorbell that finds nothing
  * else to do runs a few small descriptors at once: waking the main loop takes
- * longer than they do. While a worker has a chunk of a queue, the others of its
- * ring wait.
+ * longer than they do. For the same reason a worker that has ended a chunk
+ * takes the BQL and does what the bottom half would do next. While a worker has
+ * a chunk of a queue, the others of its ring wait.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -509,17 +510,13 @@ static bool looks_run(AlinkXpu *xpu)
     return pass.descs != ALINK_XPU_MAX_QUEUES;
 }
 
-static void engine_bh(void *opaque)
+/* What the queues have to do. Any thread, between enter and leave of a BH. */
+static void engine_run(AlinkXpu *xpu)
 {
-    AlinkXpu *xpu = opaque;
-    g_autoptr(AlinkInBh) in = alink_bh_enter(ALINK_DEVICE(xpu), xpu->engine_bh);
     int64_t start;
     bool did, more;
     unsigned i;
 
-    if (!in) {
-        return;
-    }
     /* Doorbells wait for bus mastering; the base kicks when it comes. */
     if (!alink_dma_allowed(ALINK_DEVICE(xpu))) {
         return;
@@ -540,7 +537,17 @@ static void engine_bh(void *opaque)
     }
 }
 
-/* From the worker's done: in the main loop, guarded. */
+static void engine_bh(void *opaque)
+{
+    AlinkXpu *xpu = opaque;
+    g_autoptr(AlinkInBh) in = alink_bh_enter(ALINK_DEVICE(xpu), xpu->engine_bh);
+
+    if (in) {
+        engine_run(xpu);
+    }
+}
+
+/* From the work's done: guarded, on any thread. */
 void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
                       uint64_t addr)
 {
@@ -580,8 +587,9 @@ void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
             queue_step(q, &pass);
         }
     }
+    /* Those two are set while the queue is drained, without enter. */
     if (!q->aborting && !q->holding) {
-        xpu_kick(q->xpu);
+        engine_run(q->xpu);
     }
 }
 
