@@ -3,6 +3,7 @@
  * What the files of alink-bench share.
  *
  *   bench_main.c	options, the list of measures, exit status
+ *   bench_floor.c	what each kind of row must reach, and should
  *   bench_report.c	rows: medians, verdicts; the table and JSON
  *   bench_machine.c	the xPUs that are measured; processor, interrupts
  *   bench_host.c	what only the host below the guest can tell
@@ -77,6 +78,40 @@ int bench_fail(struct bench *b, int err, const char *fmt, ...)
 /* The same with what the library had to say */
 int bench_fail_alink(struct bench *b, const char *what, int err);
 
+/* --- bench_floor.c -------------------------------------------------------- */
+
+/* What a row is measured for. The first two reach what they reach. */
+enum bench_bar {
+	BENCH_BAR_MORE,
+	BENCH_BAR_LESS,
+	BENCH_BAR_POLL,		/* doorbell to completion, by NVMe */
+	BENCH_BAR_WAKE,		/* the same, to a thread that wakes */
+	BENCH_BAR_RATE,		/* small commands, by the best disk */
+	BENCH_BAR_BATCH,	/* doorbells, interrupts: of a batch, by one */
+	BENCH_BAR_DMA_GUEST,	/* full queue, by memcpy() in the guest */
+	BENCH_BAR_DMA_HOST,	/* full queue, by memcpy() on the host */
+	BENCH_BAR_WINDOW,	/* load and store, by ivshmem */
+	BENCH_BAR_GEMM,		/* by the loop on the host */
+	BENCH_BAR_PROBE,	/* 8 xPUs, by 8 NVMe */
+	BENCH_BAR_LINEAR,	/* each of 32 xPUs, by each of 8 */
+	BENCH_BAR_UNLOAD,	/* 8 xPUs, by a second */
+	BENCH_NUM_BARS,
+};
+
+/**
+ * struct bench_floor - what a ratio, ours by the peer's, has to reach
+ * @less:	the smaller the better
+ * @floor:	it must; 0: nothing
+ * @goal:	it should; 0: no more than that
+ */
+struct bench_floor {
+	bool less;
+	double floor;
+	double goal;
+};
+
+extern const struct bench_floor bench_floors[BENCH_NUM_BARS];
+
 /* --- bench_report.c ------------------------------------------------------- */
 
 /**
@@ -84,9 +119,7 @@ int bench_fail_alink(struct bench *b, const char *what, int err);
  * @what:	what is measured
  * @peer:	against what
  * @unit:	of both figures
- * @floor:	what the ratio must reach, ours by the peer's; 0: nothing
- * @goal:	what it should reach; 0: no more than that
- * @less:	the smaller the ratio the better
+ * @bar:	how it is judged
  * @own:	ours
  * @other:	the peer's of the same round
  */
@@ -94,9 +127,7 @@ struct bench_row {
 	const char *what;
 	const char *peer;
 	const char *unit;
-	double floor;
-	double goal;
-	bool less;
+	enum bench_bar bar;
 	double own[BENCH_MAX_ROUNDS];
 	double other[BENCH_MAX_ROUNDS];
 };

@@ -172,10 +172,12 @@ static int dma_rows(struct bench *b, const struct dma *d, const char *what,
 {
 	struct bench_row guest = {
 		.what = what, .peer = "memcpy in the guest", .unit = "GB/s",
-		.floor = sizes[size].judged ? 2.0 : 0,
+		.bar = sizes[size].judged ? BENCH_BAR_DMA_GUEST :
+					      BENCH_BAR_MORE,
 	}, host = {
 		.what = what, .peer = "memcpy on the host", .unit = "GB/s",
-		.floor = sizes[size].judged ? 0.7 : 0,
+		.bar = sizes[size].judged ? BENCH_BAR_DMA_HOST :
+					      BENCH_BAR_MORE,
 	};
 	bool has_host = bench_host_has_memcpy();
 	uint64_t bytes = sizes[size].bytes;

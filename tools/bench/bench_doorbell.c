@@ -200,7 +200,7 @@ int bench_doorbell_poll(struct bench *b)
 	struct bench_row r = {
 		.what = "no-op, doorbell to polled end",
 		.peer = "NVMe, 4 KiB, depth 1",
-		.unit = "us", .less = true, .floor = 0.35, .goal = 0.15,
+		.unit = "us", .bar = BENCH_BAR_POLL,
 	};
 
 	return measure(b, &r, poll_latency);
@@ -211,7 +211,7 @@ int bench_doorbell_wake(struct bench *b)
 	struct bench_row r = {
 		.what = "no-op, doorbell to woken sleeper",
 		.peer = "NVMe, 4 KiB, depth 1",
-		.unit = "us", .less = true, .floor = 1.0, .goal = 0.4,
+		.unit = "us", .bar = BENCH_BAR_WAKE,
 	};
 
 	return measure(b, &r, wake_latency);

@@ -224,21 +224,19 @@ int bench_probe(struct bench *b)
 	static struct probe_rows r = {
 		.load = {
 			.what = "8 xPUs, modprobe until ready",
-			.peer = "8 NVMe", .unit = "ms", .less = true,
-			.floor = 1.0,
+			.peer = "8 NVMe", .unit = "ms", .bar = BENCH_BAR_PROBE,
 		},
 		.bind = {
 			.what = "8 xPUs, bound one by one",
-			.peer = "8 NVMe", .unit = "ms", .less = true,
-			.floor = 1.0,
+			.peer = "8 NVMe", .unit = "ms", .bar = BENCH_BAR_PROBE,
 		},
 		.unload = {
 			.what = "8 xPUs, rmmod", .peer = "8 NVMe",
-			.unit = "ms", .less = true,
+			.unit = "ms", .bar = BENCH_BAR_LESS,
 		},
 		.second = {
 			.what = "8 xPUs, rmmod", .peer = "a second",
-			.unit = "ms", .less = true, .floor = 1.0,
+			.unit = "ms", .bar = BENCH_BAR_UNLOAD,
 		},
 	};
 	struct bench_row *rows[] = { &r.load, &r.bind, &r.unload, &r.second };
@@ -331,13 +329,13 @@ int bench_probe32(struct bench *b)
 		.load = {
 			.what = "32 xPUs, modprobe, each",
 			.peer = "8 xPUs, modprobe, each", .unit = "ms",
-			.less = true, .floor = 1.0,
+			.bar = BENCH_BAR_LINEAR,
 		},
 		/* One after the other, which is linear: nothing to reach. */
 		.unload = {
 			.what = "32 xPUs, rmmod, each",
 			.peer = "8 xPUs, rmmod, each", .unit = "ms",
-			.less = true,
+			.bar = BENCH_BAR_LESS,
 		},
 	};
 	const char *why = "32 xPUs are wanted: topology bench32";

@@ -143,13 +143,13 @@ static int rate_rounds(struct bench *b, const struct rate *r)
 	struct bench_row speed = {
 		.what = "4 KiB copies, depth 32, one queue",
 		.peer = "best of NVMe, virtio-blk",
-		.unit = "k/s", .floor = 1.5, .goal = 2.0,
+		.unit = "k/s", .bar = BENCH_BAR_RATE,
 	}, doorbells = {
 		.what = "doorbells of a batch of 32",
-		.peer = "one", .less = true, .unit = "", .floor = 1.0,
+		.peer = "one", .unit = "", .bar = BENCH_BAR_BATCH,
 	}, irqs = {
 		.what = "interrupts of a batch of 32",
-		.peer = "one", .less = true, .unit = "", .floor = 1.0,
+		.peer = "one", .unit = "", .bar = BENCH_BAR_BATCH,
 	};
 	bool peers = r->disk[BENCH_NVME] && r->disk[BENCH_VIRTIO];
 	unsigned int i;

@@ -158,19 +158,24 @@ static void take(const struct bench_row *r, unsigned int n, struct figures *f)
 	f->high = v[3 * n / 4];
 }
 
-static bool reaches(const struct bench_row *r, double ratio, double bar)
+static const struct bench_floor *floor_of(const struct bench_row *r)
 {
-	return r->less ? ratio <= bar : ratio >= bar;
+	return &bench_floors[r->bar];
+}
+
+static bool reaches(const struct bench_floor *f, double ratio, double bar)
+{
+	return f->less ? ratio <= bar : ratio >= bar;
 }
 
 /* NULL: there is nothing to judge. */
-static const char *judge(const struct bench_row *r, double ratio)
+static const char *judge(const struct bench_floor *f, double ratio)
 {
-	if (r->floor <= 0)
+	if (f->floor <= 0)
 		return NULL;
-	if (!reaches(r, ratio, r->floor))
+	if (!reaches(f, ratio, f->floor))
 		return "missed";
-	return r->goal > 0 && reaches(r, ratio, r->goal) ? "goal" : "met";
+	return f->goal > 0 && reaches(f, ratio, f->goal) ? "goal" : "met";
 }
 
 /* --- the table ------------------------------------------------------------ */
@@ -181,12 +186,12 @@ static void show_number(double x)
 	printf(" %9.*f", x < 100 ? 2 : x < 10000 ? 1 : 0, x);
 }
 
-static void show_bar(const struct bench_row *r, double bar)
+static void show_bar(const struct bench_floor *f, double bar)
 {
 	char text[16] = "";
 
 	if (bar > 0)
-		snprintf(text, sizeof(text), "%s%.2f", r->less ? "<=" : ">=",
+		snprintf(text, sizeof(text), "%s%.2f", f->less ? "<=" : ">=",
 			 bar);
 	printf(" %7s", text);
 }
@@ -202,8 +207,8 @@ static void show_row(const struct bench_row *r, const struct figures *f,
 	show_number(f->other);
 	snprintf(spread, sizeof(spread), "%.2f..%.2f", f->low, f->high);
 	printf(" %7.2f  %-15s", f->ratio, spread);
-	show_bar(r, r->floor);
-	show_bar(r, r->goal);
+	show_bar(floor_of(r), floor_of(r)->floor);
+	show_bar(floor_of(r), floor_of(r)->goal);
 	if (verdict)
 		printf(" %s", !strcmp(verdict, "missed") ? "MISSED" : verdict);
 	putchar('\n');
@@ -225,16 +230,17 @@ static struct json_object *number(double x)
 static struct json_object *json_row(struct bench *b, const struct bench_row *r)
 {
 	struct json_object *o = json_object_new_object();
+	const struct bench_floor *f = floor_of(r);
 
 	json_object_object_add(o, "measure", text_or_null(b->measure));
 	json_object_object_add(o, "what", text_or_null(r->what));
 	json_object_object_add(o, "peer", text_or_null(r->peer));
 	json_object_object_add(o, "unit", text_or_null(r->unit));
 	json_object_object_add(o, "better",
-			       text_or_null(r->less ? "less" : "more"));
+			       text_or_null(f->less ? "less" : "more"));
 	json_object_object_add(o, "floor",
-			       r->floor > 0 ? number(r->floor) : NULL);
-	json_object_object_add(o, "goal", r->goal > 0 ? number(r->goal) : NULL);
+			       f->floor > 0 ? number(f->floor) : NULL);
+	json_object_object_add(o, "goal", f->goal > 0 ? number(f->goal) : NULL);
 	json_object_array_add(b->rows, o);
 	return o;
 }
@@ -265,7 +271,7 @@ void bench_row(struct bench *b, const struct bench_row *r, unsigned int rounds)
 	struct figures f;
 
 	take(r, rounds, &f);
-	verdict = judge(r, f.ratio);
+	verdict = judge(floor_of(r), f.ratio);
 	b->missed += verdict && !strcmp(verdict, "missed");
 	if (b->json)
 		keep_figures(json_row(b, r), &f, rounds, verdict, NULL);
@@ -275,7 +281,7 @@ void bench_row(struct bench *b, const struct bench_row *r, unsigned int rounds)
 
 void bench_absent(struct bench *b, const struct bench_row *r, const char *why)
 {
-	b->absent += r->floor > 0;
+	b->absent += floor_of(r)->floor > 0;
 	if (b->json) {
 		keep_figures(json_row(b, r), NULL, 0, NULL, why);
 		return;

@@ -225,7 +225,7 @@ int bench_window(struct bench *b)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]) && !err; i++) {
 		struct bench_row r = {
 			.what = rows[i].what, .peer = "ivshmem",
-			.unit = "GB/s", .floor = 0.95, .goal = 0.98,
+			.unit = "GB/s", .bar = BENCH_BAR_WINDOW,
 		};
 
 		if (!w.other) {
