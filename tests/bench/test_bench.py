@@ -23,7 +23,7 @@ KEYS = {'measure', 'what', 'peer', 'unit', 'better', 'floor', 'goal', 'pairs',
         'value', 'peer_value', 'ratio', 'ratio_quartiles', 'verdict', 'reason'}
 # Rows of each measure, those that this machine cannot make among them
 ROWS = {'doorbell-poll': 1, 'doorbell-wake': 1, 'rate': 3, 'queues': 2,
-        'dma': 12, 'remote': 3, 'window': 4, 'gemm': 1, 'probe': 4,
+        'dma': 24, 'remote': 3, 'window': 4, 'gemm': 1, 'probe': 4,
         'probe32': 2}
 ABSENT = {'gemm': 'alink.bench', 'probe32': 'bench32'}
 
@@ -123,8 +123,15 @@ def test_counters_are_the_devices():
 
 def test_sizes_of_memcpy():
     """The model is asked for copies of the size that DMA has."""
-    rows('--quick', '--only=dma')
+    found = rows('--quick', '--only=dma')
     assert model('xpu0', 'x-memcpy-bytes') == 16 << 20
+    # Judged are full queues of large copies.
+    for row in found:
+        large = 'MiB' in row['what'] and row['what'].endswith('depth 8')
+        assert large or row['what'].endswith(('KiB, depth 8', 'depth 1')), row
+        assert (row['floor'] is not None) == large, row
+        assert (row['verdict'] is not None) == large, row
+    assert sum(row['floor'] is not None for row in found) == 8, found
 
 
 def test_text():

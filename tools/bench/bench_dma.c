@@ -3,10 +3,13 @@
  * Bandwidth: DMA between system memory and HBM against memcpy() in the guest and
  * on the host, writes to another xPU against copies within one.
  *
- * All of them move about 64 MiB a round in pieces of equal size: of DMA several
- * are in the queue, memcpy() runs one after the other, on one thread.
+ * All of them move 64 MiB a round, or more, in pieces of equal size. Of DMA
+ * several are in the queue, so that the device always has a next one: that is
+ * judged. One at a time is measured beside it: a caller sees that who waits for
+ * each copy. memcpy() runs one after the other, on one thread.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +17,7 @@
 
 #define TOTAL		(64ULL << 20)
 #define MAX_BYTES	(16ULL << 20)
-#define IN_FLIGHT	8
+#define IN_FLIGHT	8U
 
 enum side { SIDE_HOST, SIDE_HBM, SIDE_HBM2, SIDE_REMOTE, NUM_SIDES };
 
@@ -27,18 +30,25 @@ struct dma {
 
 static const struct {
 	uint64_t bytes;
-	const char *in, *out, *remote;
+	const char *name;
 	bool judged;
 } sizes[] = {
-	{ 64 << 10, "DMA to HBM, 64 KiB", "DMA from HBM, 64 KiB",
-	  "remote write, 64 KiB", false },
-	{ 1 << 20, "DMA to HBM, 1 MiB", "DMA from HBM, 1 MiB",
-	  "remote write, 1 MiB", true },
-	{ 16 << 20, "DMA to HBM, 16 MiB", "DMA from HBM, 16 MiB",
-	  "remote write, 16 MiB", true },
+	{ 64 << 10, "64 KiB", false },
+	{ 1 << 20, "1 MiB", true },
+	{ 16 << 20, "16 MiB", true },
 };
 
 #define NUM_SIZES	(sizeof(sizes) / sizeof(sizes[0]))
+
+static const struct {
+	unsigned int copies;		/* in the queue */
+	bool judged;
+} depths[] = {
+	{ IN_FLIGHT, true },
+	{ 1, false },
+};
+
+#define NUM_DEPTHS	(sizeof(depths) / sizeof(depths[0]))
 
 static double gbs(uint64_t bytes, uint64_t ns)
 {
@@ -54,21 +64,42 @@ static int copy(struct bench *b, const struct dma *d, enum side dst,
 			  bytes);
 }
 
+/* Enough to fill the queue twice */
+static uint64_t num_copies(uint64_t bytes)
+{
+	uint64_t n = TOTAL / bytes;
+
+	return n < 2 * IN_FLIGHT ? 2 * IN_FLIGHT : n;
+}
+
+/*
+ * Starts half of what may be in the queue, and waits for the half before that:
+ * the device has work while the next half is started.
+ */
 static int copy_rate(struct bench *b, const struct dma *d, enum side dst,
-		     enum side src, uint64_t bytes, double *rate)
+		     enum side src, uint64_t bytes, unsigned int depth,
+		     double *rate)
 {
 	uint64_t to = alink_bo_va(d->bo[dst]), from = alink_bo_va(d->bo[src]);
-	uint64_t start = bench_ns(), left = TOTAL / bytes, seq;
-	unsigned int i;
+	uint64_t start = bench_ns(), left = num_copies(bytes);
+	unsigned int half = depth > 1 ? depth / 2 : 1, i;
+	uint64_t before = 0, seq = 0;
 	int err = 0;
 
 	while (left && !err) {
-		for (i = 0; i < IN_FLIGHT && left && !err; i++, left--)
+		for (i = 0; i < half && left && !err; i++, left--)
 			err = alink_cmd_copy(b->queue, to, from, bytes, &seq);
-		if (!err)
-			err = alink_queue_wait(b->queue, seq, BENCH_WAIT_MS);
+		if (err)
+			break;
+		alink_queue_kick(b->queue);
+		/* Commands have the numbers 1, 2, ...: 0 is done. */
+		err = alink_queue_wait(b->queue, depth > 1 ? before : seq,
+				       BENCH_WAIT_MS);
+		before = seq;
 	}
-	*rate = gbs(TOTAL, bench_ns() - start);
+	if (!err)
+		err = alink_queue_wait(b->queue, seq, BENCH_WAIT_MS);
+	*rate = gbs(num_copies(bytes) * bytes, bench_ns() - start);
 	return err ? bench_fail_alink(b, "copies", err) : 0;
 }
 
@@ -167,38 +198,85 @@ static void dma_down(struct dma *d)
 
 /* --- rows ----------------------------------------------------------------- */
 
-static int dma_rows(struct bench *b, const struct dma *d, const char *what,
-		    enum side dst, enum side src, unsigned int size)
+/* Of one size and direction, a depth each */
+struct dma_rows {
+	char what[NUM_DEPTHS][40];
+	struct bench_row guest[NUM_DEPTHS], host[NUM_DEPTHS];
+};
+
+static void name_rows(struct dma_rows *r, const char *way, unsigned int size)
 {
-	struct bench_row guest = {
-		.what = what, .peer = "memcpy in the guest", .unit = "GB/s",
-		.bar = sizes[size].judged ? BENCH_BAR_DMA_GUEST :
-					      BENCH_BAR_MORE,
-	}, host = {
-		.what = what, .peer = "memcpy on the host", .unit = "GB/s",
-		.bar = sizes[size].judged ? BENCH_BAR_DMA_HOST :
-					      BENCH_BAR_MORE,
-	};
-	bool has_host = bench_host_has_memcpy();
-	uint64_t bytes = sizes[size].bytes;
+	unsigned int i;
+
+	for (i = 0; i < NUM_DEPTHS; i++) {
+		bool judged = sizes[size].judged && depths[i].judged;
+
+		snprintf(r->what[i], sizeof(r->what[i]), "%s, %s, depth %u",
+			 way, sizes[size].name, depths[i].copies);
+		r->guest[i] = (struct bench_row) {
+			.what = r->what[i], .peer = "memcpy in the guest",
+			.unit = "GB/s",
+			.bar = judged ? BENCH_BAR_DMA_GUEST : BENCH_BAR_MORE,
+		};
+		r->host[i] = (struct bench_row) {
+			.what = r->what[i], .peer = "memcpy on the host",
+			.unit = "GB/s",
+			.bar = judged ? BENCH_BAR_DMA_HOST : BENCH_BAR_MORE,
+		};
+	}
+}
+
+/* Both depths, and both peers once for both of them */
+static int dma_round(struct bench *b, const struct dma *d, struct dma_rows *r,
+		     enum side dst, enum side src, uint64_t bytes,
+		     unsigned int round)
+{
+	double guest, host = 0;
 	unsigned int i;
 	int err;
 
-	err = check_copy(b, d, dst, src, bytes);
-	for (i = 0; i < b->rounds && !err; i++) {
-		err = copy_rate(b, d, dst, src, bytes, &guest.own[i]);
-		host.own[i] = guest.own[i];
-		guest.other[i] = memcpy_rate(d, bytes);
-		if (!err && has_host)
-			err = bench_host_memcpy(b, bytes, &host.other[i]);
+	for (i = 0; i < NUM_DEPTHS; i++) {
+		err = copy_rate(b, d, dst, src, bytes, depths[i].copies,
+				&r->guest[i].own[round]);
+		if (err)
+			return err;
+		r->host[i].own[round] = r->guest[i].own[round];
 	}
+	guest = memcpy_rate(d, bytes);
+	if (bench_host_has_memcpy()) {
+		err = bench_host_memcpy(b, bytes, &host);
+		if (err)
+			return err;
+	}
+	for (i = 0; i < NUM_DEPTHS; i++) {
+		r->guest[i].other[round] = guest;
+		r->host[i].other[round] = host;
+	}
+	return 0;
+}
+
+static int dma_measure(struct bench *b, const struct dma *d, const char *way,
+		       enum side dst, enum side src, unsigned int size)
+{
+	uint64_t bytes = sizes[size].bytes;
+	static struct dma_rows r;
+	unsigned int i;
+	int err;
+
+	name_rows(&r, way, size);
+	err = check_copy(b, d, dst, src, bytes);
+	for (i = 0; i < b->rounds && !err; i++)
+		err = dma_round(b, d, &r, dst, src, bytes, i);
 	if (err)
 		return err;
-	bench_row(b, &guest, b->rounds);
-	if (has_host)
-		bench_row(b, &host, b->rounds);
-	else
-		bench_absent(b, &host, "nobody serves QMP: run by alink-vm");
+	for (i = 0; i < NUM_DEPTHS; i++) {
+		bench_row(b, &r.guest[i], b->rounds);
+		if (bench_host_has_memcpy())
+			bench_row(b, &r.host[i], b->rounds);
+		else
+			bench_absent(b, &r.host[i],
+				     "nobody serves QMP: run by alink-vm");
+	}
 	return 0;
 }
 
@@ -210,10 +288,10 @@ int bench_dma(struct bench *b)
 
 	err = dma_up(b, &d);
 	for (i = 0; i < NUM_SIZES && !err; i++) {
-		err = dma_rows(b, &d, sizes[i].in, SIDE_HBM, SIDE_HOST, i);
+		err = dma_measure(b, &d, "DMA to HBM", SIDE_HBM, SIDE_HOST, i);
 		if (!err)
-			err = dma_rows(b, &d, sizes[i].out, SIDE_HOST,
-				       SIDE_HBM, i);
+			err = dma_measure(b, &d, "DMA from HBM", SIDE_HOST,
+					  SIDE_HBM, i);
 	}
 	dma_down(&d);
 	return err;
@@ -222,22 +300,25 @@ int bench_dma(struct bench *b)
 static int remote_row(struct bench *b, const struct dma *d, unsigned int size)
 {
 	struct bench_row r = {
-		.what = sizes[size].remote, .peer = "copy within own HBM",
-		.unit = "GB/s",
+		.peer = "copy within own HBM", .unit = "GB/s",
 	};
 	uint64_t bytes = sizes[size].bytes;
 	unsigned int i;
+	char what[40];
 	int err;
 
+	snprintf(what, sizeof(what), "remote write, %s", sizes[size].name);
+	r.what = what;
 	err = check_copy(b, d, SIDE_REMOTE, SIDE_HBM, bytes);
 	/* Once to warm up */
 	if (!err)
 		err = copy(b, d, SIDE_HBM2, SIDE_HBM, bytes);
 	for (i = 0; i < b->rounds && !err; i++) {
-		err = copy_rate(b, d, SIDE_REMOTE, SIDE_HBM, bytes, &r.own[i]);
+		err = copy_rate(b, d, SIDE_REMOTE, SIDE_HBM, bytes, IN_FLIGHT,
+				&r.own[i]);
 		if (!err)
 			err = copy_rate(b, d, SIDE_HBM2, SIDE_HBM, bytes,
-					&r.other[i]);
+					IN_FLIGHT, &r.other[i]);
 	}
 	if (!err)
 		bench_row(b, &r, b->rounds);
