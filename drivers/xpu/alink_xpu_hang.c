@@ -31,15 +31,35 @@
 #define XPU_HANG_LOOKS		5
 /* So many times what the device promises, if that is more */
 #define XPU_HANG_PROMISES	2
+/* The kernel's own queue gets so many times as long, see below */
+#define XPU_HANG_LATE		2
 
 /* --- the watch ---------------------------------------------------------- */
 
 static unsigned int hang_looks(const struct xpu_device *xdev)
 {
-	unsigned int ms = XPU_HANG_PROMISES * xdev->info.progress_ms;
+	/* Who promises nothing is given what any may take. */
+	unsigned int ms = XPU_HANG_PROMISES *
+			  (xdev->info.progress_ms ?: XPU_PROGRESS_MAX_MS);
 
 	return max_t(unsigned int, XPU_HANG_LOOKS,
 		     DIV_ROUND_UP(ms, ALINK_WATCH_MS));
+}
+
+/**
+ * alink_xpu_hang_patience_ms - how long may the kernel's own queue stand still?
+ * @xdev:	device
+ *
+ * It may stand behind a queue of a user that is stuck, and must not have the
+ * device reset before the watch has ended that one. The watch looks when its
+ * worker runs, so it is given twice what it takes.
+ *
+ * Return: ms
+ */
+unsigned int alink_xpu_hang_patience_ms(const struct xpu_device *xdev)
+{
+	/* The first look has only seen where it was. */
+	return XPU_HANG_LATE * (hang_looks(xdev) + 1) * ALINK_WATCH_MS;
 }
 
 /* Return: false if the queue has nothing to do, or waits for the driver. */

@@ -11,8 +11,12 @@
 #include <linux/workqueue.h>
 
 struct alink_dev;
+struct xpu_device;
 struct xpu_file;
 struct xpu_queue;
+
+/* Signs of life that come more rarely are none: xpu_info.progress_ms at most */
+#define XPU_PROGRESS_MAX_MS	10000
 
 /**
  * struct xpu_hang - what is known of how a queue gets on
@@ -50,5 +54,6 @@ extern const struct attribute_group alink_xpu_hang_group;
 void alink_xpu_hang_queue_init(struct xpu_queue *q);
 void alink_xpu_hang_account(struct xpu_queue *q, struct xpu_file *xfile);
 void alink_xpu_hang_watch(struct alink_dev *adev);
+unsigned int alink_xpu_hang_patience_ms(const struct xpu_device *xdev);
 
 #endif /* ALINK_XPU_HANG_H */

@@ -16,8 +16,6 @@
 
 /* Longer than any reset that ends */
 #define XPU_RESET_TIMEOUT		(60 * HZ)
-/* Signs of life that come more rarely are none: see alink_xpu_hang.c */
-#define XPU_PROGRESS_MAX_MS		10000
 
 /* --- constants --------------------------------------------------------- */
 

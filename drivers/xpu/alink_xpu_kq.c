@@ -18,7 +18,6 @@
 #define KQ_VA		BIT_ULL(XPU_VA_BITS - 1)
 #define KQ_WINDOW	(KQ_VA + XPU_LARGE_PAGE_SIZE)	/* system memory */
 #define KQ_CHUNK		(256ULL << 20)
-#define KQ_TIMEOUT_MS	20000	/* one chunk */
 
 int alink_xpu_kq_init(struct xpu_device *xdev)
 {
@@ -188,7 +187,8 @@ static u32 kq_error(struct xpu_kq *kq)
 /* Waits for one command; an interrupt may get lost, so looks now and then. */
 static int kq_wait(struct xpu_device *xdev)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(KQ_TIMEOUT_MS);
+	unsigned long end = jiffies +
+			    msecs_to_jiffies(alink_xpu_hang_patience_ms(xdev));
 	struct xpu_kq *kq = &xdev->kq;
 	int err;
 
