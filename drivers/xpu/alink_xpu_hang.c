@@ -13,6 +13,9 @@
  * - Only if the device does not answer that in time it is reset, once.
  *
  * Whose queue it was learns so by ALINK_ST_STUCK, in either case.
+ *
+ * The kernel's own queue is not looked at here: who waits for it does that, by
+ * the same measure, see alink_xpu_kq.c.
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>
@@ -247,6 +250,21 @@ void alink_xpu_hang_account(struct xpu_queue *q, struct xpu_file *xfile)
 	spin_unlock(&q->lock);
 	if (add)
 		atomic_inc(&xfile->hung);
+}
+
+/**
+ * alink_xpu_hang_kernel - the kernel's own queue was found stuck
+ * @xdev:	device
+ * @index:	its latest descriptor, free-running
+ *
+ * Who found it ends it.
+ */
+void alink_xpu_hang_kernel(struct xpu_device *xdev, u32 index)
+{
+	atomic_inc(&xdev->hangs.queues);
+	drm_err_ratelimited(&xdev->drm,
+			    "the kernel's queue is stuck at descriptor %u\n",
+			    index);
 }
 
 /* --- sysfs -------------------------------------------------------------- */

@@ -42,8 +42,9 @@ struct xpu_hang {
 
 /**
  * struct xpu_hangs - queues that were stuck, since probe
- * @queues:	so many
- * @resets:	of the device, as it did not end one of them
+ * @queues:	so many; the kernel's own counts each time
+ * @resets:	of the device, as it did not end one of them, or as that did not
+ *		help the kernel's own
  */
 struct xpu_hangs {
 	atomic_t queues;
@@ -55,5 +56,6 @@ void alink_xpu_hang_queue_init(struct xpu_queue *q);
 void alink_xpu_hang_account(struct xpu_queue *q, struct xpu_file *xfile);
 void alink_xpu_hang_watch(struct alink_dev *adev);
 unsigned int alink_xpu_hang_patience_ms(const struct xpu_device *xdev);
+void alink_xpu_hang_kernel(struct xpu_device *xdev, u32 index);
 
 #endif /* ALINK_XPU_HANG_H */

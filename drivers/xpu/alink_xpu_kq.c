@@ -17,7 +17,13 @@
 #define KQ_FENCE	3072
 #define KQ_VA		BIT_ULL(XPU_VA_BITS - 1)
 #define KQ_WINDOW	(KQ_VA + XPU_LARGE_PAGE_SIZE)	/* system memory */
-#define KQ_CHUNK		(256ULL << 20)
+#define KQ_CHUNK	(256ULL << 20)
+#define KQ_LOOK_MS	10
+/*
+ * A command that is not over after so many times as long as it may stand still
+ * is stuck, too: none takes long, and a device may count for ever.
+ */
+#define KQ_PATIENCE	4
 
 int alink_xpu_kq_init(struct xpu_device *xdev)
 {
@@ -141,7 +147,7 @@ int alink_xpu_kq_start(struct xpu_device *xdev)
 	return err;
 }
 
-/* A queue that has halted can only be destroyed: makes it again. */
+/* A queue that halted, or is stuck, can only be destroyed: makes it again. */
 static int kq_renew(struct xpu_device *xdev)
 {
 	const __le32 id = cpu_to_le32(XPU_KERNEL_QUEUE);
@@ -184,20 +190,39 @@ static u32 kq_error(struct xpu_kq *kq)
 	return le32_to_cpu(READ_ONCE(st->error));
 }
 
-/* Waits for one command; an interrupt may get lost, so looks now and then. */
+/* Signs of life of the queue; always the same from a device that shows none */
+static u32 kq_progress(struct xpu_device *xdev)
+{
+	const u32 reg = ALINK_XPU_Q(XPU_KERNEL_QUEUE, ALINK_XPU_Q_PROGRESS);
+	u32 progress = 0;
+
+	down_read(&xdev->reset_lock);
+	if (xdev->info.progress_ms && !kq_errno(xdev))
+		progress = alink_rd32(xdev->adev, reg);
+	up_read(&xdev->reset_lock);
+	return progress;
+}
+
+/*
+ * Waits for one command; an interrupt may get lost, so looks now and then.
+ * Looks are counted, as by the watch, which does not look at this queue: a host
+ * that stood still has seen nothing. -ETIME says that it is stuck.
+ */
 static int kq_wait(struct xpu_device *xdev)
 {
-	unsigned long end = jiffies +
-			    msecs_to_jiffies(alink_xpu_hang_patience_ms(xdev));
+	unsigned int most = alink_xpu_hang_patience_ms(xdev) / KQ_LOOK_MS;
+	unsigned int looks = 0, stands = 0;
 	struct xpu_kq *kq = &xdev->kq;
+	u32 now, progress = 0;
 	int err;
 
 	lockdep_assert_held(&kq->lock);
 
-	for (;;) {
+	while (stands < most && looks < KQ_PATIENCE * most) {
 		wait_event_timeout(xdev->vectors[0].wait,
 				   kq_done(kq) || kq_error(kq) ||
-				   kq_errno(xdev), msecs_to_jiffies(10));
+				   kq_errno(xdev),
+				   msecs_to_jiffies(KQ_LOOK_MS));
 		if (kq_done(kq))
 			return 0;
 		err = kq_errno(xdev);
@@ -211,15 +236,16 @@ static int kq_wait(struct xpu_device *xdev)
 				alink_status_str(kq_error(kq)));
 			return -EIO;
 		}
-		if (time_after(jiffies, end)) {
-			drm_err(&xdev->drm, "kernel queue timed out\n");
-			return -EIO;
-		}
+		now = kq_progress(xdev);
+		stands = now == progress ? stands + 1 : 0;
+		progress = now;
+		looks++;
 	}
+	return -ETIME;
 }
 
-/* One command from ring to fence; its own fields are in @desc. */
-static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
+/* Hands one command to the device, and waits for it. */
+static int kq_try(struct xpu_device *xdev, struct alink_xpu_desc desc)
 {
 	struct xpu_kq *kq = &xdev->kq;
 	struct alink_xpu_desc *ring = kq->ring;
@@ -250,21 +276,50 @@ static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 	return err;
 }
 
-/* A failure of this queue is one of the device. Return: it is to be reset. */
-static bool kq_failed(struct xpu_device *xdev, int *err)
+/*
+ * One command; its own fields are in @desc. One that is stuck ends with its
+ * queue, and is tried once more on a new one: nobody need notice. A queue that
+ * has halted for bad memory is made anew, too, for the next command.
+ */
+static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
+{
+	unsigned int hangs = 0;
+	int err;
+
+	for (;;) {
+		err = kq_try(xdev, desc);
+		if (err == -ETIME) {
+			alink_xpu_hang_kernel(xdev, xdev->kq.tail - 1);
+			if (hangs++)
+				return err;
+		} else if (err != -EHWPOISON) {
+			return err;
+		}
+		if (kq_renew(xdev))
+			return kq_errno(xdev) ?: -EIO;
+		if (err != -ETIME)
+			return err;
+	}
+}
+
+/*
+ * Ends a call. A failure of this queue that a new one does not help is one of
+ * the device, which is reset. Return: what the caller is told.
+ */
+static int kq_finish(struct xpu_device *xdev, u64 generation, const char *why,
+		     int err)
 {
 	struct xpu_kq *kq = &xdev->kq;
-	bool failed;
+	bool stuck = err == -ETIME;
 
 	lockdep_assert_held(&kq->lock);
 
-	/* Bad memory is no failure of the device; the queue has halted for it. */
-	if (*err == -EHWPOISON && kq_renew(xdev))
-		*err = alink_xpu_state_errno(xdev) ?: -EIO;
-	failed = *err == -EIO && kq->ready;
-	if (failed)
-		kq->ready = false;
-	return failed;
+	if ((err != -EIO && !stuck) || !kq->ready)
+		return err;
+	kq->ready = false;
+	if (alink_xpu_wedge(xdev, generation, why) && stuck)
+		atomic_inc(&xdev->hangs.resets);
+	return -EIO;
 }
 
 /**
@@ -272,8 +327,8 @@ static bool kq_failed(struct xpu_device *xdev, int *err)
  * @xdev:	device
  * @bo:		object that nobody has seen yet
  *
- * A failure of the kernel's own queue is a failure of the device, which is
- * then reset.
+ * Should the kernel's own queue be stuck, it is made anew; if that does not
+ * help, or it fails in another way, the device is reset.
  *
  * Return: 0, -EINTR on a fatal signal, -EHWPOISON if HBM turned out to be bad,
  * an error by state, or -EIO.
@@ -285,7 +340,6 @@ int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 	u64 start, end, len, generation;
 	unsigned int i;
 	int err = 0;
-	bool failed;
 
 	mutex_lock(&kq->lock);
 	generation = alink_xpu_generation(xdev);
@@ -300,11 +354,8 @@ int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 			      kq_run(xdev, desc);
 		}
 	}
-	failed = kq_failed(xdev, &err);
+	err = kq_finish(xdev, generation, "HBM cannot be cleared", err);
 	mutex_unlock(&kq->lock);
-
-	if (failed)
-		alink_xpu_wedge(xdev, generation, "HBM cannot be cleared");
 	return err;
 }
 
@@ -392,7 +443,6 @@ int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 {
 	u64 generation, hbm, run, done = 0;
 	struct xpu_kq *kq = &xdev->kq;
-	bool failed;
 	int err;
 
 	mutex_lock(&kq->lock);
@@ -408,11 +458,8 @@ int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 		err = kq_copy_run(xdev, hbm, done, run, out);
 	}
 	kq_hide(xdev, len);
-	failed = kq_failed(xdev, &err);
+	err = kq_finish(xdev, generation, "HBM cannot be copied", err);
 	mutex_unlock(&kq->lock);
-
-	if (failed)
-		alink_xpu_wedge(xdev, generation, "HBM cannot be copied");
 	return err;
 }
 
@@ -443,5 +490,5 @@ int alink_xpu_kq_copy_asleep(struct xpu_device *xdev, u64 hbm, u64 len,
 		err = -EIO;
 	kq->alone = false;
 	mutex_unlock(&kq->lock);
-	return err;
+	return err == -ETIME ? -EIO : err;
 }

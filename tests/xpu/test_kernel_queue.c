@@ -5,23 +5,12 @@
  * Nothing here measures time: what has to come first is seen to have come while
  * the other has not.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "kselftest_harness.h"
-#include "xpu_lib.h"
+#include "kernel_queue.h"
 
-#define VA		0x10000000UL
 #define VA_Q		0x40000000UL
 #define WAIT_MS		120000		/* guard; less than those of the tests */
 #define GUARD_S		240
-#define STUCK		"x-queue-stuck"
-#define NOT_ENDED	"x-destroy-stuck"
-#define KERNEL_QUEUE	0
 
 FIXTURE(kq)
 {
@@ -29,72 +18,33 @@ FIXTURE(kq)
 	uint32_t vm;
 	struct xq q;
 	char sysfs[256];
-	struct drm_alink_xpu_query_device dev;
-	int64_t hung, hang_resets;	/* counters at the start */
+	struct kq_counts was;
 };
 
 static const struct alink_xpu_desc nop = { .opcode = ALINK_XPU_OP_NOP };
 
-static int64_t counter(const char *sysfs, const char *name)
-{
-	char path[512], text[64];
-
-	snprintf(path, sizeof(path), "%s/%s", sysfs, name);
-	if (read_file(path, text, sizeof(text)) <= 0)
-		return -1;
-	return strtoll(text, NULL, 10);
-}
-
-static int release(const char *model)
-{
-	return model_put(model, STUCK, "0") ?: model_put(model, NOT_ENDED, "0");
-}
-
-/* The kernel's queue, and @others beside it */
-static int stick(const char *model, const char *prop, uint64_t others)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu",
-		 (unsigned long long)(1ULL << KERNEL_QUEUE | others));
-	return model_put(model, prop, text);
-}
-
-/* A child that creates an HBM object, and exits with the errno */
-static pid_t creator(int fd, uint64_t size)
-{
-	uint32_t handle;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(-gem_create(fd, HBM, size, &handle));
-	return pid;
-}
-
-static bool runs(pid_t pid)
-{
-	return !waitpid(pid, NULL, WNOHANG);
-}
-
 static int open_queue(FIXTURE_DATA(kq) *self)
 {
+	int err;
+
 	self->fd = xpu_open(0);
 	if (self->fd < 0)
 		return self->fd;
-	return xpu_sysfs(self->fd, self->sysfs, sizeof(self->sysfs)) ?:
-	       xpu_device(self->fd, &self->dev) ?:
-	       vm_create(self->fd, &self->vm) ?:
+	err = xpu_sysfs(self->fd, self->sysfs, sizeof(self->sysfs));
+	self->was = kq_counts(self->fd, self->sysfs);
+	return err ?: vm_create(self->fd, &self->vm) ?:
 	       xq_open(&self->q, self->fd, self->vm, VA_Q, 64);
 }
 
 FIXTURE_SETUP(kq)
 {
+	struct drm_alink_xpu_query_device d;
+
 	ASSERT_EQ(open_queue(self), 0);
-	ASSERT_NE(self->dev.caps & ALINK_CAP_PROGRESS, 0);
-	self->hung = counter(self->sysfs, "hung_queues");
-	self->hang_resets = counter(self->sysfs, "hang_resets");
-	ASSERT_GE(self->hung, 0);
-	ASSERT_GE(self->hang_resets, 0);
+	ASSERT_EQ(xpu_device(self->fd, &d), 0);
+	ASSERT_NE(d.caps & ALINK_CAP_PROGRESS, 0);
+	ASSERT_GE(self->was.hung, 0);
+	ASSERT_GE(self->was.hang_resets, 0);
 }
 
 FIXTURE_TEARDOWN(kq)
@@ -104,17 +54,9 @@ FIXTURE_TEARDOWN(kq)
 	close(self->fd);
 }
 
-static void expect_counters(struct __test_metadata *_metadata,
-			    FIXTURE_DATA(kq) *self, int hung, int resets)
-{
-	struct drm_alink_xpu_query_device d;
-
-	EXPECT_EQ(counter(self->sysfs, "hung_queues"), self->hung + hung);
-	EXPECT_EQ(counter(self->sysfs, "hang_resets"),
-		  self->hang_resets + resets);
-	ASSERT_EQ(xpu_device(self->fd, &d), 0);
-	EXPECT_EQ(d.generation, self->dev.generation + resets);
-}
+#define EXPECT_MORE(queues, resets, generations) \
+	EXPECT_COUNTS(self->fd, self->sysfs, self->was, queues, resets, \
+		      generations)
 
 /* --- whose turn it is to end ------------------------------------------------ */
 
@@ -138,8 +80,6 @@ TEST_F_TIMEOUT(kq, a_users_queue_is_ended_first, GUARD_S)
 	EXPECT_EQ(model_put("xpu0", "x-lie", "\"none\""), 0);
 	ASSERT_EQ(err, 0);
 	ASSERT_EQ(open_queue(self), 0);
-	self->hung = counter(self->sysfs, "hung_queues");
-	self->hang_resets = counter(self->sysfs, "hang_resets");
 
 	ASSERT_EQ(stick("xpu0", STUCK, 1ULL << xq_device_queue(&self->q)), 0);
 	pid = creator(self->fd, LARGE);
@@ -147,10 +87,10 @@ TEST_F_TIMEOUT(kq, a_users_queue_is_ended_first, GUARD_S)
 	xq_ring(&self->q);
 	EXPECT_EQ(xq_wait(&self->q, WAIT_MS, NULL), -EIO);
 	EXPECT_TRUE(runs(pid));
-	expect_counters(_metadata, self, 1, 0);
+	EXPECT_MORE(1, 0, 0);
 	ASSERT_EQ(release("xpu0"), 0);
 	EXPECT_EQ(child_status(pid), 0);
-	expect_counters(_metadata, self, 1, 0);
+	EXPECT_MORE(1, 0, 0);
 
 	/* To what the device says of itself */
 	xq_close(&self->q);
@@ -158,6 +98,75 @@ TEST_F_TIMEOUT(kq, a_users_queue_is_ended_first, GUARD_S)
 	ASSERT_EQ(drv_write("unbind", self->sysfs), 0);
 	ASSERT_EQ(drv_write("bind", self->sysfs), 0);
 	ASSERT_EQ(open_queue(self), 0);
+}
+
+/* --- what helps ------------------------------------------------------------- */
+
+/* Nobody notices: not who waits, nor those who use the device meanwhile. */
+TEST_F_TIMEOUT(kq, a_new_one_does_the_work, GUARD_S)
+{
+	unsigned int runs_meanwhile = 0;
+	pid_t pid;
+
+	ASSERT_EQ(stick("xpu0", STUCK, 0), 0);
+	pid = creator(self->fd, LARGE);
+	while (counter(self->sysfs, "hung_queues") == self->was.hung) {
+		ASSERT_EQ(xq_run(&self->q, nop, NULL), 0);
+		runs_meanwhile++;
+	}
+	EXPECT_GT(runs_meanwhile, 1);
+	EXPECT_TRUE(runs(pid));
+	ASSERT_EQ(release("xpu0"), 0);
+	EXPECT_EQ(child_status(pid), 0);
+	EXPECT_EQ(xq_run(&self->q, nop, NULL), 0);
+	EXPECT_MORE(1, 0, 0);
+}
+
+/* Two that wait for it: one finds it, and for both there is one reset. */
+TEST_F_TIMEOUT(kq, one_reset_when_that_hangs_too, GUARD_S)
+{
+	pid_t pid[2], waiter;
+	int i, err, failed = 0;
+
+	xq_push_endless(&self->q);
+	waiter = xq_waiter(&self->q);
+	ASSERT_EQ(stick("xpu0", STUCK, 0), 0);
+	for (i = 0; i < 2; i++)
+		pid[i] = creator(self->fd, LARGE);
+	await_change(self->sysfs, "hang_resets", self->was.hang_resets);
+	ASSERT_EQ(release("xpu0"), 0);
+	for (i = 0; i < 2; i++) {
+		err = child_status(pid[i]);
+		EXPECT_TRUE(err == EIO || err == EBUSY || !err) {
+			TH_LOG("%d", err);
+		}
+		failed += err == EIO;
+	}
+	EXPECT_GE(failed, 1);
+	EXPECT_EQ(child_status(waiter), ECANCELED);
+	EXPECT_EQ(create_at_last(self->fd, LARGE), 0);
+	EXPECT_MORE(2, 1, 1);
+
+	xq_close(&self->q);
+	ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
+	EXPECT_EQ(xq_run(&self->q, nop, NULL), 0);
+}
+
+/* The device does not end the old one: then a new one is not to be had. */
+TEST_F_TIMEOUT(kq, one_reset_when_it_does_not_end, GUARD_S)
+{
+	int err;
+
+	ASSERT_EQ(stick("xpu0", NOT_ENDED, 0), 0);
+	ASSERT_EQ(stick("xpu0", STUCK, 0), 0);
+	err = child_status(creator(self->fd, LARGE));
+	/* The reset may have begun. */
+	EXPECT_TRUE(err == EIO || err == EBUSY) {
+		TH_LOG("%d", err);
+	}
+	ASSERT_EQ(release("xpu0"), 0);
+	EXPECT_EQ(create_at_last(self->fd, LARGE), 0);
+	EXPECT_MORE(1, 0, 1);
 }
 
 TEST_HARNESS_MAIN
