@@ -203,6 +203,13 @@ static u32 kq_progress(struct xpu_device *xdev)
 	return progress;
 }
 
+static bool kq_over(struct xpu_device *xdev)
+{
+	struct xpu_kq *kq = &xdev->kq;
+
+	return kq_done(kq) || kq_error(kq) || kq_errno(xdev);
+}
+
 /*
  * Waits for one command; an interrupt may get lost, so looks now and then.
  * Looks are counted, as by the watch, which does not look at this queue: a host
@@ -211,23 +218,30 @@ static u32 kq_progress(struct xpu_device *xdev)
 static int kq_wait(struct xpu_device *xdev)
 {
 	unsigned int most = alink_xpu_hang_patience_ms(xdev) / KQ_LOOK_MS;
+	const long look = msecs_to_jiffies(KQ_LOOK_MS);
 	unsigned int looks = 0, stands = 0;
 	struct xpu_kq *kq = &xdev->kq;
 	u32 now, progress = 0;
+	long left;
 	int err;
 
 	lockdep_assert_held(&kq->lock);
 
 	while (stands < most && looks < KQ_PATIENCE * most) {
-		wait_event_timeout(xdev->vectors[0].wait,
-				   kq_done(kq) || kq_error(kq) ||
-				   kq_errno(xdev),
-				   msecs_to_jiffies(KQ_LOOK_MS));
+		/* In a sleep nobody but this caller is there to go on with it. */
+		if (kq->alone)
+			left = wait_event_timeout(xdev->vectors[0].wait,
+						  kq_over(xdev), look);
+		else
+			left = wait_event_killable_timeout(xdev->vectors[0].wait,
+							   kq_over(xdev), look);
 		if (kq_done(kq))
 			return 0;
 		err = kq_errno(xdev);
 		if (err)
 			return err;
+		if (left < 0)
+			return -EINTR;
 		/* That is the memory's fault, which the device reports. */
 		if (kq_error(kq) == ALINK_ST_POISON)
 			return -EHWPOISON;
@@ -279,20 +293,24 @@ static int kq_try(struct xpu_device *xdev, struct alink_xpu_desc desc)
 /*
  * One command; its own fields are in @desc. One that is stuck ends with its
  * queue, and is tried once more on a new one: nobody need notice. A queue that
- * has halted for bad memory is made anew, too, for the next command.
+ * has halted for bad memory is made anew, too, for the next command; and one
+ * whose user is killed, as the memory of the command must not be freed before
+ * the device has let go of it: it has when it says that the queue is destroyed.
  */
 static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 {
 	unsigned int hangs = 0;
 	int err;
 
+	if (!xdev->kq.alone && fatal_signal_pending(current))
+		return -EINTR;
 	for (;;) {
 		err = kq_try(xdev, desc);
 		if (err == -ETIME) {
 			alink_xpu_hang_kernel(xdev, xdev->kq.tail - 1);
 			if (hangs++)
 				return err;
-		} else if (err != -EHWPOISON) {
+		} else if (err != -EHWPOISON && err != -EINTR) {
 			return err;
 		}
 		if (kq_renew(xdev))
@@ -341,7 +359,8 @@ int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 	unsigned int i;
 	int err = 0;
 
-	mutex_lock(&kq->lock);
+	if (mutex_lock_killable(&kq->lock))
+		return -EINTR;
 	generation = alink_xpu_generation(xdev);
 	for (i = 0; i < bo->num_pieces && !err; i++) {
 		start = bo->pieces[i].start;
@@ -350,8 +369,7 @@ int alink_xpu_kq_clear(struct xpu_device *xdev, const struct xpu_bo *bo)
 			len = min(end - start, KQ_CHUNK);
 			desc.dst = cpu_to_le64(start);
 			desc.len = cpu_to_le64(len);
-			err = fatal_signal_pending(current) ? -EINTR :
-			      kq_run(xdev, desc);
+			err = kq_run(xdev, desc);
 		}
 	}
 	err = kq_finish(xdev, generation, "HBM cannot be cleared", err);
@@ -435,8 +453,9 @@ static int kq_copy_run(struct xpu_device *xdev, u64 hbm, u64 at, u64 len,
  *
  * Failures are handled as by alink_xpu_kq_clear().
  *
- * Return: 0, -EHWPOISON if HBM is known to be bad there, -EINVAL for memory that
- * the device cannot map, an error by state, or -EIO.
+ * Return: 0, -EINTR on a fatal signal, -EHWPOISON if HBM is known to be bad
+ * there, -EINVAL for memory that the device cannot map, an error by state, or
+ * -EIO. In any case the device does not use the memory any more.
  */
 int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 		      u64 offset, u64 len, struct sg_table *sgt, bool out)
@@ -445,7 +464,8 @@ int alink_xpu_kq_copy(struct xpu_device *xdev, const struct xpu_bo *bo,
 	struct xpu_kq *kq = &xdev->kq;
 	int err;
 
-	mutex_lock(&kq->lock);
+	if (mutex_lock_killable(&kq->lock))
+		return -EINTR;
 	if (!kq->pt.root) {
 		mutex_unlock(&kq->lock);
 		return -ENODEV;

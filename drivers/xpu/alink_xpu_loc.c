@@ -33,6 +33,9 @@ static void xpu_window_put_locked(struct xpu_window *window)
 
 static void xpu_window_put(struct xpu_bo *bo, struct xpu_window *window)
 {
+	/* Who is killed must not wait here for a move, which may take long. */
+	if (refcount_dec_not_one(&window->ref.refcount))
+		return;
 	dma_resv_lock(xpu_gem(bo)->resv, NULL);
 	xpu_window_put_locked(window);
 	dma_resv_unlock(xpu_gem(bo)->resv);

@@ -7,6 +7,7 @@
 #define KERNEL_QUEUE_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -84,6 +85,15 @@ static inline pid_t creator(int fd, uint64_t size)
 static inline bool runs(pid_t pid)
 {
 	return !waitpid(pid, NULL, WNOHANG);
+}
+
+/* Did it end by that? Returns when it has ended. */
+static inline bool killed(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
 }
 
 /* Until a counter is not what it was. The test has a guard. */

@@ -169,4 +169,29 @@ TEST_F_TIMEOUT(kq, one_reset_when_it_does_not_end, GUARD_S)
 	EXPECT_MORE(1, 0, 1);
 }
 
+/*
+ * Who waits for it, and who waits for him, can be killed at once: long before
+ * anybody has found that it is stuck.
+ */
+TEST_F_TIMEOUT(kq, who_waits_can_be_killed, GUARD_S)
+{
+	uint32_t handle;
+	pid_t pid[2];
+	int i;
+
+	ASSERT_EQ(stick("xpu0", STUCK, 0), 0);
+	for (i = 0; i < 2; i++)
+		pid[i] = creator(self->fd, LARGE);
+	usleep(500000);
+	for (i = 1; i >= 0; i--) {
+		ASSERT_TRUE(runs(pid[i]));
+		EXPECT_TRUE(killed(pid[i]));
+	}
+	EXPECT_MORE(0, 0, 0);
+	ASSERT_EQ(release("xpu0"), 0);
+	EXPECT_EQ(gem_create(self->fd, HBM, LARGE, &handle), 0);
+	EXPECT_EQ(xq_run(&self->q, nop, NULL), 0);
+	EXPECT_MORE(0, 0, 0);
+}
+
 TEST_HARNESS_MAIN

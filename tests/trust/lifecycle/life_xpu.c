@@ -226,27 +226,78 @@ static pid_t sleeper(unsigned int n, int kind)
 	_exit(syncobj_wait(h.fd, fence.syncobj, 0, PATIENCE_MS) ? 5 : 6);
 }
 
+/* Ends a sleeper; @worst: the longest time that this has taken so far */
+static int kill_one(pid_t pid, int64_t *worst)
+{
+	int64_t start = now_ns();
+	int status;
+
+	if (waitpid(pid, &status, WNOHANG)) {
+		fprintf(stderr, "life_xpu: a sleeper ended early: %#x\n",
+			status);
+		return 1;
+	}
+	kill(pid, SIGKILL);
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
+		return fail("sleeper was not killed", -EINVAL);
+	if (now_ns() - start > *worst)
+		*worst = now_ns() - start;
+	return 0;
+}
+
+/* A child that has HBM cleared all the time */
+static pid_t creator(unsigned int n)
+{
+	pid_t pid = fork();
+	uint32_t handle;
+	int fd;
+
+	if (pid)
+		return pid;
+	fd = xpu_open(n);
+	while (!gem_create(fd, HBM, LARGE, &handle))
+		gem_close(fd, handle);
+	_exit(7);
+}
+
+/* One waits for the kernel's own queue, which hangs, and one waits for him. */
+static int kill_creators(unsigned int n, int64_t *worst)
+{
+	pid_t pid[2];
+	char model[16];
+	int err, i;
+
+	snprintf(model, sizeof(model), "xpu%u", n);
+	for (i = 0; i < 2; i++)
+		pid[i] = creator(n);
+	usleep(5 * SETTLE_US);
+	err = model_put(model, "x-queue-stuck", "1");
+	if (err)
+		return fail("the queue cannot be stopped", err);
+	usleep(SETTLE_US);
+	for (i = 0; i < 2; i++)
+		err |= kill_one(pid[i], worst);
+	if (model_put(model, "x-queue-stuck", "0"))
+		return fail("the queue cannot go on", -EIO);
+	return err;
+}
+
 static int kill_all(unsigned int n)
 {
-	int64_t start, worst = 0;
-	int kind, status;
+	int64_t worst = 0;
+	int kind, err;
 	pid_t pid;
 
 	for (kind = 0; kind < 2; kind++) {
 		pid = sleeper(n, kind);
 		usleep(5 * SETTLE_US);
-		if (waitpid(pid, &status, WNOHANG)) {
-			fprintf(stderr, "life_xpu: sleeper %d ended early: %#x\n",
-				kind, status);
-			return 1;
-		}
-		start = now_ns();
-		kill(pid, SIGKILL);
-		if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
-			return fail("sleeper was not killed", -EINVAL);
-		if (now_ns() - start > worst)
-			worst = now_ns() - start;
+		err = kill_one(pid, &worst);
+		if (err)
+			return err;
 	}
+	err = kill_creators(n, &worst);
+	if (err)
+		return err;
 	printf("kill_ms %lld\n", (long long)(worst / 1000000));
 	return 0;
 }
