@@ -24,6 +24,11 @@ static int xpu_open(struct drm_device *drm, struct drm_file *file)
 	xfile = kzalloc(sizeof(*xfile), GFP_KERNEL_ACCOUNT);
 	if (!xfile)
 		return -ENOMEM;
+	xfile->share = alink_xpu_bridge_share_new();
+	if (!xfile->share) {
+		kfree(xfile);
+		return -ENOMEM;
+	}
 	xfile->xdev = to_xpu(drm);
 	xa_init_flags(&xfile->vms, XA_FLAGS_ALLOC1);
 	xa_init_flags(&xfile->queues, XA_FLAGS_ALLOC1);
@@ -63,6 +68,7 @@ static void xpu_postclose(struct drm_device *drm, struct drm_file *file)
 	xa_destroy(&xfile->groups);
 	xa_destroy(&xfile->exports);
 	xa_destroy(&xfile->vms);
+	alink_xpu_bridge_share_put(xfile->share);
 	kfree(xfile);
 }
 

@@ -56,6 +56,7 @@
 #include <hw/alink/xpu.h>
 #include <linux/alink/alink.h>
 
+#include "alink_xpu_bridge.h"
 #include "alink_xpu_hang.h"
 #include "alink_xpu_hbm.h"
 #include "alink_xpu_pt.h"
@@ -156,27 +157,6 @@ struct xpu_vector {
 	struct xpu_device *xdev;
 	int irq;
 	wait_queue_head_t wait;
-};
-
-/**
- * struct xpu_bridges - kernel fences that follow fences in memory
- * @lock:	protects @list, @over and @num
- * @list:	struct xpu_bridge, not yet signalled
- * @over:	struct xpu_bridge, signalled, to be put
- * @num:	not yet signalled, or about to be put into @list
- * @wq:		runs @work
- * @work:	looks at all of @list
- * @put_work:	puts all of @over
- */
-struct xpu_bridges {
-	/* protects list, over and num */
-	spinlock_t lock;
-	struct list_head list;
-	struct list_head over;
-	unsigned int num;
-	struct workqueue_struct *wq;
-	struct delayed_work work;
-	struct work_struct put_work;
 };
 
 /* As many faults are remembered; a burst has its cause at the start */
@@ -317,6 +297,7 @@ static inline struct xpu_device *to_xpu(struct drm_device *drm)
  * @queues:	queue ids
  * @exports:	export ids: struct xpu_segment
  * @groups:	group binding ids: struct xpu_group
+ * @share:	its kernel fences that follow memory
  * @busy_ns:	time that engines worked for its queues, as far as it was read;
  *		atomic, as any thread may read it
  * @hung:	its queues that were stuck, as far as they were counted
@@ -327,6 +308,7 @@ struct xpu_file {
 	struct xarray queues;
 	struct xarray exports;
 	struct xarray groups;
+	struct xpu_bridge_share *share;
 	atomic64_t busy_ns;
 	atomic_t hung;
 };
@@ -714,13 +696,6 @@ static inline bool alink_xpu_fence_reached(u64 memory, u64 value)
 
 int alink_xpu_wait_fence_ioctl(struct drm_device *drm, void *data,
 			       struct drm_file *file);
-
-/* alink_xpu_bridge.c */
-int alink_xpu_bridges_init(struct xpu_device *xdev);
-void alink_xpu_bridges_kick(struct xpu_device *xdev);
-void alink_xpu_bridges_fini(struct xpu_device *xdev);
-int alink_xpu_fence_syncobj_ioctl(struct drm_device *drm, void *data,
-				  struct drm_file *file);
 
 /* alink_xpu_fabric.c */
 void alink_xpu_segment_destroy(struct xpu_segment *seg);

@@ -453,7 +453,7 @@ static irqreturn_t xpu_queue_irq(int irq, void *data)
 	wake_up_all(&vec->wait);
 	if (wq_has_sleeper(&xdev->any_wait))
 		wake_up_all(&xdev->any_wait);
-	alink_xpu_bridges_kick(xdev);
+	alink_xpu_bridges_kick_vector(vec);
 	return IRQ_HANDLED;
 }
 

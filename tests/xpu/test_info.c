@@ -287,23 +287,74 @@ TEST_F(info, syncobj_ends_in_bounded_time)
 	EXPECT_EQ(fence_to_syncobj(self, 1, 100, s + 50), -ENOENT);
 }
 
-/* One file cannot make the kernel look at fences without end. */
+/* Makes fences until that is refused; how many that were, or -errno */
+static int fences_until_refused(int fd, uint32_t bo, uint64_t addr)
+{
+	struct drm_alink_xpu_fence_syncobj f = {
+		.handle = bo, .addr = addr, .value = 1000000,
+		.timeout_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS,
+	};
+	int n, err;
+
+	err = syncobj_create(fd, &f.syncobj);
+	if (err)
+		return err;
+	for (n = 0; n <= DRM_ALINK_XPU_MAX_FENCES && !err; n++)
+		err = xpu_ioctl(fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &f);
+	return err == -ENOSPC ? n - 1 : -EILSEQ;
+}
+
+/*
+ * One file cannot make the kernel look at fences without end, nor keep others
+ * out: it has half of what it finds.
+ */
 TEST_F(info, syncobjs_have_a_limit)
 {
-	uint32_t s, n;
-	int err = 0;
+	uint32_t bo, s;
+	uint64_t *mem;
+	int fd;
 
-	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
-	for (n = 0; n <= DRM_ALINK_XPU_MAX_FENCES && !err; n++)
-		err = fence_to_syncobj(self, 1000000,
-				       DRM_ALINK_XPU_MAX_SYNCOBJ_MS, s);
-	EXPECT_EQ(err, -ENOSPC);
-	EXPECT_EQ(n, DRM_ALINK_XPU_MAX_FENCES + 1);
+	EXPECT_EQ(fences_until_refused(self->fd, self->q.bo,
+				       self->q.fence_offset),
+		  DRM_ALINK_XPU_MAX_FENCES / 2);
+	fd = xpu_open(0);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(gem_create(fd, HOST, PAGE, &bo), 0);
+	mem = gem_map(fd, bo, PAGE);
+	ASSERT_NE(mem, MAP_FAILED);
+	EXPECT_EQ(fences_until_refused(fd, bo, 0),
+		  DRM_ALINK_XPU_MAX_FENCES / 4);
+	/* What a file leaves behind counts to the end, and then no more. */
+	close(fd);
+	mem[0] = 1000000;
+	munmap(mem, PAGE);
 	/* Reached, all of them: there is room again. */
 	self->q.fence[0] = 1000000;
+	ASSERT_EQ(syncobj_create(self->fd, &s), 0);
+	while (fence_to_syncobj(self, 1000000, 10000, s) == -ENOSPC)
+		usleep(1000);
 	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
-	EXPECT_EQ(fence_to_syncobj(self, 1000000, 10000, s), 0);
-	EXPECT_EQ(syncobj_wait(self->fd, s, 0, 10000), 0);
+}
+
+/* More than the kernel looks at in a row: the first and the last are seen. */
+TEST_F(info, many_syncobjs_end_by_one_command)
+{
+	enum { NUM = 600 };
+	uint32_t s[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(syncobj_create(self->fd, &s[i]), 0);
+	for (i = 0; i < NUM; i++)
+		ASSERT_EQ(fence_to_syncobj(self, 1000, 10000, s[i == 0]), 0);
+	ASSERT_EQ(fence_to_syncobj(self, 1, 10000, s[2]), 0);
+	ASSERT_EQ(xq_run(&self->q, (struct alink_xpu_desc) {
+			.opcode = ALINK_XPU_OP_NOP }, NULL), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, s[2], 0, 5000), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, s[1], 0, 0), -ETIME);
+	self->q.fence[0] = 1000;
+	EXPECT_EQ(syncobj_wait(self->fd, s[1], 0, 5000), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, s[0], 0, 5000), 0);
 }
 
 TEST_HARNESS_MAIN

@@ -731,7 +731,9 @@ struct drm_alink_xpu_wait_fence {
  *
  * Errors: as &DRM_IOCTL_ALINK_XPU_WAIT_FENCE for the fence; %EINVAL also for
  * @timeout_ms; %ENOENT also for the syncobj; %ENOSPC
- * (%DRM_ALINK_XPU_MAX_FENCES of the device are not signalled yet).
+ * (%DRM_ALINK_XPU_MAX_FENCES of the device are not signalled yet, or this file
+ * has as many of them as are left for all others: half of them, if it is the
+ * only one that has any).
  */
 struct drm_alink_xpu_fence_syncobj {
 	/** @flags: DRM_ALINK_XPU_FENCE_VA or 0 */
