@@ -3,6 +3,7 @@
  * VM_BIND: the call. Arguments are checked and all memory is allocated before
  * the first operation is executed, here or later.
  */
+#include <linux/dma-fence-unwrap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -160,9 +161,31 @@ static int xpu_syncs_get(struct drm_file *file, struct xpu_bind *bind,
 	return err;
 }
 
+/**
+ * alink_xpu_bind_in_error - how did a fence end that a call has waited for?
+ * @in:		fence, signalled
+ *
+ * Return: 0, or the error that it was signalled with.
+ */
+int alink_xpu_bind_in_error(struct dma_fence *in)
+{
+	struct dma_fence_unwrap cursor;
+	struct dma_fence *fence;
+	int err = 0, status;
+
+	/* A point of a timeline has no error, what it stands for may have. */
+	dma_fence_unwrap_for_each(fence, &cursor, in) {
+		status = dma_fence_get_status(fence);
+		if (status < 0 && !err)
+			err = status;
+	}
+	return err;
+}
+
 static int xpu_syncs_wait(struct xpu_bind *bind)
 {
 	const long timeout = msecs_to_jiffies(XPU_SYNC_TIMEOUT_MS);
+	int err = 0;
 	long ret;
 	u32 i;
 
@@ -172,8 +195,11 @@ static int xpu_syncs_wait(struct xpu_bind *bind)
 		ret = dma_fence_wait_timeout(bind->syncs[i].in, true, timeout);
 		if (ret <= 0)
 			return ret ?: -ETIME;
+		/* Theirs may be any, also one that has a call made again. */
+		if (alink_xpu_bind_in_error(bind->syncs[i].in))
+			err = -ECANCELED;
 	}
-	return 0;
+	return err;
 }
 
 /**

@@ -68,6 +68,7 @@ struct xpu_sync {
  * @fence:	job: signalled when done
  * @ready:	job: it may begin, as far as its caller is concerned
  * @next:	job: of @syncs, the first whose fence may not be signalled yet
+ * @in_error:	job: how one of those before ended, or 0
  * @cb:		job: callback of that fence
  * @armed:	job: @cb is in use
  */
@@ -85,6 +86,7 @@ struct xpu_bind {
 	struct dma_fence *fence;
 	bool ready;
 	u32 next;
+	int in_error;
 	struct dma_fence_cb cb;
 	bool armed;
 };
@@ -97,6 +99,7 @@ void alink_xpu_bind_op_fini(struct xpu_vm *vm, struct xpu_bind_op *op);
 void alink_xpu_vas_free(struct list_head *removed);
 
 /* alink_xpu_bind.c */
+int alink_xpu_bind_in_error(struct dma_fence *in);
 int alink_xpu_bind_run(struct xpu_bind *bind);
 void alink_xpu_bind_signal(struct xpu_bind *bind, struct dma_fence *fence);
 void alink_xpu_bind_free(struct xpu_bind *bind);

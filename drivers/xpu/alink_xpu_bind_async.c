@@ -3,7 +3,9 @@
  * Asynchronous VM_BIND: jobs, which each VM runs in the order of the calls.
  *
  * A job has all its memory when it is queued. It waits for the fences of its
- * call, changes the VM, invalidates the TLB, and signals its own fence. Between
+ * call, changes the VM, invalidates the TLB, and signals its own fence. One of
+ * its fences that ends with an error ends it with that, and it changes nothing:
+ * what it was to come after may still go on. Between
  * its fences and its own nothing waits for memory. What jobs held goes apart, in
  * other work: that may wait for a reset, or for what other drivers do with the
  * memory of a process, which must not come between the next job and its fence.
@@ -91,17 +93,20 @@ static int xpu_bind_ready(struct xpu_bind *bind)
 
 	for (; bind->next < bind->num_syncs; bind->next++) {
 		in = bind->syncs[bind->next].in;
-		if (!in || dma_fence_is_signaled(in)) {
-			xpu_bind_disarm(bind);
+		if (!in)
 			continue;
+		/* The callback cannot be added if it is signalled just now. */
+		if (!dma_fence_is_signaled(in) &&
+		    (bind->armed ||
+		     !dma_fence_add_callback(in, &bind->cb, xpu_bind_wake))) {
+			bind->armed = true;
+			return 1;
 		}
-		if (!bind->armed &&
-		    dma_fence_add_callback(in, &bind->cb, xpu_bind_wake))
-			continue;	/* signalled just now */
-		bind->armed = true;
-		return 1;
+		xpu_bind_disarm(bind);
+		bind->in_error = bind->in_error ?: alink_xpu_bind_in_error(in);
 	}
-	return 0;
+	/* Who waits for this one may rely on all of them having ended. */
+	return bind->in_error;
 }
 
 static int xpu_bind_run_job(struct xpu_bind *bind)

@@ -31,6 +31,8 @@ FIXTURE(bind)
 	uint32_t bo;			/* page i begins with the word i + 1 */
 	uint64_t *mem;
 	uint32_t gate, out;
+	uint32_t gate_bo;		/* not of a queue, which may be made anew */
+	uint64_t *gate_word;
 	struct drm_alink_xpu_sync sync[2];	/* wait for gate, signal out */
 	struct drm_alink_xpu_vm_bind_op map;
 };
@@ -49,6 +51,9 @@ FIXTURE_SETUP(bind)
 	ASSERT_NE(self->mem, MAP_FAILED);
 	for (i = 0; i < PAGES; i++)
 		self->mem[i * PAGE / 8] = i + 1;
+	ASSERT_EQ(gem_create(self->fd, HBM_CPU, PAGE, &self->gate_bo), 0);
+	self->gate_word = gem_map(self->fd, self->gate_bo, PAGE);
+	ASSERT_NE(self->gate_word, MAP_FAILED);
 	ASSERT_EQ(syncobj_create(self->fd, &self->gate), 0);
 	ASSERT_EQ(syncobj_create(self->fd, &self->out), 0);
 	self->sync[0] = (struct drm_alink_xpu_sync) { .handle = self->gate };
@@ -64,6 +69,7 @@ FIXTURE_SETUP(bind)
 FIXTURE_TEARDOWN(bind)
 {
 	munmap(self->mem, SIZE);
+	munmap(self->gate_word, PAGE);
 	close(self->fd);
 }
 
@@ -73,20 +79,19 @@ FIXTURE_TEARDOWN(bind)
 static int close_gate(FIXTURE_DATA(bind) *self)
 {
 	struct drm_alink_xpu_fence_syncobj args = {
-		.handle = self->q.bo,
-		.addr = self->q.fence_offset + 16,
+		.handle = self->gate_bo,
 		.value = 1,
 		.timeout_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS,
 		.syncobj = self->gate,
 	};
 
-	self->q.fence[2] = 0;
+	*self->gate_word = 0;
 	return xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &args);
 }
 
 static void open_gate(FIXTURE_DATA(bind) *self)
 {
-	self->q.fence[2] = 1;
+	*self->gate_word = 1;
 }
 
 /* What a VM has at an address: 0 for nothing, else the word there. */
@@ -266,6 +271,125 @@ TEST_F(bind, another_vm_goes_on)
 	EXPECT_EQ(at_vm(self, vm, VA), 1);
 	EXPECT_EQ(at(self, VA), 0);
 	open_gate(self);
+}
+
+/* --- fences that end with an error ------------------------------------------ */
+
+/* A fence whose time is over before anybody opens the gate */
+static int close_gate_for(FIXTURE_DATA(bind) *self, uint32_t ms, uint64_t point)
+{
+	struct drm_alink_xpu_fence_syncobj args = {
+		.handle = self->gate_bo,
+		.value = 1, .timeout_ms = ms, .syncobj = self->gate,
+		.point = point,
+	};
+
+	*self->gate_word = 0;
+	return xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &args);
+}
+
+static const struct drm_alink_xpu_vm_bind_op unmap_all = {
+	.op = UNMAP, .addr = VA, .range = SIZE,
+};
+
+static void expect_fence(struct __test_metadata *_metadata,
+			 FIXTURE_DATA(bind) *self, int status)
+{
+	int fence = syncobj_export(self->fd, self->out, true);
+
+	ASSERT_GE(fence, 0);
+	EXPECT_EQ(syncobj_wait(self->fd, self->out, 0, WAIT_MS), 0);
+	EXPECT_EQ(sync_file_status(fence), status);
+	close(fence);
+}
+
+/* The engine may still be at work: it must not lose its memory. */
+TEST_F(bind, nothing_behind_a_fence_that_timed_out)
+{
+	ASSERT_EQ(vm_bind(self->fd, self->vm, &self->map, 1), 0);
+	ASSERT_EQ(close_gate_for(self, 300, 0), 0);
+	ASSERT_EQ(bind_async(self, &unmap_all, true, true), 0);
+	expect_fence(_metadata, self, -ETIMEDOUT);
+	EXPECT_EQ(at(self, VA), 1);
+	EXPECT_EQ(engine_at(_metadata, self, VA + 3 * PAGE), 4);
+
+	/* One that was over before the call is no other. */
+	ASSERT_EQ(bind_async(self, &unmap_all, true, true), 0);
+	expect_fence(_metadata, self, -ETIMEDOUT);
+	EXPECT_EQ(at(self, VA), 1);
+	/* Calls that do not wait for it are made. */
+	ASSERT_EQ(bind_async(self, &unmap_all, false, true), 0);
+	expect_fence(_metadata, self, 1);
+	EXPECT_EQ(at(self, VA), 0);
+}
+
+/* The queue halts: its fence, and what waits for that, says why. */
+TEST_F(bind, nothing_behind_a_queue_that_halted)
+{
+	struct drm_alink_xpu_fence_syncobj args = {
+		.queue_id = self->q.id, .handle = self->q.bo,
+		.addr = self->q.fence_offset, .value = 1,
+		.timeout_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS,
+		.syncobj = self->gate,
+	};
+	const struct alink_xpu_desc bad = { .opcode = 99 };
+
+	ASSERT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ,
+			    &args), 0);
+	ASSERT_EQ(bind_async(self, &self->map, true, true), 0);
+	EXPECT_EQ(xq_run(&self->q, bad, NULL), -EIO);
+	expect_fence(_metadata, self, -EIO);
+	EXPECT_EQ(at(self, VA), 0);
+}
+
+/* It has waited for all before it says so: two, and the first has failed. */
+TEST_F(bind, an_error_comes_after_the_last_fence)
+{
+	struct drm_alink_xpu_sync sync[3] = { {}, {}, self->sync[1] };
+
+	ASSERT_EQ(close_gate_for(self, 100, 0), 0);
+	sync[0].handle = self->gate;
+	ASSERT_EQ(syncobj_wait(self->fd, self->gate, 0, WAIT_MS), 0);
+	ASSERT_EQ(syncobj_create(self->fd, &self->gate), 0);
+	ASSERT_EQ(close_gate(self), 0);
+	sync[1].handle = self->gate;
+	ASSERT_EQ(vm_bind_async(self->fd, self->vm, &self->map, 1, sync, 3),
+		  0);
+	EXPECT_EQ(syncobj_wait(self->fd, self->out, 0, 100), -ETIME);
+	open_gate(self);
+	expect_fence(_metadata, self, -ETIMEDOUT);
+	EXPECT_EQ(at(self, VA), 0);
+}
+
+TEST_F(bind, nothing_behind_a_point_that_timed_out)
+{
+	self->sync[0].point = 5;
+	ASSERT_EQ(close_gate_for(self, 300, 5), 0);
+	ASSERT_EQ(bind_async(self, &self->map, true, true), 0);
+	expect_fence(_metadata, self, -ETIMEDOUT);
+	EXPECT_EQ(at(self, VA), 0);
+}
+
+TEST_F(bind, nothing_now_behind_a_fence_that_timed_out)
+{
+	struct drm_alink_xpu_vm_bind b = {
+		.vm_id = self->vm, .num_binds = 1,
+		.binds = (uintptr_t)&unmap_all,
+		.num_syncs = 2, .syncs = (uintptr_t)self->sync,
+	};
+
+	ASSERT_EQ(vm_bind(self->fd, self->vm, &self->map, 1), 0);
+	ASSERT_EQ(close_gate_for(self, 300, 0), 0);
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b),
+		  -ECANCELED);
+	EXPECT_EQ(b.num_done, 0);
+	EXPECT_EQ(at(self, VA), 1);
+	/* It has made no fence of its own. */
+	EXPECT_EQ(syncobj_wait(self->fd, self->out, 0, 0), -EINVAL);
+	b.num_syncs = 1;
+	b.syncs = (uintptr_t)&self->sync[1];
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b), 0);
+	EXPECT_EQ(at(self, VA), 0);
 }
 
 /* --- ends ----------------------------------------------------------------- */

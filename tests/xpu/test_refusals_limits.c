@@ -11,6 +11,8 @@
 #define MODEL	"xpu0"
 /* An admin command takes so long in one test: less than its time-out, 10 s */
 #define LATE_MS	5000
+/* Together with that more than 10 s, which it does not take alone */
+#define SLOW_FENCE_MS	7000
 
 FIXTURE(limit)
 {
@@ -238,8 +240,8 @@ TEST_F_TIMEOUT(pieces, more_than_an_object_has, 120)
 
 /* --- time ----------------------------------------------------------------- */
 
-/* A fence that comes when its time is over: after 10 s, the longest there is */
-static int slow_fence(struct refuse *o, uint32_t syncobj)
+/* A fence that comes after a while, of the 10 s that it may take */
+static int slow_fence(struct refuse *o, uint32_t syncobj, pid_t *pid)
 {
 	struct drm_alink_xpu_fence_syncobj f = {
 		.handle = o->q.bo, .addr = o->q.fence_offset + 16, .value = 1,
@@ -247,6 +249,12 @@ static int slow_fence(struct refuse *o, uint32_t syncobj)
 	};
 
 	o->q.fence[2] = 0;
+	*pid = fork();
+	if (!*pid) {
+		usleep(SLOW_FENCE_MS * 1000);
+		o->q.fence[2] = 1;
+		_exit(0);
+	}
 	return xpu_ioctl(o->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &f);
 }
 
@@ -277,6 +285,7 @@ TEST_F_TIMEOUT(limit, synchronous_bind_waits_10_s, 120)
 	int64_t start, took;
 	char late[16];
 	uint32_t vm;
+	pid_t pid;
 
 	/* Another VM, where something is bound: the device must let go. */
 	ASSERT_EQ(vm_create(o->fd, &vm), 0);
@@ -285,7 +294,7 @@ TEST_F_TIMEOUT(limit, synchronous_bind_waits_10_s, 120)
 	ASSERT_EQ(syncobj_create(o->fd, &gate[1].handle), 0);
 	sync[0].handle = gate[1].handle;
 	ASSERT_EQ(look(o, &o->seen), 0);
-	ASSERT_EQ(slow_fence(o, gate[0].handle), 0);
+	ASSERT_EQ(slow_fence(o, gate[0].handle, &pid), 0);
 	ASSERT_EQ(vm_bind_async(o->fd, vm, &unmap, 1, gate, 2), 0);
 	snprintf(late, sizeof(late), "%d", LATE_MS * 1000);
 	ASSERT_EQ(model_put(MODEL, "x-latency-us", late), 0);
@@ -298,6 +307,7 @@ TEST_F_TIMEOUT(limit, synchronous_bind_waits_10_s, 120)
 	ASSERT_EQ(model_put(MODEL, "x-latency-us", "0"), 0);
 	EXPECT_EQ(syncobj_wait(o->fd, o->syncobj, 0, 0), -EINVAL);
 	EXPECT_EQ(syncobj_wait(o->fd, gate[1].handle, 0, WAIT_MS), 0);
+	EXPECT_EQ(child_status(pid), 0);
 	unchanged(_metadata, o, "a wait of 10 s");
 	EXPECT_EQ(word_at(o, vm, VA), 0);
 	/* The same call, now that the fence is there */

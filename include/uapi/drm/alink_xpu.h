@@ -512,6 +512,12 @@ struct drm_alink_xpu_sync {
  * the first is executed. Should the caller be killed in between, those before
  * stay done: @num_done counts them.
  *
+ * A fence to wait for may end with an error (since version 1.4), as one of
+ * &DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ does when its queue halts, and when its
+ * time is over while the engine still works. Then nothing of the call is done,
+ * and it fails with %ECANCELED. A point of a timeline has the error of its own
+ * fence, and none once a later point was added and both are signalled.
+ *
  * With VM_BIND_ASYNC the call returns when it has checked and allocated, and
  * the rest happens later; the syncobjs with SIGNAL have got their fence by
  * then. Calls on a VM are executed in the order in which they were made: also
@@ -519,12 +525,14 @@ struct drm_alink_xpu_sync {
  * after the return is the error of the fence, which SYNC_IOC_FILE_INFO of a
  * sync file shows, and then nothing of the call is done: %ECANCELED (the VM
  * was destroyed, its file was closed, or an import was made before a reset),
- * %ENODEV (the device is gone). A reset of the device ends no call. Other
- * ioctls see what has been executed, not what is still to come.
+ * %ENODEV (the device is gone), or the error of a fence that it waited for. The
+ * calls after it are executed all the same. A reset of the device ends no call.
+ * Other ioctls see what has been executed, not what is still to come.
  *
  * Errors: %EINVAL (bad operation; syncobj without a fence); %E2BIG (too many
- * operations or syncobjs); %ENOMEM; %ECANCELED (an import made before a reset);
- * %ETIME (a syncobj waited for more than 10 s, without VM_BIND_ASYNC); %ENOSPC
+ * operations or syncobjs); %ENOMEM; %ECANCELED (an import made before a reset;
+ * the fence of a syncobj ended with an error, without VM_BIND_ASYNC); %ETIME (a
+ * syncobj waited for more than 10 s, without VM_BIND_ASYNC); %ENOSPC
  * (%DRM_ALINK_XPU_MAX_ASYNC_BINDS of the VM are not over yet).
  */
 struct drm_alink_xpu_vm_bind {
