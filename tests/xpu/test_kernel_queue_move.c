@@ -28,10 +28,11 @@ static void expect_all(struct __test_metadata *_metadata, struct evict *o)
 {
 	int i;
 
-	for (i = 0; i < OBJECTS; i++)
+	for (i = 0; i < OBJECTS; i++) {
 		EXPECT_EQ(dev_check(o, VA_OF(i), SIZE, i), 0) {
 			TH_LOG("object %d", i);
 		}
+	}
 }
 
 TEST_F_TIMEOUT(evict, a_copy_is_made_on_a_new_queue, SLOW)

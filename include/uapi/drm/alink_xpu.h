@@ -73,7 +73,12 @@ extern "C" {
  *   not looked at, whatever it holds: it asks for the version first.
  * - %ENOENT: no such handle or id in this file. %EFAULT: a bad user pointer.
  *   %ENODEV: the device is gone. %EBUSY: the device is in reset or suspended,
- *   try again. %EIO: the device failed and waits for its reset.
+ *   try again. %EIO: the device failed and waits for its reset. The last two
+ *   are for calls that need the device: those that make something in it (HBM
+ *   objects, VMs, queues, exports, imports, group bindings), and queries but
+ *   for that of memory. Bindings, fences and the state of a queue are there all
+ *   the time. Calls that give something back succeed; in a reset, once it is
+ *   over.
  * - Version: DRM_IOCTL_VERSION has a major and a minor number. The minor one
  *   grows with each addition, which says since when it is there; a program that
  *   needs it asks for that number or a higher one, of the same major. Nothing
