@@ -115,8 +115,10 @@ uint32_t af_fabric_default_partition(struct af_fabric *f);
 /*
  * Called with no lock held after a link or a table changed, so that a device
  * can tell its driver: by the thread that made the change, before the function
- * that made it returns. @dev_type/@dev_id: ALINK_DEVTYPE_XPU + endpoint id, or
- * ALINK_DEVTYPE_SWITCH + plane.
+ * that made it returns. Also, with ALINK_EVENT_FAULT, when an operation met
+ * known-bad memory of the device: by any thread, before the operation returns.
+ * @dev_type/@dev_id: ALINK_DEVTYPE_XPU + endpoint id, or ALINK_DEVTYPE_SWITCH +
+ * plane.
  */
 typedef void af_event_fn(void *opaque, uint32_t dev_type, uint32_t dev_id,
 			 const struct alink_event *event);

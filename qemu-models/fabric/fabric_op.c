@@ -45,6 +45,51 @@ static bool fits(uint64_t offset, uint64_t len, uint64_t size, uint64_t *bad)
 	return false;
 }
 
+/* Memory of a target that turned out to be bad; addr UINT64_MAX: none did */
+struct bad_mem {
+	uint32_t owner;
+	uint64_t addr;
+};
+
+#define NO_BAD_MEM	((struct bad_mem){ .addr = UINT64_MAX })
+
+/*
+ * The owner of known-bad memory learns that somebody met it, as it is the one
+ * who can do something about it. With no lock held.
+ */
+static void tell_owner(struct af_fabric *f, const struct bad_mem *bad)
+{
+	struct alink_event event = {
+		.type = ALINK_EVENT_FAULT,
+		.id = ALINK_ID_NONE,
+		.code = ALINK_FAULT_HBM_ECC,
+		.info = ALINK_RECOVERY_NONE,
+		.addr = bad->addr,
+	};
+
+	if (bad->addr != UINT64_MAX && f->event_fn)
+		f->event_fn(f->event_opaque, ALINK_DEVTYPE_XPU, bad->owner,
+			    &event);
+}
+
+/*
+ * Is memory of the segment of @owner known to be bad? Then *at is the distance
+ * of its first byte from @offset.
+ */
+static bool is_bad(struct af_fabric *f, uint32_t owner,
+		   const struct af_segment *seg, uint64_t offset, uint64_t len,
+		   uint64_t *at, struct bad_mem *mem)
+{
+	uint64_t found = af_seg_poison(f, owner, seg, offset, len);
+
+	if (found == UINT64_MAX)
+		return false;
+	*at = found;
+	mem->owner = owner;
+	mem->addr = af_seg_piece(seg, offset + found, 1).addr;
+	return true;
+}
+
 /* --- one target --------------------------------------------------------------- */
 
 struct target {
@@ -61,6 +106,7 @@ static bool target_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 			 uint64_t offset, uint64_t len, uint32_t rights,
 			 struct target *t, struct af_result *res)
 {
+	struct bad_mem mem = NO_BAD_MEM;
 	struct af_page *p = f->page;
 	const struct af_import *im;
 	enum alink_status st;
@@ -101,16 +147,15 @@ static bool target_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 	st = ALINK_ST_RANGE;
 	if (!fits(offset, len, t->seg->len, &bad))
 		goto out;
-	if (!(rights & ALINK_SEG_WRITE)) {
-		bad = af_seg_poison(f, t->id, t->seg, offset, len);
-		st = ALINK_ST_POISON;
-		if (bad != UINT64_MAX)
-			goto out;
-	}
+	st = ALINK_ST_POISON;
+	if (!(rights & ALINK_SEG_WRITE) &&
+	    is_bad(f, t->id, t->seg, offset, len, &bad, &mem))
+		goto out;
 	return true;
 out:
 	fail(res, st, bad);
 	af_rdunlock(f);
+	tell_owner(f, &mem);
 	return false;
 }
 
@@ -268,12 +313,13 @@ static const struct af_segment *member_seg(struct af_fabric *f, uint32_t group,
 static enum alink_status member_check(struct af_fabric *f, uint32_t id,
 				      uint32_t group, uint64_t key, uint32_t m,
 				      uint64_t offset, uint64_t len,
-				      uint32_t rights, uint64_t *bad)
+				      uint32_t rights, uint64_t *bad,
+				      struct bad_mem *mem)
 {
 	const struct af_page *p = f->page;
 	const struct af_bind *b = &p->bind[m][group];
 	const struct af_segment *s;
-	uint64_t base, at;
+	uint64_t base;
 
 	if (p->ep[m].mute || !f->mem[m])
 		return ALINK_ST_UNREACHABLE;
@@ -286,12 +332,9 @@ static enum alink_status member_check(struct af_fabric *f, uint32_t id,
 		return ALINK_ST_KEY;
 	if (!fits(offset, len, b->len, bad))
 		return ALINK_ST_RANGE;
-	if (rights & ALINK_SEG_WRITE)
+	if (rights & ALINK_SEG_WRITE ||
+	    !is_bad(f, m, s, base + offset, len, bad, mem))
 		return ALINK_ST_OK;
-	at = af_seg_poison(f, m, s, base + offset, len);
-	if (at == UINT64_MAX)
-		return ALINK_ST_OK;
-	*bad = at;
 	return ALINK_ST_POISON;
 }
 
@@ -300,6 +343,7 @@ static bool group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 			uint64_t offset, uint64_t len, uint32_t rights,
 			struct members *t, struct af_result *res)
 {
+	struct bad_mem mem = NO_BAD_MEM;
 	const struct af_import *im;
 	enum alink_status st;
 	uint64_t bad = 0;
@@ -324,7 +368,7 @@ static bool group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 	for (uint32_t m = af_next_member(t->path.group, 0); m < AF_MAX_EP;
 	     m = af_next_member(t->path.group, m + 1)) {
 		st = member_check(f, id, t->group, im->key, m, offset, len,
-				  rights, &bad);
+				  rights, &bad, &mem);
 		if (st)
 			goto out;
 	}
@@ -332,6 +376,7 @@ static bool group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 out:
 	fail(res, st, bad);
 	af_rdunlock(f);
+	tell_owner(f, &mem);
 	return false;
 }
 

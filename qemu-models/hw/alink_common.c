@@ -110,7 +110,11 @@ static void fabric_event(void *opaque, uint32_t dev_type, uint32_t dev_id,
 
     qemu_mutex_lock(&devices_lock);
     ad = find_locked(opaque, dev_type, dev_id);
-    if (ad) {
+    if (ad && le16_to_cpu(event->type) == ALINK_EVENT_FAULT) {
+        alink_fault_post(ad, le32_to_cpu(event->code),
+                         le32_to_cpu(event->info), le64_to_cpu(event->addr),
+                         le32_to_cpu(event->id));
+    } else if (ad) {
         alink_event_post(ad, le16_to_cpu(event->type), le32_to_cpu(event->id),
                          le32_to_cpu(event->code), le32_to_cpu(event->info),
                          le64_to_cpu(event->addr));

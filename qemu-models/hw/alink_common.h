@@ -458,6 +458,10 @@ void alink_event_post(AlinkDevice *ad, enum alink_event_type type, uint32_t id,
  */
 void alink_fault(AlinkDevice *ad, uint32_t code, enum alink_recovery recovery,
                  uint64_t addr, uint32_t info);
+/* The same from any thread: recorded when the event goes to the ring. */
+void alink_fault_post(AlinkDevice *ad, uint32_t code,
+                      enum alink_recovery recovery, uint64_t addr,
+                      uint32_t info);
 
 /*
  * The guest broke the contract: counts, records @what (BAR0 offset or opcode),

@@ -22,27 +22,33 @@ typedef struct AlinkPendingEvent {
     uint32_t info;
     uint64_t addr;
     uint64_t time_ns;
+    bool record;        /* a fault that is not in the fault record yet */
 } AlinkPendingEvent;
 
-void alink_event_post(AlinkDevice *ad, enum alink_event_type type, uint32_t id,
-                      uint32_t code, uint32_t info, uint64_t addr)
+static void event_queue(AlinkDevice *ad, AlinkPendingEvent ev)
 {
-    AlinkPendingEvent *ev;
+    unsigned at;
 
+    ev.time_ns = alink_clock_ns(ad);
     qemu_mutex_lock(&ad->event_lock);
     if (ad->event_in_count == EVENT_QUEUE) {
         ad->event_lost++;
         qemu_mutex_unlock(&ad->event_lock);
         return;
     }
-    ev = &ad->event_in[(ad->event_in_head + ad->event_in_count) % EVENT_QUEUE];
-    *ev = (AlinkPendingEvent) {
-        .type = type, .id = id, .code = code, .info = info, .addr = addr,
-        .time_ns = alink_clock_ns(ad),
-    };
+    at = (ad->event_in_head + ad->event_in_count) % EVENT_QUEUE;
+    ad->event_in[at] = ev;
     ad->event_in_count++;
     qemu_mutex_unlock(&ad->event_lock);
     qemu_bh_schedule(ad->event_bh);
+}
+
+void alink_event_post(AlinkDevice *ad, enum alink_event_type type, uint32_t id,
+                      uint32_t code, uint32_t info, uint64_t addr)
+{
+    event_queue(ad, (AlinkPendingEvent) {
+        .type = type, .id = id, .code = code, .info = info, .addr = addr,
+    });
 }
 
 static bool event_next(AlinkDevice *ad, AlinkPendingEvent *ev)
@@ -115,6 +121,22 @@ static bool event_write(AlinkDevice *ad, const AlinkPendingEvent *ev)
     return true;
 }
 
+static void fault_record(AlinkDevice *ad, uint32_t code,
+                         enum alink_recovery recovery, uint64_t addr,
+                         uint32_t info)
+{
+    trace_alink_fault(alink_device_name(ad), code, recovery, addr, info);
+    if (!ad->fault.code) {
+        ad->fault.code = code;
+        ad->fault.recovery = recovery;
+        ad->fault.addr = addr;
+        ad->fault.info = info;
+    }
+    if (recovery >= ALINK_RECOVERY_DEVICE && ad->state == ALINK_STATE_READY) {
+        ad->state = ALINK_STATE_FAULTED;
+    }
+}
+
 static void event_bh(void *opaque)
 {
     AlinkDevice *ad = opaque;
@@ -131,6 +153,9 @@ static void event_bh(void *opaque)
         return;
     }
     while (event_next(ad, &ev)) {
+        if (ev.record) {
+            fault_record(ad, ev.code, ev.info, ev.addr, ev.id);
+        }
         if (!r->enabled || ad->inject.dead) {
             continue;
         }
@@ -220,17 +245,18 @@ void alink_irq(AlinkDevice *ad, unsigned vector)
 void alink_fault(AlinkDevice *ad, uint32_t code, enum alink_recovery recovery,
                  uint64_t addr, uint32_t info)
 {
-    trace_alink_fault(alink_device_name(ad), code, recovery, addr, info);
-    if (!ad->fault.code) {
-        ad->fault.code = code;
-        ad->fault.recovery = recovery;
-        ad->fault.addr = addr;
-        ad->fault.info = info;
-    }
-    if (recovery >= ALINK_RECOVERY_DEVICE && ad->state == ALINK_STATE_READY) {
-        ad->state = ALINK_STATE_FAULTED;
-    }
+    fault_record(ad, code, recovery, addr, info);
     alink_event_post(ad, ALINK_EVENT_FAULT, info, code, recovery, addr);
+}
+
+void alink_fault_post(AlinkDevice *ad, uint32_t code,
+                      enum alink_recovery recovery, uint64_t addr,
+                      uint32_t info)
+{
+    event_queue(ad, (AlinkPendingEvent) {
+        .type = ALINK_EVENT_FAULT, .id = info, .code = code, .info = recovery,
+        .addr = addr, .record = true,
+    });
 }
 
 void alink_ring_broken(AlinkDevice *ad, unsigned ring, uint64_t addr)

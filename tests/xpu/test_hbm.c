@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <alink.h>
+
 #include "kselftest_harness.h"
 #include "xpu_lib.h"
 
@@ -26,6 +28,7 @@
 /* As tests/xpu/topology has it; the tests before use the first one. */
 #define XPU		1
 #define MODEL		"xpu1"
+#define PEER		0
 
 FIXTURE(hbm)
 {
@@ -454,6 +457,71 @@ TEST_F(hbm, bad_page_after_reset)
 	EXPECT_EQ(count_lines(text), 2);
 }
 
+/*
+ * Another xPU meets bad memory, which is not its own: it is told, and the owner
+ * of the memory retires the page.
+ */
+TEST_F_TIMEOUT(hbm, bad_page_met_by_a_peer, SLOW)
+{
+	/* What need not be visible goes to the end, where nothing else is. */
+	const uint64_t place = FULL - LARGE, bad[2] = { 5 * PAGE, 7 * PAGE };
+	const struct alink_xpu_desc meets[2] = {
+		copy_desc(VA_HOST, VA + bad[0], PAGE),
+		{ .opcode = ALINK_XPU_OP_ATOMIC64, .subop = ALINK_ATOMIC_ADD,
+		  .dst = VA + bad[1] + 64, .src = 1 },
+	};
+	struct drm_alink_xpu_query_device before, after;
+	struct drm_alink_xpu_segment_handle h;
+	struct drm_alink_xpu_queue_error error;
+	uint32_t far, host, vm, export;
+	int peer = xpu_open(PEER), i;
+	struct alink_ctx *ctx;
+	char text[8192];
+	struct xq q;
+
+	ASSERT_EQ(alink_new(&ctx), 0);
+	ASSERT_EQ(alink_fabric_up(ctx, 1), 0) {
+		TH_LOG("%s", alink_error(ctx));
+	}
+	ASSERT_EQ(xpu_device(self->fd, &before), 0);
+	ASSERT_EQ(gem_create(self->fd, HBM, LARGE, &self->bo[0]), 0);
+	ASSERT_EQ(seg_export(self->fd, self->bo[0], DRM_ALINK_XPU_SEGMENT_READ |
+			     DRM_ALINK_XPU_SEGMENT_ATOMIC, &h, &export), 0);
+	ASSERT_GE(peer, 0);
+	ASSERT_EQ(vm_create(peer, &vm), 0);
+	ASSERT_EQ(gem_create(peer, HOST, PAGE, &host), 0);
+	ASSERT_EQ(vm_map(peer, vm, host, 0, VA_HOST, PAGE, RW), 0);
+	ASSERT_EQ(seg_import(peer, &h, &far), 0);
+	ASSERT_EQ(vm_map(peer, vm, far, 0, VA, LARGE,
+			 DRM_ALINK_XPU_VM_BIND_READ |
+			 DRM_ALINK_XPU_VM_BIND_ATOMIC), 0);
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(xq_open(&q, peer, vm, VA_Q, 64), 0);
+		snprintf(text, sizeof(text), "%lu", place + bad[i] + 64);
+		ASSERT_EQ(model_put(MODEL, "x-ecc-poison-addr", text), 0);
+		EXPECT_EQ(xq_run(&q, meets[i], &error), -EIO);
+		EXPECT_EQ(error.status, ALINK_ST_POISON);
+		EXPECT_EQ(error.addr, VA + bad[i] + 64);
+		expect_bad(_metadata, self, (i + 1) * PAGE, 2 * PAGE);
+		xq_close(&q);
+	}
+	ASSERT_EQ(read_list(self, text, sizeof(text)), 0);
+	EXPECT_EQ(count_lines(text), 4);
+	EXPECT_NE(strstr(text, "0x023ffe05000 ecc "), NULL);
+	EXPECT_NE(strstr(text, "0x023ffe07000 ecc "), NULL);
+
+	/* The owner goes on, and the pages go when their object does. */
+	ASSERT_EQ(xpu_device(self->fd, &after), 0);
+	EXPECT_EQ(after.generation, before.generation);
+	EXPECT_EQ(xq_fill(&self->q, VA_HOST, 5, PAGE), 0);
+	close(peer);
+	ASSERT_EQ(seg_revoke(self->fd, export), 0);
+	ASSERT_EQ(gem_close(self->fd, self->bo[0]), 0);
+	expect_bad(_metadata, self, 0, 4 * PAGE);
+	alink_free(ctx);
+}
+
 /* A device that names what is no page of its HBM is not believed. */
 TEST_F(hbm, bad_page_that_is_none)
 {
@@ -461,7 +529,7 @@ TEST_F(hbm, bad_page_that_is_none)
 	ASSERT_EQ(inject(~0UL), 0);
 	/* Events are handled in order. */
 	xq_close(&self->q);
-	expect_bad(_metadata, self, 0, 2 * PAGE);
+	expect_bad(_metadata, self, 0, 4 * PAGE);
 }
 
 /* The list has an end; what is beyond it is left in use. */
@@ -470,7 +538,8 @@ TEST_F_TIMEOUT(hbm, bad_pages_without_end, SLOW)
 	char text[8192];
 	uint64_t i;
 
-	for (i = 2; i < MAX_RETIRED; i++)
+	/* There are four, of which two are the first of these. */
+	for (i = 2; i < MAX_RETIRED - 2; i++)
 		ASSERT_EQ(inject(BAD + i * PAGE), 0);
 	expect_bad(_metadata, self, 0, MAX_RETIRED * PAGE);
 	for (i = MAX_RETIRED; i < MAX_RETIRED + 3; i++)

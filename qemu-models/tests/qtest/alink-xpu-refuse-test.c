@@ -158,15 +158,50 @@ static void test_range(void)
     rig_free(r);
 }
 
+/* The owner of bad memory has the fault, and whoever met it none. */
+static void poison_is_told(Rig *r, uint64_t addr)
+{
+    AlinkQtest *owner = r->x[1]->aq;
+    struct alink_event ev;
+
+    g_assert(aq_event_poll(owner, &ev));
+    g_assert_cmpuint(le16_to_cpu(ev.type), ==, ALINK_EVENT_FAULT);
+    g_assert_cmpuint(le32_to_cpu(ev.code), ==, ALINK_FAULT_HBM_ECC);
+    g_assert_cmphex(le32_to_cpu(ev.id), ==, ALINK_ID_NONE);
+    g_assert_cmpuint(le32_to_cpu(ev.info), ==, ALINK_RECOVERY_NONE);
+    g_assert_cmphex(le64_to_cpu(ev.addr), ==, addr);
+    g_assert(!aq_event_poll(owner, &ev));
+    g_assert_cmpuint(aq_rd32(owner, ALINK_REG_FAULT_CODE), ==,
+                     ALINK_FAULT_HBM_ECC);
+    g_assert_cmphex(aq_rd64(owner, ALINK_REG_FAULT_ADDR), ==, addr);
+    g_assert_cmphex(aq_rd32(owner, ALINK_REG_FAULT_INFO), ==, ALINK_ID_NONE);
+    g_assert_cmpuint(aq_rd32(owner, ALINK_REG_STATE), ==, ALINK_STATE_READY);
+    aq_wr32(owner, ALINK_REG_FAULT_ACK, ALINK_FAULT_HBM_ECC);
+    g_assert_cmpuint(aq_rd32(r->x[0]->aq, ALINK_REG_FAULT_CODE), ==, 0);
+}
+
 static void test_remote_poison(void)
 {
     Rig *r = rig_new();
 
+    rig_group(r);
+    aq_settle(r->x[1]->aq);
+    aq_event_enable(r->x[1]->aq, 16);
     aq_set_int(r->x[1]->aq, "x-ecc-poison-addr", SEG_AT + 8192);
     fails(r, xq_copy(XQ_HBM, XQ_REMOTE + 4096, 8192), ALINK_ST_POISON,
           XQ_REMOTE + 8192);
+    poison_is_told(r, SEG_AT + 8192);
     fails(r, xq_atomic(8, ALINK_ATOMIC_ADD, XQ_REMOTE + 8200, 1, 0, 0),
           ALINK_ST_POISON, XQ_REMOTE + 8200);
+    poison_is_told(r, SEG_AT + 8200);
+    fails(r, xq_reduce_read(ALINK_DT_FP32, ALINK_OP_SUM, XQ_HBM,
+                            XQ_GROUP + 8184, 16),
+          ALINK_ST_POISON, XQ_GROUP + 8192);
+    poison_is_told(r, SEG_AT + 8192);
+    /* By a worker, without the lock of the main loop */
+    fails(r, xq_copy(XQ_HBM, XQ_REMOTE, 1 << 20), ALINK_ST_POISON,
+          XQ_REMOTE + 8192);
+    poison_is_told(r, SEG_AT + 8192);
     xq_run(r->q, xq_copy(XQ_REMOTE + 8192, XQ_HBM, 64));
     xq_run(r->q, xq_copy(XQ_HBM, XQ_REMOTE + 4096, 8192));
     rig_free(r);

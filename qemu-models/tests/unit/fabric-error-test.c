@@ -362,18 +362,33 @@ TEST(poison)
 	af_seg_export(r->f, 1, 3, 77, ALL_RIGHTS, e, 2);
 	af_seg_import(r->f, 0, 3, 1, 3, 77);
 	EXPECT_EQ(af_poison_add(r->f, 1, 100, 64), 0);
+	EXPECT_EQ(r->events[ALINK_EVENT_FAULT], 0);
 	af_read(r->f, 0, 3, 10, buf, 8000, &res);
 	EXPECT_EQ(res.status, ALINK_ST_POISON);
 	EXPECT_EQ(res.fail_offset, 4096 + 100 - 10);
+	/* The owner learns where in its memory that was. */
+	EXPECT_EQ(r->events[ALINK_EVENT_FAULT], 1);
+	EXPECT_EQ(r->last_type, ALINK_DEVTYPE_XPU);
+	EXPECT_EQ(r->last_id, 1);
+	EXPECT_EQ(r->last.type, ALINK_EVENT_FAULT);
+	EXPECT_EQ(r->last.id, ALINK_ID_NONE);
+	EXPECT_EQ(r->last.code, ALINK_FAULT_HBM_ECC);
+	EXPECT_EQ(r->last.info, ALINK_RECOVERY_NONE);
+	EXPECT_EQ(r->last.addr, 100);
 	af_read(r->f, 0, 3, 4096 + 110, buf, 1, &res);
 	EXPECT_EQ(res.status, ALINK_ST_POISON);
 	EXPECT_EQ(res.fail_offset, 0);
+	EXPECT_EQ(r->events[ALINK_EVENT_FAULT], 2);
+	EXPECT_EQ(r->last.addr, 110);
 	af_read(r->f, 0, 3, 0, buf, 4096 + 100, &res);
 	EXPECT_EQ(res.status, ALINK_ST_OK);
 	af_read(r->f, 0, 3, 4096 + 164, buf, 1, &res);
 	EXPECT_EQ(res.status, ALINK_ST_OK);
+	EXPECT_EQ(r->events[ALINK_EVENT_FAULT], 2);
 	af_atomic(r->f, 0, 3, 4096 + 160, ALINK_ATOMIC_OR, 8, 1, 0, &res);
 	EXPECT_EQ(res.status, ALINK_ST_POISON);
+	EXPECT_EQ(r->events[ALINK_EVENT_FAULT], 3);
+	EXPECT_EQ(r->last.addr, 160);
 	/* A part of the range does not heal it, the whole does. */
 	af_write(r->f, 0, 3, 4096 + 101, buf, 63, &res);
 	EXPECT_EQ(res.status, ALINK_ST_OK);
@@ -502,6 +517,9 @@ TEST(group_member_trouble)
 			&res);
 	EXPECT_EQ(res.status, ALINK_ST_POISON);
 	EXPECT_EQ(res.fail_offset, 4);
+	EXPECT_EQ(r->events[ALINK_EVENT_FAULT], 1);
+	EXPECT_EQ(r->last_id, 2);
+	EXPECT_EQ(r->last.addr, 4096 + 8);
 	af_group_write(r->f, 0, 0, 0, v, 16, &res);	/* heals */
 	EXPECT_EQ(res.status, ALINK_ST_OK);
 	EXPECT_GROUP(r, 0, 0, ALINK_ST_OK);
