@@ -35,6 +35,9 @@ REBOOT = (0xfee1dead, 672274793, 0x45584543)
 # On the command line of the kernel that was started by kexec: the devices that
 # the first one had
 SECOND = 'alink.kexec='
+# That race_xpu has memory in: a switch that is reset loses it.
+GROUP = ('alink', 'group', 'add', '9', '0,1', 'key', '77')
+LITTLE = 1 << 30
 # How QEMU's devices of topology node2 are made; HBM and rates by default.
 PLUGGED = {
     'xpu0': {'driver': 'alink-xpu', 'bus': 'dn-xpu0', 'fabric': 'fab0',
@@ -114,19 +117,24 @@ class Life:
 
     @contextlib.contextmanager
     def load(self, xpus=True):
-        """Submissions, files that come and go, traffic between the xPUs,
-        queries, readers of all that is shown, and firmware that is written, all
-        the while. It takes what processor time there is, and is in nobody's
-        way."""
+        """Submissions, files that come and go, traffic between the xPUs, HBM
+        that moves where there is little, queries, readers of all that is
+        shown, and firmware that is written, all the while. It takes what
+        processor time there is, and is in nobody's way."""
         sh('alink', 'fabric', 'up', check=False)
+        sh(*GROUP, check=False)
         fwimage.offer()
-        roles = ['submit', 'churn', 'lend', 'remote'] if xpus else []
+        roles = ['submit', 'churn', 'lend', 'remote', 'compute', 'fence',
+                 'prime', 'group'] if xpus else []
+        if xpus and self.little_hbm():
+            roles.append('crowd')
         work = [subprocess.Popen(
             ['nice', self.race, '3600', 'query', *roles],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL), subprocess.Popen(
                 ['nice', 'sh', '-c',
                  'while :; do alink list; alink link show; '
+                 f'alink fabric up; {" ".join(GROUP)}; '
                  'devlink dev info; ip -s link; '
                  'cat /sys/class/hwmon/*/*_input; sleep 0.2; '
                  'for d in /sys/class/alink/*; do devlink dev flash '
@@ -140,6 +148,12 @@ class Life:
             for child in work:
                 child.kill()
                 child.wait(PATIENCE)
+
+    def little_hbm(self):
+        """Is there so little HBM that it can be filled?"""
+        bar2 = read(pci(self.all['xpu0'], 'resource')).splitlines()[2]
+        start, end = (int(n, 16) for n in bar2.split()[:2])
+        return end - start < LITTLE
 
     def hold(self, number, how='hold'):
         """Somebody sleeps on a command of xPU NUMBER that never ends."""

@@ -169,8 +169,9 @@ class Races:
         member = group + uapi.attr(
             ENUM['ALINK_A_GROUP_KEY'], struct.pack('=Q', 77)) + uapi.attr(
             ENUM['ALINK_A_GROUP_MEMBERS'], struct.pack('=II', 0, 1))
-        for command, body in (('GROUP_ADD', member), ('ROUTE_DEL', route),
-                              ('ROUTE_ADD', add), ('GROUP_DEL', group)):
+        # Both are there most of the time: somebody uses them.
+        for command, body in (('GROUP_DEL', group), ('ROUTE_DEL', route),
+                              ('ROUTE_ADD', add), ('GROUP_ADD', member)):
             with contextlib.suppress(OSError):
                 sock.call(ENUM[f'ALINK_CMD_{command}'], body)
         sock.close()
@@ -193,15 +194,15 @@ class Races:
     # --- the parts -----------------------------------------------------------
 
     def submit(self):
-        """Submission against reset"""
+        """Submission, and fences that follow it, against reset"""
         self.at_once('submit against reset',
-                     ['submit', 'submit', 'churn', 'lend', 'query'],
+                     ['submit', 'compute', 'fence', 'churn', 'lend', 'query'],
                      ('reset_xpu', lambda: self.reset('alink_xpu'), 0.3))
 
     def evict(self):
         """Memory that moves against reset, unbind, and calls on it"""
         self.at_once('eviction against calls', ['crowd', 'crowd', 'memory',
-                                                'query'],
+                                                'prime', 'query'],
                      ('attributes', self.attributes))
         self.at_once('eviction against reset and unbind', ['crowd', 'crowd'],
                      ('reset_xpu', lambda: self.reset('alink_xpu'), 0.5),
@@ -209,7 +210,8 @@ class Races:
 
     def close(self):
         """Closing against interrupts, and calls on one file"""
-        self.at_once('close against interrupt', ['churn'] * 3 + ['query'])
+        self.at_once('close against interrupt',
+                     ['churn', 'churn', 'fence', 'query'])
         self.at_once('calls on one file',
                      ['memory', 'memory', 'queues', 'queues', 'sync'])
 
@@ -222,7 +224,10 @@ class Races:
     def routes_change(self):
         """Changes of the fabric against traffic"""
         sh('alink', 'fabric', 'up')
-        self.at_once('route change against traffic', ['remote', 'remote'],
+        # Memory gets into it only while it is there.
+        sh('alink', 'group', 'add', '9', '0,1', 'key', '77', check=False)
+        self.at_once('route change against traffic',
+                     ['remote', 'prime', 'group'],
                      ('routes', self.routes, 0.05), ('dumps', self.dumps))
         sh('alink', 'fabric', 'up')
 

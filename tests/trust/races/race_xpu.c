@@ -14,6 +14,11 @@
  *   remote   memory of one xPU exported, imported by the other and revoked
  *   lend     memory of the process bound, changed and taken away under engines
  *   crowd    more HBM than there is, under engines and CPUs
+ *   fence    kernel fences that follow memory, what is bound behind them, and
+ *            some whose time is over
+ *   prime    memory of one xPU in the other by dma-buf, which goes in any order
+ *   compute  products of matrices, the last under way when all goes
+ *   group    memory of both xPUs in group 9 with key 77, if there is one
  *   query    all that can be asked
  */
 #include <errno.h>
@@ -33,6 +38,10 @@
 #define SLOTS		8
 #define WAIT_MS		2000
 #define PATIENCE_US	20000
+/* Whoever runs this makes it. */
+#define GROUP		9
+#define GROUP_KEY	77
+#define DIM		128
 
 static int64_t deadline;
 /* One file for all the roles that share, of whichever xPU is there. */
@@ -312,6 +321,230 @@ static unsigned int crowd_once(void)
 	return done;
 }
 
+/* A binding behind a command; in each fourth turn behind what never comes. */
+static unsigned int fence_turn(int fd, uint32_t vm, struct xq *q,
+			       const uint32_t *syncobj, unsigned int i)
+{
+	struct drm_alink_xpu_sync sync[2] = {
+		{ .handle = syncobj[0] },
+		{ .handle = syncobj[1], .flags = DRM_ALINK_XPU_SYNC_SIGNAL },
+	};
+	struct drm_alink_xpu_vm_bind_op op = {
+		.flags = RW, .handle = q->bo, .addr = VA + i * PAGE,
+		.range = PAGE,
+	};
+	struct drm_alink_xpu_fence_syncobj f = {
+		.queue_id = i & 1 ? q->id : DRM_ALINK_XPU_QUEUE_ANY,
+		.handle = q->bo, .addr = q->fence_offset,
+		.value = i % 4 == 3 ? 1ULL << 40 : q->seq + 1,
+		.timeout_ms = i % 4 == 3 ? 5 : WAIT_MS,
+		.syncobj = syncobj[0],
+	};
+	unsigned int done = 0;
+	int file;
+
+	if (xpu_ioctl(fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &f))
+		return 0;
+	done += !vm_bind_async(fd, vm, &op, 1, sync, 2);
+	file = syncobj_export(fd, syncobj[i & 1], true);
+	xq_push(q, (struct alink_xpu_desc) { .opcode = ALINK_XPU_OP_NOP });
+	xq_ring(q);
+	done += !syncobj_wait(fd, syncobj[1], 0, WAIT_MS);
+	if (file >= 0) {
+		done += sync_file_status(file) != 0;
+		close(file);
+	}
+	return done;
+}
+
+static unsigned int fence_once(void)
+{
+	struct drm_alink_xpu_fence_syncobj f = {
+		.value = 1ULL << 40, .timeout_ms = WAIT_MS,
+	};
+	uint32_t vm, syncobj[2];
+	unsigned int done = 0, i;
+	struct xq q;
+	int fd = open_any();
+
+	if (fd < 0)
+		return 0;
+	if (!vm_create(fd, &vm) && !xq_open(&q, fd, vm, VA_Q, 64)) {
+		if (!syncobj_create(fd, &syncobj[0]) &&
+		    !syncobj_create(fd, &syncobj[1])) {
+			for (i = 0; i < 16 && on(); i++)
+				done += fence_turn(fd, vm, &q, syncobj, i);
+			/* Some outlive queue and file. */
+			f.handle = q.bo;
+			f.addr = q.fence_offset;
+			f.syncobj = syncobj[0];
+			for (i = 0; i < SLOTS; i++) {
+				f.queue_id = i & 1 ? q.id :
+						     DRM_ALINK_XPU_QUEUE_ANY;
+				xpu_ioctl(fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ,
+					  &f);
+			}
+		}
+		xq_close(&q);
+	}
+	close(fd);
+	return done;
+}
+
+static unsigned int prime_once(void)
+{
+	unsigned int n = atomic_fetch_add(&turn, 1), done = 0, i;
+	int owner = xpu_open(n % 2), user = xpu_open((n + 1) % 2), buf = -1;
+	uint32_t vm, bo, far;
+	struct xq q;
+
+	if (owner < 0 || user < 0) {
+		usleep(PATIENCE_US);
+		goto close;
+	}
+	if (gem_create(owner, n & 2 ? HOST : HBM, LARGE, &bo))
+		goto close;
+	buf = prime_export(owner, bo, DRM_CLOEXEC | DRM_RDWR);
+	if (buf < 0 || vm_create(user, &vm) || xq_open(&q, user, vm, VA_Q, 64))
+		goto close;
+	done++;
+	if (!prime_import(user, buf, &far) &&
+	    !vm_map(user, vm, far, 0, VA, LARGE, RW)) {
+		for (i = 0; i < 16 && on(); i++)
+			done += !xq_fill(&q, VA, i, 65536);
+		for (i = 0; i < SLOTS; i++)
+			xq_push(&q, (struct alink_xpu_desc) {
+				.opcode = ALINK_XPU_OP_FILL, .dst = VA,
+				.len = LARGE });
+		xq_ring(&q);
+		/* The memory outlives its owner, and the dma-buf. */
+		if (n & 4) {
+			close(owner);
+			owner = -1;
+		}
+		if (n & 8) {
+			close(buf);
+			buf = -1;
+		}
+		done += !xq_wait(&q, WAIT_MS, NULL);
+	}
+	xq_close(&q);
+close:
+	if (buf >= 0)
+		close(buf);
+	if (owner >= 0)
+		close(owner);
+	if (user >= 0)
+		close(user);
+	return done;
+}
+
+static unsigned int compute_once(void)
+{
+	const uint64_t row = 4 * DIM, block = VA + LARGE;
+	struct alink_xpu_compute c = {
+		.m = DIM, .n = DIM, .k = DIM,
+		.a = { .addr = VA, .stride = row, .dtype = ALINK_DT_FP32 },
+		.b = { .addr = VA + DIM * row, .stride = row,
+		       .dtype = ALINK_DT_FP32 },
+		.dst = { .addr = VA + 2 * DIM * row, .stride = row,
+			 .dtype = ALINK_DT_FP32 },
+	};
+	const struct alink_xpu_desc d = {
+		.opcode = ALINK_XPU_OP_COMPUTE, .subop = ALINK_XPU_FN_GEMM,
+		.src = block, .len = sizeof(c),
+	};
+	unsigned int done = 0, i;
+	uint32_t vm, bo, host;
+	struct xq q;
+	int fd = open_any();
+	void *mem;
+
+	if (fd < 0)
+		return 0;
+	if (!vm_create(fd, &vm) && !xq_open(&q, fd, vm, VA_Q, 64)) {
+		mem = MAP_FAILED;
+		if (!gem_create(fd, HBM, LARGE, &bo) &&
+		    !gem_create(fd, HOST, PAGE, &host) &&
+		    !vm_map(fd, vm, bo, 0, VA, LARGE, RW) &&
+		    !vm_map(fd, vm, host, 0, block, PAGE, RW))
+			mem = gem_map(fd, host, PAGE);
+		if (mem != MAP_FAILED) {
+			memcpy(mem, &c, sizeof(c));
+			for (i = 0; i < 16 && on(); i++)
+				done += !xq_run(&q, d, NULL);
+			for (i = 0; i < SLOTS; i++)
+				xq_push(&q, d);
+			xq_ring(&q);
+			munmap(mem, PAGE);
+		}
+		xq_close(&q);
+	}
+	close(fd);
+	return done;
+}
+
+static int group_bind(int fd, uint32_t bo)
+{
+	struct drm_alink_xpu_group_bind b = {
+		.group = GROUP, .key = GROUP_KEY, .size = LARGE, .handle = bo,
+	};
+
+	return xpu_ioctl(fd, DRM_IOCTL_ALINK_XPU_GROUP_BIND, &b);
+}
+
+static unsigned int group_once(void)
+{
+	struct drm_alink_xpu_group_import far = {
+		.group = GROUP, .key = GROUP_KEY, .size = LARGE,
+	};
+	const struct alink_xpu_desc reduce = {
+		.opcode = ALINK_XPU_OP_REDUCE_READ, .dtype = ALINK_DT_FP32,
+		.subop = ALINK_OP_SUM, .dst = VA + LARGE, .src = VA,
+		.len = 65536,
+	};
+	int other = xpu_open(0), user = xpu_open(1);
+	unsigned int done = 0, i;
+	uint32_t vm, bo[2];
+	struct xq q;
+
+	if (other < 0 || user < 0) {
+		usleep(PATIENCE_US);
+		goto close;
+	}
+	if (gem_create(other, HBM, LARGE, &bo[0]) ||
+	    gem_create(user, HBM, LARGE, &bo[1]) ||
+	    vm_create(user, &vm) || xq_open(&q, user, vm, VA_Q, 64))
+		goto close;
+	/* Somebody may take the group away at any time. */
+	for (i = 0; i < 64 && on() && group_bind(other, bo[0]); i++)
+		usleep(1000);
+	if (i < 64 && !group_bind(user, bo[1]))
+		done++;
+	if (!xpu_ioctl(user, DRM_IOCTL_ALINK_XPU_GROUP_IMPORT, &far) &&
+	    !vm_map(user, vm, far.handle, 0, VA, LARGE, RW) &&
+	    !vm_map(user, vm, bo[1], 0, VA + LARGE, LARGE, RW)) {
+		for (i = 0; i < 8 && on(); i++) {
+			done += !xq_fill(&q, VA, i, 65536);
+			done += !xq_run(&q, reduce, NULL);
+		}
+		for (i = 0; i < SLOTS; i++)
+			xq_push(&q, reduce);
+		xq_ring(&q);
+		/* A member leaves: what is under way must fail, or be done. */
+		close(other);
+		other = -1;
+		xq_wait(&q, WAIT_MS, NULL);
+	}
+	xq_close(&q);
+close:
+	if (other >= 0)
+		close(other);
+	if (user >= 0)
+		close(user);
+	return done;
+}
+
 static unsigned int query_once(void)
 {
 	struct drm_alink_xpu_query_counters c;
@@ -349,6 +582,10 @@ static const struct role {
 	{ "remote", remote_once },
 	{ "lend", lend_once },
 	{ "crowd", crowd_once },
+	{ "fence", fence_once },
+	{ "prime", prime_once },
+	{ "compute", compute_once },
+	{ "group", group_once },
 	{ "query", query_once },
 };
 
