@@ -79,7 +79,12 @@ static int alink_port_get_link_ksettings(struct net_device *netdev,
 	{ .known = true, .state = ETHTOOL_LINK_EXT_STATE_##_state,	\
 	  .substate = ETHTOOL_LINK_EXT_SUBSTATE_##_sub }
 
-/* What has no word in ethtool is left out; "alink link show" has them all. */
+/*
+ * The nearest that ethtool has; "alink link show" has one word for each. A rate
+ * goes down for a bad signal, firmware that does not get the SerDes ready has
+ * not calibrated it, and partitions that differ are a matter of logic. That a
+ * link was closed has no word: ethtool asks only about netdevs that are up.
+ */
 static const struct {
 	bool known;
 	u8 state;
@@ -103,6 +108,7 @@ static const struct {
 	[ALINK_DOWN_DESKEW] = ALINK_EXT_SUB(LINK_LOGICAL_MISMATCH,
 					    LLM_PCS_DID_NOT_GET_ALIGN_STATUS),
 	[ALINK_DOWN_WIDTH] = ALINK_EXT(LINK_LOGICAL_MISMATCH),
+	[ALINK_DOWN_RATE_REDUCED] = ALINK_EXT(BAD_SIGNAL_INTEGRITY),
 	[ALINK_DOWN_LASER] = ALINK_EXT(MODULE),
 	[ALINK_DOWN_RX_LOS] = ALINK_EXT_SUB(BAD_SIGNAL_INTEGRITY,
 					    BSI_SERDES_ALOS),
@@ -112,6 +118,8 @@ static const struct {
 	[ALINK_DOWN_TEMPERATURE] = ALINK_EXT(OVERHEAT),
 	[ALINK_DOWN_REMOVED] = ALINK_EXT_SUB(AUTONEG, AN_NO_PARTNER_DETECTED),
 	[ALINK_DOWN_MISWIRED] = ALINK_EXT(CABLE_ISSUE),
+	[ALINK_DOWN_PARTITION] = ALINK_EXT(LINK_LOGICAL_MISMATCH),
+	[ALINK_DOWN_FIRMWARE] = ALINK_EXT(CALIBRATION_FAILURE),
 	[ALINK_DOWN_POWER] = ALINK_EXT(POWER_BUDGET_EXCEEDED),
 };
 

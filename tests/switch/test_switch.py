@@ -15,33 +15,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
+from switchlib import carrier, function, ports, works  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 DRIVER = '/sys/bus/pci/drivers/alink_switch'
-
-
-def function(name):
-    """PCI address of a device."""
-    return os.path.basename(os.path.realpath(f'/sys/class/alink/{name}/device'))
-
-
-def ports(name):
-    """Netdevs of a switch."""
-    return sorted(os.path.basename(p) for p in
-                  glob.glob(f'/sys/bus/pci/devices/{function(name)}/net/*'))
-
-
-def carrier(netdev):
-    """Whether the stack sees a carrier."""
-    return read(f'/sys/class/net/{netdev}/carrier') == '1'
-
-
-def works(name):
-    """The switch answers, and its ports have a carrier."""
-    for netdev in ports(name):
-        sh('ip', 'link', 'set', netdev, 'up')
-        wait_for(f'{netdev}: carrier', lambda n=netdev: carrier(n))
-    assert read(f'/sys/class/alink/{name}/state') == 'ready'
 
 
 def test_populated_ports():

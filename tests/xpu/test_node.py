@@ -31,6 +31,7 @@ XPU, LINK, PORT = 'xpu0', 'xpu0p0', 'sw0p0'
 FEC = 'fec_corrected_codewords'
 # What ethtool says of a link that is down for each enum alink_down_reason
 DOWN = {
+    1: None,
     2: 'Autoneg, No partner detected',
     3: 'No cable',
     4: 'Module, CMIS module is not in ModuleReady state',
@@ -42,15 +43,15 @@ DOWN = {
     10: 'Link training failure, Remote side is not ready yet',
     11: 'Logical mismatch, PCS did not get align_status',
     12: 'Logical mismatch',
-    13: None,
+    13: 'Bad signal integrity',
     14: 'Module',
     15: 'Bad signal integrity, Serdes ALOS',
     16: 'Logical mismatch, PCS did not acquire block lock',
     17: 'Overheat',
     18: 'Autoneg, No partner detected',
     19: 'Cable issue',
-    20: None,
-    21: None,
+    20: 'Logical mismatch',
+    21: 'Calibration failure',
     22: 'Power budget exceeded',
 }
 
