@@ -51,6 +51,7 @@ enum alink_port_counter {
  *		frame rings' tx_lock
  * @last:	last values read, which is what readers get in reset and after
  *		loss; written without lock, each in one store
+ * @last_lstat:	the same of ALINK_LSTAT_*, by offset / 8
  */
 struct alink_port {
 	struct alink_dev *adev;
@@ -63,6 +64,7 @@ struct alink_port {
 	bool power_auto;
 	bool tx_waiting;
 	u64 last[ALINK_CTR_COUNT];
+	u64 last_lstat[ALINK_LSTAT_END / 8];
 };
 
 struct alink_netdev_priv {
@@ -95,6 +97,9 @@ void alink_port_get_ethtool_stats(struct net_device *netdev,
 				  struct ethtool_stats *stats, u64 *data);
 void alink_port_get_eth_mac_stats(struct net_device *netdev,
 				  struct ethtool_eth_mac_stats *stats);
+void alink_port_get_rmon_stats(struct net_device *netdev,
+			       struct ethtool_rmon_stats *stats,
+			       const struct ethtool_rmon_hist_range **ranges);
 void alink_port_get_fec_stats(struct net_device *netdev,
 			      struct ethtool_fec_stats *stats);
 void alink_port_get_link_ext_stats(struct net_device *netdev,

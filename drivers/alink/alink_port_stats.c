@@ -44,6 +44,19 @@ u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr)
 	return value;
 }
 
+/* @reg: ALINK_LSTAT_* */
+static u64 alink_port_lstat(struct alink_port *port, u32 reg)
+{
+	u64 *last = &port->last_lstat[reg / 8];
+	u64 value;
+
+	value = alink_rd64(port->adev, ALINK_LSTAT_BLOCK(port->num) + reg);
+	if (value == ~0ULL)
+		return READ_ONCE(*last);
+	WRITE_ONCE(*last, value);
+	return value;
+}
+
 /* All traffic of the link, as the hardware counts it */
 void alink_port_get_stats64(struct net_device *netdev,
 			    struct rtnl_link_stats64 *stats)
@@ -98,9 +111,9 @@ void alink_port_get_ethtool_stats(struct net_device *netdev,
 }
 
 /*
- * Only link-level frames are Ethernet; fabric packets are not in here. The link
- * window has no counter for anything else of ethtool's groups: flits and code
- * words are neither frames nor symbols, and nothing is counted by size.
+ * Only link-level frames are Ethernet; fabric packets are not in here. There
+ * are no MAC control frames to count, and no frame that is too long, too short
+ * or damaged gets as far as being one.
  */
 void alink_port_get_eth_mac_stats(struct net_device *netdev,
 				  struct ethtool_eth_mac_stats *stats)
@@ -111,6 +124,47 @@ void alink_port_get_eth_mac_stats(struct net_device *netdev,
 							ALINK_CTR_TX_FRAMES);
 	stats->FramesReceivedOK = alink_port_counter(port,
 						     ALINK_CTR_RX_FRAMES);
+	stats->OctetsTransmittedOK = alink_port_lstat(port,
+						      ALINK_LSTAT_TX_OCTETS);
+	stats->OctetsReceivedOK = alink_port_lstat(port, ALINK_LSTAT_RX_OCTETS);
+	stats->FramesLostDueToIntMACRcvError =
+		alink_port_lstat(port, ALINK_LSTAT_RX_DROPS);
+	stats->MulticastFramesXmittedOK =
+		alink_port_lstat(port, ALINK_LSTAT_TX_MULTICAST);
+	stats->BroadcastFramesXmittedOK =
+		alink_port_lstat(port, ALINK_LSTAT_TX_BROADCAST);
+	stats->MulticastFramesReceivedOK =
+		alink_port_lstat(port, ALINK_LSTAT_RX_MULTICAST);
+	stats->BroadcastFramesReceivedOK =
+		alink_port_lstat(port, ALINK_LSTAT_RX_BROADCAST);
+}
+
+static const struct ethtool_rmon_hist_range alink_port_ranges[] = {
+	{    0,   64 },
+	{   65,  127 },
+	{  128,  255 },
+	{  256,  511 },
+	{  512, 1023 },
+	{ 1024, 1518 },
+	{ 1519, ALINK_FRAME_MAX + ETH_FCS_LEN },
+	{ }
+};
+
+static_assert(ARRAY_SIZE(alink_port_ranges) == ALINK_LSTAT_SIZES + 1);
+
+void alink_port_get_rmon_stats(struct net_device *netdev,
+			       struct ethtool_rmon_stats *stats,
+			       const struct ethtool_rmon_hist_range **ranges)
+{
+	struct alink_port *port = alink_port_of(netdev);
+	unsigned int i;
+
+	*ranges = alink_port_ranges;
+	for (i = 0; i < ALINK_LSTAT_SIZES; i++) {
+		stats->hist[i] = alink_port_lstat(port, ALINK_LSTAT_RX_SIZE(i));
+		stats->hist_tx[i] = alink_port_lstat(port,
+						     ALINK_LSTAT_TX_SIZE(i));
+	}
 }
 
 void alink_port_get_fec_stats(struct net_device *netdev,

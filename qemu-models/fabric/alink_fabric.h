@@ -191,6 +191,12 @@ void af_poison_heal(struct af_fabric *f, uint32_t id, uint64_t addr,
 		    uint64_t len);
 
 /* --- links ------------------------------------------------------------ */
+/* Link-level frames of one direction, in ranges of size as ALINK_LSTAT_* */
+struct af_frame_count {
+	uint64_t octets, multicast, broadcast;
+	uint64_t size[ALINK_LSTAT_SIZES];
+};
+
 /* Everything of a link window, read in one go by the device models. */
 struct af_link_info {
 	uint32_t state, speed_mbps, max_mbps, lanes, max_lanes, reason;
@@ -199,6 +205,8 @@ struct af_link_info {
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
 	uint64_t tx_errors, rx_errors, stall_ns, busy_ns, tx_frames, rx_frames;
+	struct af_frame_count tx_frame, rx_frame;
+	uint64_t rx_drops;
 };
 
 int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
@@ -228,12 +236,17 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,
 		       uint64_t crc, uint64_t replays);
 /*
- * Link-level frame: counted here, delivered by the caller to the peer that it
- * returns. 0 or -ENOLINK; *peer_* say where it comes out.
+ * Link-level frame of at least 6 bytes: counted here as sent, delivered by the
+ * caller to the peer that it returns. 0 or -ENOLINK; *peer_* say where it comes
+ * out.
  */
 int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		  uint32_t link, uint32_t len, uint32_t *peer_type,
-		  uint32_t *peer_id, uint32_t *peer_link);
+		  uint32_t link, const uint8_t *frame, uint32_t len,
+		  uint32_t *peer_type, uint32_t *peer_id, uint32_t *peer_link);
+/* The frame has come out there, and was kept or found no room. */
+void af_link_frame_in(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, const uint8_t *frame, uint32_t len,
+		      bool kept);
 
 /* --- tables (each returns enum alink_status) -------------------------- */
 int af_route_set(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,

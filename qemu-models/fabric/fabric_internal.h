@@ -37,7 +37,7 @@
 #endif
 
 #define AF_PAGE_MAGIC		0x31424641	/* "AFB1" */
-#define AF_PAGE_VERSION		1
+#define AF_PAGE_VERSION		2
 
 #define AF_MAX_LINKS		AF_MAX_PLANES
 #define AF_MAX_EP		ALINK_MAX_ENDPOINTS
@@ -59,6 +59,8 @@ struct af_count {
 	uint64_t tx_raw, rx_raw;
 	uint64_t tx_errors, rx_errors;
 	uint64_t tx_frames, rx_frames;
+	struct af_frame_count tx_frame, rx_frame;
+	uint64_t rx_drops;
 	uint64_t fec_corr, fec_uncorr;
 	uint64_t crc_errors, replays;
 	uint64_t stall_ns, busy_ns;

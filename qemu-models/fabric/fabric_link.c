@@ -311,6 +311,9 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->rx_errors = s->count.rx_errors;
 	info->tx_frames = s->count.tx_frames;
 	info->rx_frames = s->count.rx_frames;
+	info->tx_frame = s->count.tx_frame;
+	info->rx_frame = s->count.rx_frame;
+	info->rx_drops = s->count.rx_drops;
 	info->fec_corr = s->count.fec_corr;
 	info->fec_uncorr = s->count.fec_uncorr;
 	info->crc_errors = s->count.crc_errors;
@@ -322,9 +325,30 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return 0;
 }
 
+static void count_frame(struct af_frame_count *c, const uint8_t *frame,
+			uint32_t len)
+{
+	static const uint32_t up_to[ALINK_LSTAT_SIZES - 1] = {
+		64, 127, 255, 511, 1023, 1518,
+	};
+	static const uint8_t everybody[6] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	};
+	unsigned int i = 0;
+
+	c->octets += len;
+	if (!memcmp(frame, everybody, sizeof(everybody)))
+		c->broadcast++;
+	else if (frame[0] & 1)
+		c->multicast++;
+	while (i < ALINK_LSTAT_SIZES - 1 && len + 4 > up_to[i])
+		i++;
+	c->size[i]++;
+}
+
 int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		  uint32_t link, uint32_t len, uint32_t *peer_type,
-		  uint32_t *peer_id, uint32_t *peer_link)
+		  uint32_t link, const uint8_t *frame, uint32_t len,
+		  uint32_t *peer_type, uint32_t *peer_id, uint32_t *peer_link)
 {
 	struct af_page *p = f->page;
 	uint32_t side, peer = AF_NO_SIDE;
@@ -348,7 +372,7 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	tx->count.tx_frames++;
 	tx->count.tx_packets++;
 	tx->count.tx_raw += len + ALINK_PACKET_OVERHEAD;
-	rx->count.rx_frames++;
+	count_frame(&tx->count.tx_frame, frame, len);
 	rx->count.rx_packets++;
 	rx->count.rx_raw += len + ALINK_PACKET_OVERHEAD;
 	af_acct_unlock(f);
@@ -359,4 +383,27 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 out:
 	af_rdunlock(f);
 	return ret;
+}
+
+void af_link_frame_in(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, const uint8_t *frame, uint32_t len,
+		      bool kept)
+{
+	struct af_count *count;
+	uint32_t side;
+
+	af_rdlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	if (side != AF_NO_SIDE) {
+		count = &f->page->side[side].count;
+		af_acct_lock(f);
+		if (kept) {
+			count->rx_frames++;
+			count_frame(&count->rx_frame, frame, len);
+		} else {
+			count->rx_drops++;
+		}
+		af_acct_unlock(f);
+	}
+	af_rdunlock(f);
 }

@@ -22,7 +22,8 @@ struct AlinkFrame {
     uint8_t data[];
 };
 
-static void frame_arrives(AlinkDevice *ad, uint32_t link, const uint8_t *data,
+/* Keeps the frame, unless nobody wants it or too many wait already. */
+static bool frame_arrives(AlinkDevice *ad, uint32_t link, const uint8_t *data,
                           uint32_t len)
 {
     AlinkFrame *frame;
@@ -30,7 +31,7 @@ static void frame_arrives(AlinkDevice *ad, uint32_t link, const uint8_t *data,
     if (!ad->frame.enabled || ad->inject.dead ||
         ad->frame_in_count == FRAME_QUEUE) {
         trace_alink_frame_drop(alink_device_name(ad), link, len);
-        return;
+        return false;
     }
     frame = g_malloc(sizeof(*frame) + len);
     frame->len = len;
@@ -39,6 +40,7 @@ static void frame_arrives(AlinkDevice *ad, uint32_t link, const uint8_t *data,
     QTAILQ_INSERT_TAIL(&ad->frame_in, frame, next);
     ad->frame_in_count++;
     qemu_bh_schedule(ad->frame_bh);
+    return true;
 }
 
 /* Writes a descriptor back; false when the ring is broken. */
@@ -88,15 +90,15 @@ static enum alink_status frame_send(AlinkDevice *ad,
         return ALINK_ST_DMA;
     }
     if (!ad->af || af_link_frame(ad->af, adc->devtype, ad->fabric_id, link,
-                                 len, &peer_type, &peer_id, &peer_link)) {
+                                 data, len, &peer_type, &peer_id,
+                                 &peer_link)) {
         return ALINK_ST_PORT_DOWN;
     }
     trace_alink_frame_send(alink_device_name(ad), link, len, peer_type,
                            peer_id, peer_link);
     peer = alink_device_find(ad->af, peer_type, peer_id);
-    if (peer) {
-        frame_arrives(peer, peer_link, data, len);
-    }
+    af_link_frame_in(ad->af, peer_type, peer_id, peer_link, data, len,
+                     peer && frame_arrives(peer, peer_link, data, len));
     return ALINK_ST_OK;
 }
 

@@ -30,6 +30,8 @@ void alink_regs_cleanup(AlinkDevice *ad);
 /* alink_common_links.c */
 extern const AlinkReg alink_link_regs[];
 extern const unsigned alink_num_link_regs;
+extern const AlinkReg alink_lstat_regs[];
+extern const unsigned alink_num_lstat_regs;
 extern const AlinkAdminSpec alink_table_specs[];
 extern const unsigned alink_num_table_specs;
 void alink_links_reset(AlinkDevice *ad);

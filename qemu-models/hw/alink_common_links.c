@@ -145,6 +145,55 @@ const AlinkReg alink_link_regs[] = {
 };
 const unsigned alink_num_link_regs = ARRAY_SIZE(alink_link_regs);
 
+static uint64_t read_lstat(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
+{
+    struct af_link_info info;
+
+    link_info(ad, n, &info);
+    switch (reg->offset) {
+    case ALINK_LSTAT_TX_OCTETS:
+        return info.tx_frame.octets;
+    case ALINK_LSTAT_RX_OCTETS:
+        return info.rx_frame.octets;
+    case ALINK_LSTAT_TX_MULTICAST:
+        return info.tx_frame.multicast;
+    case ALINK_LSTAT_RX_MULTICAST:
+        return info.rx_frame.multicast;
+    case ALINK_LSTAT_TX_BROADCAST:
+        return info.tx_frame.broadcast;
+    case ALINK_LSTAT_RX_BROADCAST:
+        return info.rx_frame.broadcast;
+    case ALINK_LSTAT_RX_DROPS:
+        return info.rx_drops;
+    case ALINK_LSTAT_TX_SIZE(0) ... ALINK_LSTAT_TX_SIZE(ALINK_LSTAT_SIZES - 1):
+        return info.tx_frame.size[(reg->offset - ALINK_LSTAT_TX_SIZE(0)) / 8];
+    case ALINK_LSTAT_RX_SIZE(0) ... ALINK_LSTAT_RX_SIZE(ALINK_LSTAT_SIZES - 1):
+        return info.rx_frame.size[(reg->offset - ALINK_LSTAT_RX_SIZE(0)) / 8];
+    }
+    g_assert_not_reached();
+}
+
+#define SREG_AT(_reg, _offset) \
+    { .name = #_reg, .offset = (_offset), .access = ALINK_RO, .width = 64, \
+      .read = read_lstat }
+#define SREG(_reg) SREG_AT(_reg, ALINK_##_reg)
+#define SROW(_reg, _n) SREG_AT(_reg, ALINK_##_reg(_n))
+#define SROW7(_reg) SROW(_reg, 0), SROW(_reg, 1), SROW(_reg, 2), \
+    SROW(_reg, 3), SROW(_reg, 4), SROW(_reg, 5), SROW(_reg, 6)
+
+const AlinkReg alink_lstat_regs[] = {
+    SREG(LSTAT_TX_OCTETS),
+    SREG(LSTAT_RX_OCTETS),
+    SREG(LSTAT_TX_MULTICAST),
+    SREG(LSTAT_RX_MULTICAST),
+    SREG(LSTAT_TX_BROADCAST),
+    SREG(LSTAT_RX_BROADCAST),
+    SREG(LSTAT_RX_DROPS),
+    SROW7(LSTAT_TX_SIZE),
+    SROW7(LSTAT_RX_SIZE),
+};
+const unsigned alink_num_lstat_regs = ARRAY_SIZE(alink_lstat_regs);
+
 void alink_links_reset(AlinkDevice *ad)
 {
     AlinkRegMap *map = ALINK_DEVICE_GET_CLASS(ad)->regmap;

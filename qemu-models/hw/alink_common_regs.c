@@ -364,18 +364,18 @@ typedef struct RegPlace {
     uint64_t *value;
 } RegPlace;
 
-static bool find_link_reg(AlinkDevice *ad, hwaddr addr, RegPlace *place)
+/* @at: from the start of an area with @stride bytes for each link */
+static bool find_link_reg(AlinkDevice *ad, hwaddr at, unsigned stride,
+                          const AlinkReg *regs, unsigned num, RegPlace *place)
 {
     AlinkRegMap *map = ALINK_DEVICE_GET_CLASS(ad)->regmap;
-    unsigned n = (addr - ALINK_LINK_BASE) / ALINK_LINK_STRIDE;
-    unsigned offset = (addr - ALINK_LINK_BASE) % ALINK_LINK_STRIDE;
-    unsigned i;
+    unsigned n = at / stride, offset = at % stride, i;
 
     if (!(ad->caps & ALINK_CAP_LINKS) || n >= ad->num_links) {
         return false;
     }
-    for (i = 0; i < alink_num_link_regs; i++) {
-        const AlinkReg *reg = &alink_link_regs[i];
+    for (i = 0; i < num; i++) {
+        const AlinkReg *reg = &regs[i];
 
         if (offset >= reg->offset && offset < reg->offset + reg->width / 8) {
             place->reg = reg;
@@ -405,7 +405,12 @@ static bool find_reg(AlinkDevice *ad, hwaddr addr, RegPlace *place)
     }
     if (addr >= ALINK_LINK_BASE &&
         addr < ALINK_LINK_BASE + ALINK_LINK_AREA_SIZE) {
-        return find_link_reg(ad, addr, place);
+        return find_link_reg(ad, addr - ALINK_LINK_BASE, ALINK_LINK_STRIDE,
+                             alink_link_regs, alink_num_link_regs, place);
+    }
+    if (addr >= ALINK_LSTAT_BASE) {
+        return find_link_reg(ad, addr - ALINK_LSTAT_BASE, ALINK_LSTAT_STRIDE,
+                             alink_lstat_regs, alink_num_lstat_regs, place);
     }
     return false;
 }

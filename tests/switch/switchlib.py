@@ -6,8 +6,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
-# pylint: disable-next=wrong-import-position
+# pylint: disable=wrong-import-position
 from guestlib import read, sh, wait_for  # noqa: E402
+from portlib import carrier  # noqa: E402
 
 
 def function(name):
@@ -19,11 +20,6 @@ def ports(name):
     """Netdevs of a switch."""
     return sorted(os.path.basename(p) for p in
                   glob.glob(f'/sys/bus/pci/devices/{function(name)}/net/*'))
-
-
-def carrier(netdev):
-    """Whether the stack sees a carrier."""
-    return read(f'/sys/class/net/{netdev}/carrier') == '1'
 
 
 def works(name):

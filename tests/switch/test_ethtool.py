@@ -12,12 +12,19 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 # pylint: disable=wrong-import-position
 from ethnl import Ethnl  # noqa: E402
 from guestlib import knob, main, sh, wait_for, write  # noqa: E402
-from switchlib import carrier, function, works  # noqa: E402
+from portlib import BROADCAST, UNICAST  # noqa: E402
+from portlib import carrier, group, send, silence  # noqa: E402
+from switchlib import function, works  # noqa: E402
 from taplib import tests_of  # noqa: E402
 
 # A port, the end of an xPU that it leads to, and another port
 SWITCH, PORT, PEER, OTHER = 'sw0', 'sw0p0', 'xpu0p0', 'sw0p1'
 ADMIN, SIGNAL, POWER = 1, 9, 22     # enum alink_down_reason
+# Of each range of sizes, the least frame: sizes count 4 bytes more
+SIZES = {'64': 60, '65to127': 61, '128to255': 124, '256to511': 252,
+         '512to1023': 508, '1024to1518': 1020, '1519to9220': 1515}
+SENT, RECEIVED = 'eth-mac-FramesTransmittedOK', 'eth-mac-FramesReceivedOK'
+LOST = 'eth-mac-FramesLostDueToIntMACRcvError'
 
 
 def both_up():
@@ -70,6 +77,64 @@ def test_down_counter():
     write(f'/sys/bus/pci/devices/{function(SWITCH)}/reset', '1')
     works(SWITCH)
     assert ethnl.downs(PORT) == before + 3, (before, ethnl.downs(PORT))
+
+
+def grown(before, after, name):
+    """How much a counter has grown."""
+    return after[name] - before[name]
+
+
+def test_frames_counted():
+    """eth-mac and rmon have what went over the link, at both ends."""
+    both_up()
+    sh('ip', 'link', 'set', PORT, 'mtu', '2000')
+    with silence(PORT, PEER):
+        old = {n: group(n, 'eth-mac', 'rmon') for n in (PORT, PEER)}
+        octets = 0
+        for number, size in enumerate(SIZES.values(), 1):
+            send(PORT, number, size, UNICAST)
+            octets += number * size
+        send(PORT, 3, 60)
+        send(PORT, 2, 60, BROADCAST)
+        total = sum(range(len(SIZES) + 1)) + 5
+        wait_for('frames', lambda: grown(old[PEER], group(PEER, 'eth-mac'),
+                                         RECEIVED) == total)
+        new = {n: group(n, 'eth-mac', 'rmon') for n in (PORT, PEER)}
+        for netdev, way, done in ((PORT, 'tx', 'Transmitted'),
+                                  (PEER, 'rx', 'Received')):
+            kind = 'Xmitted' if way == 'tx' else 'Received'
+            want = {f'eth-mac-Frames{done}OK': total,
+                    f'eth-mac-Octets{done}OK': octets + 5 * 60,
+                    f'eth-mac-MulticastFrames{kind}OK': 3,
+                    f'eth-mac-BroadcastFrames{kind}OK': 2}
+            for number, name in enumerate(SIZES, 1):
+                want[f'{way}-rmon-etherStatsPkts{name}Octets'] = number
+            want[f'{way}-rmon-etherStatsPkts64Octets'] += 5
+            # All that is not named has not moved: the other way, and losses.
+            for name in new[netdev]:
+                assert grown(old[netdev], new[netdev], name) == \
+                    want.pop(name, 0), (netdev, name, old, new)
+            assert not want, (netdev, want, new)
+    sh('ip', 'link', 'set', PORT, 'mtu', '1500')
+
+
+def test_lost_frames():
+    """A frame that the other end has no driver for is lost, and counted."""
+    both_up()
+    xpu = function('xpu0')
+    lost = group(PEER, 'eth-mac')
+    write('/sys/bus/pci/drivers/alink_xpu/unbind', xpu)
+    try:
+        wait_for('carrier', lambda: carrier(PORT))
+        with silence(PORT):
+            sent = group(PORT, 'eth-mac')
+            send(PORT, 4)
+            wait_for('frames', lambda: grown(sent, group(PORT, 'eth-mac'),
+                                             SENT) == 4)
+    finally:
+        write('/sys/bus/pci/drivers/alink_xpu/bind', xpu)
+    both_up()
+    assert grown(lost, group(PEER, 'eth-mac'), LOST) >= 4, lost
 
 
 if __name__ == '__main__':

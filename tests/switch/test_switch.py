@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
-from switchlib import carrier, function, ports, works  # noqa: E402
+from portlib import carrier  # noqa: E402
+from switchlib import function, ports, works  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 DRIVER = '/sys/bus/pci/drivers/alink_switch'

@@ -38,6 +38,7 @@
 #define ALINK_DEVREGS_SIZE		0xf000
 #define ALINK_LINK_BASE			0x10000	/* link windows, link.h */
 #define ALINK_LINK_AREA_SIZE		0x40000
+#define ALINK_LSTAT_BASE		0x50000	/* counters of links, link.h */
 
 /* Identity */
 #define ALINK_REG_MAGIC		0x000	/* RO 32 0x4b4e4c41  "ALNK", low byte first */

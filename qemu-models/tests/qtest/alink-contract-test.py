@@ -49,6 +49,7 @@ SPECIAL = {
 # Windows: offsets of these registers count from base + n * stride.
 WINDOWS = [
     (r'ALINK_LINK_', 0x10000, 0x100, None),
+    (r'ALINK_LSTAT_', 0x50000, 0x200, None),
     (r'ALINK_XPU_Q_', 0x4000, 0x40, 'ALINK_XPU_REG_NUM_QUEUES'),
     (r'ALINK_XPU_DB_', 0x80000, 0x1000, 'ALINK_XPU_REG_NUM_QUEUES'),
     (r'ALINK_OPT_(CH|I2C)_(?!MAX_HZ|DONE$)', 0x2000, 0x200,
@@ -57,7 +58,8 @@ WINDOWS = [
 ]
 # Registers that stand for several in a row, as their meaning says.
 ROWS = {'ALINK_OPT_I2C_DATA': (64, 4), 'ALINK_NIC_REG_TX_SIZE_64': (7, 8),
-        'ALINK_NIC_REG_RX_SIZE_64': (7, 8)}
+        'ALINK_NIC_REG_RX_SIZE_64': (7, 8), 'ALINK_LSTAT_TX_SIZE_64': (7, 8),
+        'ALINK_LSTAT_RX_SIZE_64': (7, 8)}
 
 FABRIC = ['-device', 'alink-fabric,id=fab0']
 DEVICES = [
@@ -471,8 +473,10 @@ def holes(dev, headers, _device_id):
     num = dev.read(NUM_LINKS)
     if num:
         check.check_holes(0x10000, 0x10100)
+        check.check_holes(0x50000, 0x50200)
     check.check_holes(0x10000 + num * 0x100, 0x10000 + num * 0x100 + 0x100)
     check.check_holes(0x4ff00, 0x50000)
+    check.check_holes(0x50000 + num * 0x200, 0x50000 + num * 0x200 + 0x200)
     return check
 
 

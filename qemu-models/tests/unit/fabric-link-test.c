@@ -298,15 +298,31 @@ TEST(optics)
 	rig_free(r);
 }
 
+/* Sends @len bytes to @first.. and says at which device they come out. */
+static int send_frame(struct rig *r, uint32_t type, uint32_t id, uint32_t link,
+		      uint8_t first, uint32_t len, bool kept)
+{
+	uint8_t frame[9216] = { first, 0xff, 0xff, 0xff, 0xff, 0xff };
+	uint32_t peer, peer_id, peer_link;
+	int ret;
+
+	ret = af_link_frame(r->f, type, id, link, frame, len, &peer, &peer_id,
+			    &peer_link);
+	if (!ret) {
+		EXPECT(peer == (type == XPU ? SW : XPU));
+		EXPECT(peer_id == link && peer_link == id);
+		af_link_frame_in(r->f, peer, peer_id, peer_link, frame, len,
+				 kept);
+	}
+	return ret;
+}
+
 TEST(frames)
 {
 	struct rig *r = rig_new(2, 2);
-	uint32_t type, id, link;
 
-	EXPECT_EQ(af_link_frame(r->f, XPU, 1, 0, 60, &type, &id, &link), 0);
-	EXPECT(type == SW && id == 0 && link == 1);
-	EXPECT_EQ(af_link_frame(r->f, SW, 1, 0, 1500, &type, &id, &link), 0);
-	EXPECT(type == XPU && id == 0 && link == 1);
+	EXPECT_EQ(send_frame(r, XPU, 1, 0, 0x02, 60, true), 0);
+	EXPECT_EQ(send_frame(r, SW, 1, 0, 0x02, 1500, true), 0);
 	EXPECT_EQ(rig_xpu_link(r, 1, 0).tx_frames, 1);
 	EXPECT_EQ(rig_xpu_link(r, 1, 0).tx_raw, 76);
 	EXPECT_EQ(rig_xpu_link(r, 1, 0).tx_bytes, 0);
@@ -315,11 +331,62 @@ TEST(frames)
 	EXPECT_EQ(rig_port(r, 1, 0).tx_raw, 1516);
 	EXPECT_EQ(rig_xpu_link(r, 0, 1).rx_raw, 1516);
 	af_link_set_admin(r->f, SW, 0, 1, false);
-	EXPECT_EQ(af_link_frame(r->f, XPU, 1, 0, 60, &type, &id, &link),
-		  -ENOLINK);
+	EXPECT_EQ(send_frame(r, XPU, 1, 0, 0x02, 60, true), -ENOLINK);
 	EXPECT_EQ(rig_xpu_link(r, 1, 0).tx_errors, 1);
-	EXPECT_EQ(af_link_frame(r->f, XPU, 1, 7, 60, &type, &id, &link),
-		  -ENOLINK);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).tx_frame.octets, 60);
+	EXPECT_EQ(send_frame(r, XPU, 1, 7, 0x02, 60, true), -ENOLINK);
+	af_link_frame_in(r->f, XPU, 9, 0, (const uint8_t *)"nobody", 6, true);
+	rig_free(r);
+}
+
+/* By kind of address, and by size at both borders of each range. */
+TEST(kinds_and_sizes_of_frames)
+{
+	static const struct { uint32_t len, range; } size[] = {
+		{ 14, 0 }, { 60, 0 }, { 61, 1 }, { 123, 1 }, { 124, 2 },
+		{ 251, 2 }, { 252, 3 }, { 507, 3 }, { 508, 4 }, { 1019, 4 },
+		{ 1020, 5 }, { 1514, 5 }, { 1515, 6 }, { 9216, 6 },
+	};
+	struct af_frame_count want = { 0 };
+	struct rig *r = rig_new(2, 1);
+	struct af_link_info tx, rx;
+
+	for (unsigned int i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+		EXPECT_EQ(send_frame(r, XPU, 1, 0, 0x02, size[i].len, true), 0);
+		want.octets += size[i].len;
+		want.size[size[i].range]++;
+	}
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(send_frame(r, XPU, 1, 0, 0x01, 60, true), 0);
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(send_frame(r, XPU, 1, 0, 0xff, 60, true), 0);
+	want.multicast = 3;
+	want.broadcast = 2;
+	want.octets += 5 * 60;
+	want.size[0] += 5;
+
+	tx = rig_xpu_link(r, 1, 0);
+	rx = rig_port(r, 0, 1);
+	EXPECT(!memcmp(&tx.tx_frame, &want, sizeof(want)));
+	EXPECT(!memcmp(&rx.rx_frame, &want, sizeof(want)));
+	EXPECT_EQ(tx.tx_frames, rx.rx_frames);
+	EXPECT_EQ(tx.rx_frame.octets, 0);
+	EXPECT_EQ(rx.tx_frame.octets, 0);
+
+	/* What finds no room has crossed the wire, and is no frame received. */
+	EXPECT_EQ(send_frame(r, XPU, 1, 0, 0xff, 60, false), 0);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_drops, 1);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_frames, rx.rx_frames);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_packets, rx.rx_packets + 1);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_raw, rx.rx_raw + 76);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_frame.broadcast, 2);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).tx_frame.broadcast, 3);
+
+	af_switch_reset(r->f, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_drops, 1);
+	af_cold_reset(r->f, SW, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_drops, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_frame.octets, 0);
 	rig_free(r);
 }
 

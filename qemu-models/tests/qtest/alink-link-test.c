@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One link, from both ends: a port of a switch and a link of an xPU. What the
+ * registers show of link-level frames.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "alink-qtest.h"
+
+#define MACHINE AQ_FABRIC \
+                "-device alink-switch,id=dut,fabric=fab0,plane=0,addr=4.0 " \
+                "-device alink-xpu,id=x0,fabric=fab0,endpoint=0," \
+                "hbm-size=16M,addr=5.0"
+#define RING    8
+
+/* A device with frame rings; its link 0 leads to link 0 of the other. */
+typedef struct End {
+    AlinkQtest *aq;
+    uint64_t tx;
+    uint64_t rx;
+    uint64_t out;           /* the frame that is sent */
+    uint64_t in;            /* ALINK_FRAME_MAX bytes for each descriptor */
+    uint32_t sent;
+    uint32_t got;
+} End;
+
+static void start(End *sw, End *xpu)
+{
+    memset(sw, 0, sizeof(*sw));
+    memset(xpu, 0, sizeof(*xpu));
+    sw->aq = aq_start(MACHINE);
+    xpu->aq = aq_second(sw->aq, 5, "x0");
+}
+
+static void stop(End *sw, End *xpu)
+{
+    aq_stop(xpu->aq);
+    aq_stop(sw->aq);
+}
+
+static void rings(End *e)
+{
+    struct alink_frame_desc desc = { .len = cpu_to_le16(ALINK_FRAME_MAX) };
+    unsigned i;
+
+    e->tx = aq_alloc(e->aq, 4096);
+    e->rx = aq_alloc(e->aq, 4096);
+    e->out = aq_alloc(e->aq, ALINK_FRAME_MAX);
+    e->in = aq_alloc(e->aq, RING * ALINK_FRAME_MAX);
+    e->sent = 0;
+    e->got = 0;
+    for (i = 0; i < RING; i++) {
+        desc.addr = cpu_to_le64(e->in + i * ALINK_FRAME_MAX);
+        qtest_memwrite(e->aq->qts, e->rx + i * sizeof(desc), &desc,
+                       sizeof(desc));
+    }
+    aq_wr64(e->aq, ALINK_REG_FRAME_TX_BASE, e->tx);
+    aq_wr64(e->aq, ALINK_REG_FRAME_RX_BASE, e->rx);
+    aq_wr32(e->aq, ALINK_REG_FRAME_SIZE, RING);
+    aq_wr32(e->aq, ALINK_REG_FRAME_CTRL, 1);
+    aq_wr32(e->aq, ALINK_REG_FRAME_RX_TAIL, RING);
+}
+
+/* Sends @len bytes by link 0: @first, 0xff five times, and 0x5a. */
+static uint16_t send_frame(End *e, uint8_t first, uint16_t len)
+{
+    g_autofree uint8_t *data = g_malloc(len);
+    struct alink_frame_desc desc = {
+        .addr = cpu_to_le64(e->out),
+        .len = cpu_to_le16(len),
+    };
+    uint64_t at = e->tx + e->sent % RING * sizeof(desc);
+
+    memset(data, 0x5a, len);
+    memset(data, 0xff, 6);
+    data[0] = first;
+    qtest_memwrite(e->aq->qts, e->out, data, len);
+    qtest_memwrite(e->aq->qts, at, &desc, sizeof(desc));
+    aq_wr32(e->aq, ALINK_REG_FRAME_TX_TAIL, ++e->sent);
+    aq_settle(e->aq);
+    qtest_memread(e->aq->qts, at, &desc, sizeof(desc));
+    g_assert_cmphex(le16_to_cpu(desc.flags), ==, ALINK_FRAME_DONE);
+    return le16_to_cpu(desc.status);
+}
+
+/* Takes the next frame that has come by link 0 into @data, and its length. */
+static bool take_frame(End *e, uint8_t *data, uint16_t *len)
+{
+    struct alink_frame_desc desc;
+    unsigned slot = e->got % RING;
+    uint64_t at = e->rx + slot * sizeof(desc);
+
+    aq_settle(e->aq);
+    qtest_memread(e->aq->qts, at, &desc, sizeof(desc));
+    if (!(le16_to_cpu(desc.flags) & ALINK_FRAME_DONE)) {
+        return false;
+    }
+    g_assert_cmpuint(le16_to_cpu(desc.status), ==, ALINK_ST_OK);
+    g_assert_cmpuint(le16_to_cpu(desc.link), ==, 0);
+    *len = le16_to_cpu(desc.len);
+    g_assert_cmpuint(*len, <=, ALINK_FRAME_MAX);
+    qtest_memread(e->aq->qts, e->in + slot * ALINK_FRAME_MAX, data, *len);
+    desc.addr = cpu_to_le64(e->in + slot * ALINK_FRAME_MAX);
+    desc.len = cpu_to_le16(ALINK_FRAME_MAX);
+    desc.link = desc.flags = desc.status = 0;
+    qtest_memwrite(e->aq->qts, at, &desc, sizeof(desc));
+    aq_wr32(e->aq, ALINK_REG_FRAME_RX_TAIL, ++e->got + RING);
+    return true;
+}
+
+static uint64_t counter(End *e, uint32_t reg)
+{
+    return aq_rd64(e->aq, ALINK_LSTAT_BLOCK(0) + reg);
+}
+
+static uint64_t window(End *e, uint32_t reg)
+{
+    return aq_rd64(e->aq, ALINK_LINK_WINDOW(0) + reg);
+}
+
+/* --- frames -------------------------------------------------------------- */
+
+static void test_frames(void)
+{
+    static const struct { uint16_t len; unsigned range; } c[] = {
+        { 14, 0 }, { 60, 0 }, { 61, 1 }, { 124, 2 }, { 252, 3 }, { 508, 4 },
+        { 1020, 5 }, { 1514, 5 }, { 1515, 6 }, { ALINK_FRAME_MAX, 6 },
+    };
+    uint64_t size[ALINK_LSTAT_SIZES] = { 0 }, octets = 0, drops;
+    g_autofree uint8_t *data = g_malloc(ALINK_FRAME_MAX);
+    End sw, xpu;
+    uint16_t len;
+    unsigned i;
+
+    start(&sw, &xpu);
+    rings(&xpu);
+    /* Nobody has offered a buffer: sent, and lost. */
+    g_assert_cmpuint(send_frame(&xpu, 2, 60), ==, ALINK_ST_OK);
+    g_assert_cmpuint(window(&xpu, ALINK_LINK_TX_FRAMES), ==, 1);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_TX_OCTETS), ==, 60);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_TX_SIZE_64), ==, 1);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_RX_DROPS), ==, 1);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_RX_FRAMES), ==, 0);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_RX_PACKETS), ==, 1);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_RX_OCTETS), ==, 0);
+
+    rings(&sw);
+    for (i = 0; i < ARRAY_SIZE(c); i++) {
+        g_assert_cmpuint(send_frame(&xpu, 2, c[i].len), ==, ALINK_ST_OK);
+        g_assert(take_frame(&sw, data, &len));
+        g_assert_cmpuint(len, ==, c[i].len);
+        g_assert_cmphex(data[len - 1], ==, 0x5a);
+        octets += c[i].len;
+        size[c[i].range]++;
+    }
+    g_assert(!take_frame(&sw, data, &len));
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_RX_OCTETS), ==, octets);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_TX_OCTETS), ==, octets + 60);
+    for (i = 0; i < ALINK_LSTAT_SIZES; i++) {
+        g_assert_cmpuint(counter(&sw, ALINK_LSTAT_RX_SIZE(i)), ==, size[i]);
+        g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_TX_SIZE(i)), ==,
+                         size[i] + !i);
+        g_assert_cmpuint(counter(&sw, ALINK_LSTAT_TX_SIZE(i)), ==, 0);
+        g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_RX_SIZE(i)), ==, 0);
+    }
+
+    /* The other way: 0x01 is a group, 0xff everybody. */
+    g_assert_cmpuint(send_frame(&sw, 1, 60), ==, ALINK_ST_OK);
+    g_assert_cmpuint(send_frame(&sw, 1, 60), ==, ALINK_ST_OK);
+    g_assert_cmpuint(send_frame(&sw, 0xff, 60), ==, ALINK_ST_OK);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_TX_MULTICAST), ==, 2);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_TX_BROADCAST), ==, 1);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_RX_MULTICAST), ==, 2);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_RX_BROADCAST), ==, 1);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_TX_MULTICAST), ==, 0);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_RX_MULTICAST), ==, 0);
+
+    /* No neighbour has them, and a reset leaves them. */
+    g_assert_cmpuint(aq_rd64(sw.aq, ALINK_LSTAT_BLOCK(1) +
+                             ALINK_LSTAT_RX_OCTETS), ==, 0);
+    drops = counter(&sw, ALINK_LSTAT_RX_DROPS);
+    aq_flr(sw.aq);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_RX_OCTETS), ==, octets);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_RX_DROPS), ==, drops);
+    stop(&sw, &xpu);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    qtest_add_func("/alink/link/frames", test_frames);
+    return g_test_run();
+}
