@@ -112,14 +112,13 @@ static void alink_port_set_addr(struct alink_port *port)
 	eth_hw_addr_set(port->netdev, addr);
 }
 
-static int alink_port_create_devlink(struct alink_port *port, bool populated,
-				     u32 lanes)
+static int alink_port_create_devlink(struct alink_port *port, bool populated)
 {
 	struct devlink_port_attrs attrs = {
 		.flavour = populated ? DEVLINK_PORT_FLAVOUR_PHYSICAL :
 				       DEVLINK_PORT_FLAVOUR_UNUSED,
 		.phys.port_number = port->num,
-		.lanes = lanes,
+		.lanes = port->lanes,
 	};
 
 	devlink_port_attrs_set(&port->dl_port, &attrs);
@@ -197,7 +196,7 @@ static struct alink_port *alink_port_create(struct alink_dev *adev,
 {
 	struct alink_port *port;
 	bool populated;
-	u32 state, lanes;
+	u32 state;
 	int err;
 
 	port = kzalloc(sizeof(*port), GFP_KERNEL);
@@ -207,7 +206,7 @@ static struct alink_port *alink_port_create(struct alink_dev *adev,
 	port->num = num;
 
 	state = alink_port_rd32(port, ALINK_LINK_STATE);
-	lanes = alink_port_rd32(port, ALINK_LINK_LANES) >> 16;
+	port->lanes = alink_port_rd32(port, ALINK_LINK_LANES) >> 16;
 	if (alink_dev_lost(adev)) {
 		err = -ENODEV;
 		goto err_free;
@@ -216,7 +215,7 @@ static struct alink_port *alink_port_create(struct alink_dev *adev,
 
 	if (devlink) {
 		port->devlink = devlink;
-		err = alink_port_create_devlink(port, populated, lanes);
+		err = alink_port_create_devlink(port, populated);
 		if (err)
 			goto err_free;
 	}

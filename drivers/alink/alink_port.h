@@ -43,6 +43,7 @@ enum alink_port_counter {
  * @devlink:	instance that @dl_port is registered with, or NULL
  * @dl_port:	devlink port
  * @num:	number of the link window
+ * @lanes:	lanes fitted, as the device said at probe
  * @admin_down:	closed by command; under rtnl
  * @removing:	the netdev goes, which is no command to close; under rtnl
  * @power_auto:	its module goes to low power when all its ports are closed;
@@ -59,6 +60,7 @@ struct alink_port {
 	struct devlink *devlink;
 	struct devlink_port dl_port;
 	unsigned int num;
+	u32 lanes;
 	bool admin_down;
 	bool removing;
 	bool power_auto;
@@ -97,6 +99,8 @@ void alink_port_get_ethtool_stats(struct net_device *netdev,
 				  struct ethtool_stats *stats, u64 *data);
 void alink_port_get_eth_mac_stats(struct net_device *netdev,
 				  struct ethtool_eth_mac_stats *stats);
+void alink_port_get_eth_phy_stats(struct net_device *netdev,
+				  struct ethtool_eth_phy_stats *stats);
 void alink_port_get_rmon_stats(struct net_device *netdev,
 			       struct ethtool_rmon_stats *stats,
 			       const struct ethtool_rmon_hist_range **ranges);

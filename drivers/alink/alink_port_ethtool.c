@@ -344,6 +344,7 @@ const struct ethtool_ops alink_port_ethtool_ops = {
 	.get_sset_count			= alink_port_get_sset_count,
 	.get_ethtool_stats		= alink_port_get_ethtool_stats,
 	.get_eth_mac_stats		= alink_port_get_eth_mac_stats,
+	.get_eth_phy_stats		= alink_port_get_eth_phy_stats,
 	.get_rmon_stats			= alink_port_get_rmon_stats,
 	.get_fecparam			= alink_port_get_fecparam,
 	.get_fec_stats			= alink_port_get_fec_stats,

@@ -167,15 +167,36 @@ void alink_port_get_rmon_stats(struct net_device *netdev,
 	}
 }
 
+void alink_port_get_eth_phy_stats(struct net_device *netdev,
+				  struct ethtool_eth_phy_stats *stats)
+{
+	stats->SymbolErrorDuringCarrier =
+		alink_port_lstat(alink_port_of(netdev),
+				 ALINK_LSTAT_SYMBOL_ERRORS);
+}
+
+static_assert(ALINK_LSTAT_LANES <= ETHTOOL_MAX_LANES);
+
+/* ethtool makes the total from the lanes, if it has room for them all. */
 void alink_port_get_fec_stats(struct net_device *netdev,
 			      struct ethtool_fec_stats *stats)
 {
 	struct alink_port *port = alink_port_of(netdev);
+	unsigned int i;
 
-	stats->corrected_blocks.total =
-		alink_port_counter(port, ALINK_CTR_FEC_CORR);
-	stats->uncorrectable_blocks.total =
-		alink_port_counter(port, ALINK_CTR_FEC_UNCORR);
+	if (port->lanes > ALINK_LSTAT_LANES) {
+		stats->corrected_blocks.total =
+			alink_port_counter(port, ALINK_CTR_FEC_CORR);
+		stats->uncorrectable_blocks.total =
+			alink_port_counter(port, ALINK_CTR_FEC_UNCORR);
+		return;
+	}
+	for (i = 0; i < port->lanes; i++) {
+		stats->corrected_blocks.lanes[i] =
+			alink_port_lstat(port, ALINK_LSTAT_FEC_CORR(i));
+		stats->uncorrectable_blocks.lanes[i] =
+			alink_port_lstat(port, ALINK_LSTAT_FEC_UNCORR(i));
+	}
 }
 
 void alink_port_get_link_ext_stats(struct net_device *netdev,

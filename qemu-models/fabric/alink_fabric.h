@@ -206,7 +206,8 @@ struct af_link_info {
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
 	uint64_t tx_errors, rx_errors, stall_ns, busy_ns, tx_frames, rx_frames;
 	struct af_frame_count tx_frame, rx_frame;
-	uint64_t rx_drops;
+	uint64_t rx_drops, symbol_errors;
+	uint64_t lane_corr[ALINK_LSTAT_LANES], lane_uncorr[ALINK_LSTAT_LANES];
 };
 
 int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
@@ -231,10 +232,13 @@ int af_link_set_optics(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		  uint32_t link, uint32_t *peer_type, uint32_t *peer_id,
 		  uint32_t *peer_link);
-/* Errors that the model's knobs add to the counters (each >= 0) */
+/*
+ * Errors that the model's knobs add to the counters (each >= 0), those of FEC in
+ * one lane. 0, -ENODEV, -EINVAL: no such lane.
+ */
 int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,
-		       uint64_t crc, uint64_t replays);
+		       uint32_t link, uint32_t lane, uint64_t fec_corr,
+		       uint64_t fec_uncorr, uint64_t crc, uint64_t replays);
 /*
  * Link-level frame of at least 6 bytes: counted here as sent, delivered by the
  * caller to the peer that it returns. 0 or -ENOLINK; *peer_* say where it comes

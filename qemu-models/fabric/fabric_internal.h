@@ -62,6 +62,8 @@ struct af_count {
 	struct af_frame_count tx_frame, rx_frame;
 	uint64_t rx_drops;
 	uint64_t fec_corr, fec_uncorr;
+	uint64_t lane_corr[ALINK_LSTAT_LANES], lane_uncorr[ALINK_LSTAT_LANES];
+	uint64_t symbol_errors;
 	uint64_t crc_errors, replays;
 	uint64_t stall_ns, busy_ns;
 };

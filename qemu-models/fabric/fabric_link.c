@@ -242,26 +242,37 @@ int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return 0;
 }
 
+/* RS(544,514) puts 15 symbols right. */
+#define LOST_SYMBOLS	16
+
 int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		       uint32_t link, uint64_t fec_corr, uint64_t fec_uncorr,
-		       uint64_t crc, uint64_t replays)
+		       uint32_t link, uint32_t lane, uint64_t fec_corr,
+		       uint64_t fec_uncorr, uint64_t crc, uint64_t replays)
 {
 	struct af_side *s;
 	uint32_t side;
+	int ret = 0;
 
 	af_rdlock(f);
 	side = side_of(f, dev_type, dev_id, link);
-	if (side != AF_NO_SIDE) {
-		s = &f->page->side[side];
+	s = side == AF_NO_SIDE ? NULL : &f->page->side[side];
+	if (!s) {
+		ret = -ENODEV;
+	} else if (lane >= s->max_lanes || lane >= ALINK_LSTAT_LANES) {
+		ret = -EINVAL;
+	} else {
 		af_acct_lock(f);
 		s->count.fec_corr += fec_corr;
 		s->count.fec_uncorr += fec_uncorr;
+		s->count.lane_corr[lane] += fec_corr;
+		s->count.lane_uncorr[lane] += fec_uncorr;
+		s->count.symbol_errors += fec_uncorr * LOST_SYMBOLS;
 		s->count.crc_errors += crc;
 		s->count.replays += replays;
 		af_acct_unlock(f);
 	}
 	af_rdunlock(f);
-	return side == AF_NO_SIDE ? -ENODEV : 0;
+	return ret;
 }
 
 int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
@@ -314,6 +325,10 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->tx_frame = s->count.tx_frame;
 	info->rx_frame = s->count.rx_frame;
 	info->rx_drops = s->count.rx_drops;
+	info->symbol_errors = s->count.symbol_errors;
+	memcpy(info->lane_corr, s->count.lane_corr, sizeof(info->lane_corr));
+	memcpy(info->lane_uncorr, s->count.lane_uncorr,
+	       sizeof(info->lane_uncorr));
 	info->fec_corr = s->count.fec_corr;
 	info->fec_uncorr = s->count.fec_uncorr;
 	info->crc_errors = s->count.crc_errors;

@@ -26,8 +26,9 @@
  *   x-aer-inject=KIND      correctable, nonfatal or fatal (write only)
  *   x-fault=CODE:CLASS[:ADDR[:INFO]]  raises a fault (write only)
  *   x-link-fault=LINK:REASON  enum alink_down_reason; 0 clears (write only)
- *   x-link-errors=LINK:CORR[:UNCORR[:CRC[:REPLAYS]]]  adds to the counters of
- *                          a link (write only)
+ *   x-link-errors=LINK:CORR[:UNCORR[:CRC[:REPLAYS[:LANE]]]]  adds to the
+ *                          counters of a link, CORR and UNCORR in lane 0 or
+ *                          that one (write only)
  * Sensors, in milli-units; -2147483648 is "not fitted"
  *   temp temp-mem power temp-max temp-crit temp-mem-crit power-max
  * Read only
@@ -327,16 +328,16 @@ static void set_link_errors(Object *obj, const char *value, Error **errp)
 {
     AlinkDevice *ad = live_device(obj, "x-link-errors", errp);
     AlinkDeviceClass *adc;
-    uint64_t num[5];
+    uint64_t num[6];
 
-    if (!ad || !parse_numbers("x-link-errors", value, 2, 5, num, errp)) {
+    if (!ad || !parse_numbers("x-link-errors", value, 2, 6, num, errp)) {
         return;
     }
     adc = ALINK_DEVICE_GET_CLASS(ad);
-    if (!ad->af || num[0] >= ad->num_links ||
+    if (!ad->af || num[0] >= ad->num_links || num[5] >= ALINK_LSTAT_LANES ||
         af_link_add_errors(ad->af, adc->devtype, ad->fabric_id, num[0],
-                           num[1], num[2], num[3], num[4])) {
-        error_setg(errp, "x-link-errors: no such link");
+                           num[5], num[1], num[2], num[3], num[4])) {
+        error_setg(errp, "x-link-errors: no such link or lane");
     }
 }
 

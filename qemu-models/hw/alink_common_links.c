@@ -165,6 +165,14 @@ static uint64_t read_lstat(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.rx_frame.broadcast;
     case ALINK_LSTAT_RX_DROPS:
         return info.rx_drops;
+    case ALINK_LSTAT_SYMBOL_ERRORS:
+        return info.symbol_errors;
+    case ALINK_LSTAT_FEC_CORR(0) ...
+         ALINK_LSTAT_FEC_CORR(ALINK_LSTAT_LANES - 1):
+        return info.lane_corr[(reg->offset - ALINK_LSTAT_FEC_CORR(0)) / 8];
+    case ALINK_LSTAT_FEC_UNCORR(0) ...
+         ALINK_LSTAT_FEC_UNCORR(ALINK_LSTAT_LANES - 1):
+        return info.lane_uncorr[(reg->offset - ALINK_LSTAT_FEC_UNCORR(0)) / 8];
     case ALINK_LSTAT_TX_SIZE(0) ... ALINK_LSTAT_TX_SIZE(ALINK_LSTAT_SIZES - 1):
         return info.tx_frame.size[(reg->offset - ALINK_LSTAT_TX_SIZE(0)) / 8];
     case ALINK_LSTAT_RX_SIZE(0) ... ALINK_LSTAT_RX_SIZE(ALINK_LSTAT_SIZES - 1):
@@ -180,6 +188,7 @@ static uint64_t read_lstat(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
 #define SROW(_reg, _n) SREG_AT(_reg, ALINK_##_reg(_n))
 #define SROW7(_reg) SROW(_reg, 0), SROW(_reg, 1), SROW(_reg, 2), \
     SROW(_reg, 3), SROW(_reg, 4), SROW(_reg, 5), SROW(_reg, 6)
+#define SROW8(_reg) SROW7(_reg), SROW(_reg, 7)
 
 const AlinkReg alink_lstat_regs[] = {
     SREG(LSTAT_TX_OCTETS),
@@ -189,8 +198,11 @@ const AlinkReg alink_lstat_regs[] = {
     SREG(LSTAT_TX_BROADCAST),
     SREG(LSTAT_RX_BROADCAST),
     SREG(LSTAT_RX_DROPS),
+    SREG(LSTAT_SYMBOL_ERRORS),
     SROW7(LSTAT_TX_SIZE),
     SROW7(LSTAT_RX_SIZE),
+    SROW8(LSTAT_FEC_CORR),
+    SROW8(LSTAT_FEC_UNCORR),
 };
 const unsigned alink_num_lstat_regs = ARRAY_SIZE(alink_lstat_regs);
 

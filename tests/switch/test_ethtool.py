@@ -118,6 +118,34 @@ def test_frames_counted():
     sh('ip', 'link', 'set', PORT, 'mtu', '1500')
 
 
+def fec(netdev):
+    """The total of each FEC counter, and then that of each lane."""
+    counters = {}
+    for name, value in re.findall(r'^\s+(\w+|Lane \d+): (\d+)$', sh(
+            'ethtool', '-I', '--show-fec', netdev), re.M):
+        if not name.startswith('Lane'):
+            lanes = counters[name] = []
+        lanes.append(int(value))
+    return counters
+
+
+def test_errors_by_lane():
+    """FEC by lane; symbols that it could not put right; of one end alone."""
+    both_up()
+    before, peer = fec(PORT), fec(PEER)
+    phy, peer_phy = group(PORT, 'eth-phy'), group(PEER, 'eth-phy')
+    knob(SWITCH, 'x-link-errors', '0:1000:30:0:0:2')
+    knob(SWITCH, 'x-link-errors', '0:5')
+    after = fec(PORT)
+    for name, more in (('corrected_blocks', [1005, 5, 0, 1000, 0]),
+                       ('uncorrectable_blocks', [30, 0, 0, 30, 0])):
+        assert [b - a for a, b in zip(before[name], after[name])] == more, \
+            (name, before, after)
+    name = 'eth-phy-SymbolErrorDuringCarrier'
+    assert grown(phy, group(PORT, 'eth-phy'), name) == 30 * 16, phy
+    assert (fec(PEER), group(PEER, 'eth-phy')) == (peer, peer_phy)
+
+
 def test_lost_frames():
     """A frame that the other end has no driver for is lost, and counted."""
     both_up()

@@ -45,8 +45,9 @@
 
 /*
  * Counters of a link that its window has no room for: one block per link, at
- * ALINK_LSTAT_BASE + n * ALINK_LSTAT_STRIDE of BAR0. They are of link-level
- * frames alone. Sizes are with the 4 bytes that a check sum takes elsewhere.
+ * ALINK_LSTAT_BASE + n * ALINK_LSTAT_STRIDE of BAR0. Those of frames are of
+ * link-level frames alone, and their sizes are with the 4 bytes that a check
+ * sum takes elsewhere.
  */
 #define ALINK_LSTAT_STRIDE	0x200
 #define ALINK_LSTAT_BLOCK(n)	(ALINK_LSTAT_BASE + (n) * ALINK_LSTAT_STRIDE)
@@ -60,12 +61,18 @@ static_assert(ALINK_LSTAT_BLOCK(ALINK_LINK_AREA_SIZE / ALINK_LINK_STRIDE) <=
 #define ALINK_LSTAT_TX_BROADCAST 0x20	/* RO 64 0x0  broadcast frames sent */
 #define ALINK_LSTAT_RX_BROADCAST 0x28	/* RO 64 0x0  broadcast frames received */
 #define ALINK_LSTAT_RX_DROPS	0x30	/* RO 64 0x0  frames that found rings off or no room, counted nowhere else as frames */
+#define ALINK_LSTAT_SYMBOL_ERRORS 0x38	/* RO 64 0x0  symbols that were still wrong after FEC */
 #define ALINK_LSTAT_TX_SIZE(n)	(0x40 + 8 * (n))
 #define ALINK_LSTAT_TX_SIZE_64	0x40	/* RO 64 0x0  frames of up to 64 bytes sent; six more ranges follow */
 #define ALINK_LSTAT_RX_SIZE(n)	(0x80 + 8 * (n))
 #define ALINK_LSTAT_RX_SIZE_64	0x80	/* RO 64 0x0  frames of up to 64 bytes received; six more ranges follow */
 #define ALINK_LSTAT_SIZES	7	/* ranges: 64, 127, 255, 511, 1023, 1518, more */
-#define ALINK_LSTAT_END		0xb8
+#define ALINK_LSTAT_FEC_CORR(n)	(0xc0 + 8 * (n))
+#define ALINK_LSTAT_FEC_CORR_0	0xc0	/* RO 64 0x0  code words corrected in lane 0; seven more lanes follow */
+#define ALINK_LSTAT_FEC_UNCORR(n) (0x100 + 8 * (n))
+#define ALINK_LSTAT_FEC_UNCORR_0 0x100	/* RO 64 0x0  code words lost in lane 0; seven more lanes follow */
+#define ALINK_LSTAT_LANES	8
+#define ALINK_LSTAT_END		0x140
 
 #define ALINK_LINK_CTRL_ENABLE		ALINK_BIT(0)	/* administratively up */
 #define ALINK_LINK_CTRL_IDENTIFY	ALINK_BIT(1)	/* blink the port's light */

@@ -59,7 +59,8 @@ WINDOWS = [
 # Registers that stand for several in a row, as their meaning says.
 ROWS = {'ALINK_OPT_I2C_DATA': (64, 4), 'ALINK_NIC_REG_TX_SIZE_64': (7, 8),
         'ALINK_NIC_REG_RX_SIZE_64': (7, 8), 'ALINK_LSTAT_TX_SIZE_64': (7, 8),
-        'ALINK_LSTAT_RX_SIZE_64': (7, 8)}
+        'ALINK_LSTAT_RX_SIZE_64': (7, 8), 'ALINK_LSTAT_FEC_CORR_0': (8, 8),
+        'ALINK_LSTAT_FEC_UNCORR_0': (8, 8)}
 
 FABRIC = ['-device', 'alink-fabric,id=fab0']
 DEVICES = [

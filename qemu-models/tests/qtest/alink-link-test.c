@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One link, from both ends: a port of a switch and a link of an xPU. What the
- * registers show of link-level frames.
+ * registers show of link-level frames and of errors.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -185,9 +185,38 @@ static void test_frames(void)
     stop(&sw, &xpu);
 }
 
+/* --- errors -------------------------------------------------------------- */
+
+static void test_errors(void)
+{
+    End sw, xpu;
+    unsigned i;
+
+    start(&sw, &xpu);
+    aq_set_str(sw.aq, "x-link-errors", "0:100:7:5:4:2");
+    aq_set_str(sw.aq, "x-link-errors", "0:20");
+    aq_set_str_bad(sw.aq, "x-link-errors", "0:1:1:1:1:4");
+    aq_set_str_bad(sw.aq, "x-link-errors", "0:1:1:1:1:4294967296");
+    aq_set_str_bad(sw.aq, "x-link-errors", "0:1:1:1:1:1:1");
+    for (i = 0; i < ALINK_LSTAT_LANES; i++) {
+        g_assert_cmpuint(counter(&sw, ALINK_LSTAT_FEC_CORR(i)), ==,
+                         i == 0 ? 20 : i == 2 ? 100 : 0);
+        g_assert_cmpuint(counter(&sw, ALINK_LSTAT_FEC_UNCORR(i)), ==,
+                         i == 2 ? 7 : 0);
+        g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_FEC_CORR(i)), ==, 0);
+    }
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FEC_CORR), ==, 120);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FEC_UNCORR), ==, 7);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_SYMBOL_ERRORS), ==, 7 * 16);
+    aq_flr(sw.aq);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_FEC_CORR(2)), ==, 100);
+    stop(&sw, &xpu);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/link/frames", test_frames);
+    qtest_add_func("/alink/link/errors", test_errors);
     return g_test_run();
 }

@@ -395,13 +395,21 @@ TEST(error_counters)
 	struct rig *r = rig_new(2, 1);
 	struct af_link_info l;
 
-	EXPECT_EQ(af_link_add_errors(r->f, XPU, 0, 0, 1, 2, 3, 4), 0);
-	EXPECT_EQ(af_link_add_errors(r->f, XPU, 0, 0, 10, 20, 30, 40), 0);
-	EXPECT_EQ(af_link_add_errors(r->f, XPU, 0, 1, 1, 1, 1, 1), -ENODEV);
+	EXPECT_EQ(af_link_add_errors(r->f, XPU, 0, 0, 0, 1, 2, 3, 4), 0);
+	EXPECT_EQ(af_link_add_errors(r->f, XPU, 0, 0, 3, 10, 20, 30, 40), 0);
+	EXPECT_EQ(af_link_add_errors(r->f, XPU, 0, 0, 4, 1, 1, 1, 1), -EINVAL);
+	EXPECT_EQ(af_link_add_errors(r->f, XPU, 0, 1, 0, 1, 1, 1, 1), -ENODEV);
 	l = rig_xpu_link(r, 0, 0);
 	EXPECT(l.fec_corr == 11 && l.fec_uncorr == 22 && l.crc_errors == 33 &&
 	       l.replays == 44);
+	EXPECT(l.lane_corr[0] == 1 && l.lane_corr[3] == 10 &&
+	       !l.lane_corr[1] && !l.lane_corr[4]);
+	EXPECT(l.lane_uncorr[0] == 2 && l.lane_uncorr[3] == 20 &&
+	       !l.lane_uncorr[2]);
+	EXPECT_EQ(l.symbol_errors, 22 * 16);
 	EXPECT_EQ(rig_port(r, 0, 0).crc_errors, 0);
+	af_cold_reset(r->f, XPU, 0);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).lane_corr[3], 0);
 	rig_free(r);
 }
 
