@@ -16,7 +16,7 @@
 
 #include "alink_port.h"
 
-static void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set)
+void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set)
 {
 	u32 ctrl;
 
@@ -394,7 +394,10 @@ void alink_ports_detach(struct alink_dev *adev)
 	rtnl_unlock();
 }
 
-/* After a reset, which enables all links: closed ones are closed again. */
+/*
+ * After a reset, which enables all links and puts lights out: closed ones are
+ * closed again, and somebody may still look for a light.
+ */
 void alink_ports_attach(struct alink_dev *adev)
 {
 	struct alink_port *port;
@@ -407,6 +410,8 @@ void alink_ports_attach(struct alink_dev *adev)
 			continue;
 		if (port->admin_down)
 			alink_port_set_ctrl(port, ALINK_LINK_CTRL_ENABLE, 0);
+		if (port->identify)
+			alink_port_set_ctrl(port, 0, ALINK_LINK_CTRL_IDENTIFY);
 		netif_device_attach(port->netdev);
 	}
 	rtnl_unlock();

@@ -45,6 +45,7 @@ enum alink_port_counter {
  * @num:	number of the link window
  * @lanes:	lanes fitted, as the device said at probe
  * @admin_down:	closed by command; under rtnl
+ * @identify:	its light blinks; under rtnl
  * @removing:	the netdev goes, which is no command to close; under rtnl
  * @power_auto:	its module goes to low power when all its ports are closed;
  *		under rtnl
@@ -62,6 +63,7 @@ struct alink_port {
 	unsigned int num;
 	u32 lanes;
 	bool admin_down;
+	bool identify;
 	bool removing;
 	bool power_auto;
 	bool tx_waiting;
@@ -88,6 +90,9 @@ static inline void alink_port_wr32(const struct alink_port *port, u32 reg,
 {
 	alink_wr32(port->adev, ALINK_LINK_WINDOW(port->num) + reg, value);
 }
+
+/* alink_port.c */
+void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set);
 
 /* alink_port_stats.c */
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr);

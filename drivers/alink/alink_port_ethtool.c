@@ -295,27 +295,23 @@ alink_port_set_module_power_mode(struct net_device *netdev,
 	return 0;
 }
 
+/* The device blinks by itself. */
 static int alink_port_set_phys_id(struct net_device *netdev,
 				  enum ethtool_phys_id_state state)
 {
 	struct alink_port *port = alink_port_of(netdev);
-	u32 ctrl = alink_port_rd32(port, ALINK_LINK_CTRL);
+	bool on = state == ETHTOOL_ID_ACTIVE;
 
-	if (!alink_dev_active(port->adev))
-		return -ENODEV;
-
-	switch (state) {
-	case ETHTOOL_ID_ACTIVE:
-		alink_port_wr32(port, ALINK_LINK_CTRL,
-				ctrl | ALINK_LINK_CTRL_IDENTIFY);
-		return 0;
-	case ETHTOOL_ID_INACTIVE:
-		alink_port_wr32(port, ALINK_LINK_CTRL,
-				ctrl & ~ALINK_LINK_CTRL_IDENTIFY);
-		return 0;
-	default:
+	ASSERT_RTNL();
+	if (!on && state != ETHTOOL_ID_INACTIVE)
 		return -EOPNOTSUPP;
-	}
+	if (on && !alink_dev_active(port->adev))
+		return -ENODEV;
+	/* In the middle of a reset, which puts it out, this keeps it out. */
+	port->identify = on;
+	alink_port_set_ctrl(port, on ? 0 : ALINK_LINK_CTRL_IDENTIFY,
+			    on ? ALINK_LINK_CTRL_IDENTIFY : 0);
+	return 0;
 }
 
 static void alink_port_self_test(struct net_device *netdev,

@@ -33,6 +33,7 @@
  *   temp temp-mem power temp-max temp-crit temp-mem-crit power-max
  * Read only
  *   guest-errors           as ALINK_REG_GUEST_ERRORS, also when x-dead
+ *   lights                 links whose light blinks, joined by ","; or none
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -341,6 +342,23 @@ static void set_link_errors(Object *obj, const char *value, Error **errp)
     }
 }
 
+static char *get_lights(Object *obj, Error **errp)
+{
+    AlinkDevice *ad = ALINK_DEVICE(obj);
+    GString *s = g_string_new(NULL);
+    unsigned n;
+
+    for (n = 0; ad->reg_value && n < ad->num_links; n++) {
+        if (alink_link_lit(ad, n)) {
+            g_string_append_printf(s, "%s%u", s->len ? "," : "", n);
+        }
+    }
+    if (!s->len) {
+        g_string_append(s, "none");
+    }
+    return g_string_free(s, false);
+}
+
 /* --- sensors ------------------------------------------------------------- */
 
 static const char *const sensor_name[ALINK_NUM_SENSORS] = {
@@ -459,6 +477,7 @@ void alink_inject_class_init(ObjectClass *oc)
     object_class_property_add(oc, "guest-errors", "uint32", get_u32, NULL,
                               NULL,
                               (void *)offsetof(AlinkDevice, guest_errors));
+    object_class_property_add_str(oc, "lights", get_lights, NULL);
     object_class_property_add(oc, "x-partial-dma", "uint64", get_partial,
                               set_partial, NULL, NULL);
     object_class_property_add_bool(oc, "x-dead", get_dead, set_dead);

@@ -35,6 +35,8 @@ extern const unsigned alink_num_lstat_regs;
 extern const AlinkAdminSpec alink_table_specs[];
 extern const unsigned alink_num_table_specs;
 void alink_links_reset(AlinkDevice *ad);
+/* Whether the light of a link blinks. */
+bool alink_link_lit(AlinkDevice *ad, unsigned n);
 
 /* alink_common_admin.c */
 void alink_admin_init(AlinkDevice *ad);

@@ -221,6 +221,13 @@ void alink_links_reset(AlinkDevice *ad)
     }
 }
 
+bool alink_link_lit(AlinkDevice *ad, unsigned n)
+{
+    AlinkRegMap *map = ALINK_DEVICE_GET_CLASS(ad)->regmap;
+
+    return ad->reg_value[map->slots + n] & ALINK_LINK_CTRL_IDENTIFY;
+}
+
 /* --- routes -------------------------------------------------------------- */
 
 static void run_route_set(AlinkDevice *ad, AlinkAdminCmd *cmd)

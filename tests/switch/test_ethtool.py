@@ -5,13 +5,15 @@
 import json
 import os
 import re
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from ethnl import Ethnl  # noqa: E402
-from guestlib import knob, main, sh, wait_for, write  # noqa: E402
+from guestlib import PATIENCE, fails, knob, main, model  # noqa: E402
+from guestlib import sh, wait_for, write  # noqa: E402
 from portlib import BROADCAST, UNICAST  # noqa: E402
 from portlib import carrier, group, send, silence  # noqa: E402
 from switchlib import function, works  # noqa: E402
@@ -163,6 +165,33 @@ def test_lost_frames():
         write('/sys/bus/pci/drivers/alink_xpu/bind', xpu)
     both_up()
     assert grown(lost, group(PEER, 'eth-mac'), LOST) >= 4, lost
+
+
+def lit(ports):
+    """These ports blink, and no other."""
+    wait_for(f'light: {ports}', lambda: model(SWITCH, 'lights') == ports)
+
+
+def test_identify():
+    """The light blinks until ethtool ends, also after a reset."""
+    both_up()
+    lit('none')
+    with subprocess.Popen(['ethtool', '-p', OTHER]) as child:
+        try:
+            lit('1')
+            # One at a time, in the whole machine: so the network core wants it.
+            fails('ethtool', '-p', PORT, '1', says='busy')
+            write(f'/sys/bus/pci/devices/{function(SWITCH)}/reset', '1')
+            lit('1')
+            sh('ip', 'link', 'set', OTHER, 'down')
+            lit('1')
+        finally:
+            child.terminate()
+            child.wait(PATIENCE)
+    lit('none')
+    sh('ethtool', '-p', PORT, '1')
+    lit('none')
+    both_up()
 
 
 if __name__ == '__main__':

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One link, from both ends: a port of a switch and a link of an xPU. What the
- * registers show of link-level frames and of errors.
+ * registers show of link-level frames and of errors; its light.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qobject/qdict.h"
 #include "alink-qtest.h"
 
 #define MACHINE AQ_FABRIC \
@@ -213,10 +214,46 @@ static void test_errors(void)
     stop(&sw, &xpu);
 }
 
+/* --- light --------------------------------------------------------------- */
+
+static void expect_lights(End *e, const char *want)
+{
+    QDict *resp = qtest_qmp(e->aq->qts, "{ 'execute': 'qom-get', 'arguments': "
+                            "{ 'path': %s, 'property': 'lights' } }",
+                            e->aq->path);
+
+    g_assert_cmpstr(qdict_get_str(resp, "return"), ==, want);
+    qobject_unref(resp);
+}
+
+static void test_light(void)
+{
+    const uint32_t lit = ALINK_LINK_CTRL_ENABLE | ALINK_LINK_CTRL_IDENTIFY;
+    End sw, xpu;
+
+    start(&sw, &xpu);
+    expect_lights(&sw, "none");
+    aq_wr32(sw.aq, ALINK_LINK_WINDOW(0) + ALINK_LINK_CTRL, lit);
+    expect_lights(&sw, "0");
+    aq_wr32(sw.aq, ALINK_LINK_WINDOW(63) + ALINK_LINK_CTRL,
+            ALINK_LINK_CTRL_IDENTIFY);
+    expect_lights(&sw, "0,63");
+    expect_lights(&xpu, "none");
+    /* It is no matter of the link. */
+    g_assert_cmpuint(window(&sw, ALINK_LINK_DOWNS), ==, 0);
+    aq_wr32(sw.aq, ALINK_LINK_WINDOW(0) + ALINK_LINK_CTRL,
+            ALINK_LINK_CTRL_ENABLE);
+    expect_lights(&sw, "63");
+    aq_flr(sw.aq);
+    expect_lights(&sw, "none");
+    stop(&sw, &xpu);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/link/frames", test_frames);
     qtest_add_func("/alink/link/errors", test_errors);
+    qtest_add_func("/alink/link/light", test_light);
     return g_test_run();
 }
