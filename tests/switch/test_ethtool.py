@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 
@@ -192,6 +193,37 @@ def test_identify():
     sh('ethtool', '-p', PORT, '1')
     lit('none')
     both_up()
+
+
+def registers(netdev):
+    """The dump: words by their offset in BAR0."""
+    raw = subprocess.run(['ethtool', '-d', netdev, 'raw', 'on'], check=True,
+                         stdout=subprocess.PIPE, timeout=PATIENCE).stdout
+    words = list(struct.iter_unpack('=II', raw))
+    assert len(dict(words)) == len(words), words
+    return dict(words)
+
+
+def test_register_dump():
+    """Of the device and of the link that was asked for; no read does harm."""
+    both_up()
+    errors = model(SWITCH, 'guest-errors')
+    for number, netdev in enumerate((PORT, OTHER)):
+        window, block = 0x10000 + number * 0x100, 0x50000 + number * 0x200
+        knob(SWITCH, 'x-link-errors', f'{number}:{7 + number}:0:0:0:1')
+        words = registers(netdev)
+        assert words[0x000] == 0x4b4e4c41, words       # MAGIC
+        assert words[0x040] == 1, words                # STATE: ready
+        assert words[window + 0x00] == 2, words        # STATE: up
+        assert words[window + 0x08] == 400000, words   # SPEED
+        downs = Ethnl().downs(netdev)
+        assert words[window + 0x30] + (words[window + 0x34] << 32) == downs
+        assert words[block + 0xc8] == fec(netdev)['corrected_blocks'][2], words
+        others = {o & ~0x1ff if o >= 0x50000 else o & ~0xff
+                  for o in words if o >= 0x1000}
+        assert others == {window, block}, others
+        assert registers(netdev).keys() == words.keys()
+    assert model(SWITCH, 'guest-errors') == errors
 
 
 if __name__ == '__main__':
