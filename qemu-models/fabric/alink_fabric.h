@@ -200,8 +200,8 @@ struct af_frame_count {
 /* Everything of a link window, read in one go by the device models. */
 struct af_link_info {
 	uint32_t state, speed_mbps, max_mbps, lanes, max_lanes, reason;
-	uint32_t peer_type, peer_id, peer_port, fec, module;
-	uint64_t peer_serial;
+	uint32_t peer_type, peer_id, peer_port, fec, module, prbs_lanes;
+	uint64_t peer_serial, prbs_bits;
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
 	uint64_t tx_errors, rx_errors, stall_ns, busy_ns, tx_frames, rx_frames;
@@ -212,6 +212,10 @@ struct af_link_info {
 
 int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		 uint32_t link, struct af_link_info *info);
+/* @ctrl: ALINK_LINK_CTRL_*, all of it that matters to the link at once */
+int af_link_set_ctrl(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		     uint32_t link, uint32_t ctrl);
+/* The same with ALINK_LINK_CTRL_ENABLE or nothing */
 int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, bool up);
 /* Fault injection: why a side cannot carry data; ALINK_DOWN_NONE clears. */
@@ -241,8 +245,8 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint64_t fec_uncorr, uint64_t crc, uint64_t replays);
 /*
  * Link-level frame of at least 6 bytes: counted here as sent, delivered by the
- * caller to the peer that it returns. 0 or -ENOLINK; *peer_* say where it comes
- * out.
+ * caller to the peer that it returns: in loop-back, that is who sent it. 0 or
+ * -ENOLINK; *peer_* say where it comes out.
  */
 int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		  uint32_t link, const uint8_t *frame, uint32_t len,

@@ -75,6 +75,9 @@ struct af_side {
 	uint8_t pinned;		/* cable laid by af_link_wire() */
 	uint8_t admin_down;
 	uint8_t trained;	/* was up with the present cable: the peer is known */
+	uint8_t loop;		/* ALINK_LINK_CTRL_LOOPBACK */
+	uint8_t prbs;		/* ALINK_LINK_CTRL_PRBS */
+	uint8_t prbs_seen;	/* the pattern comes in */
 	uint32_t fault;		/* enum alink_down_reason */
 	uint32_t optics;	/* enum alink_down_reason; belongs to the cage */
 	uint32_t module_plus1;	/* ALINK_LINK_MODULE + 1; belongs to the cage */
@@ -85,6 +88,8 @@ struct af_side {
 	uint32_t lanes;
 	uint32_t max_lanes;
 	uint64_t downs;
+	uint64_t prbs_bits;	/* until prbs_since */
+	uint64_t prbs_since;	/* fabric clock */
 	/* page->acct */
 	struct af_count count;
 	uint64_t busy_until;	/* fabric clock */
@@ -288,6 +293,16 @@ static inline void af_side_clear(struct af_side *s)
 {
 	s->downs = 0;
 	memset(&s->count, 0, sizeof(s->count));
+}
+
+/* As a reset leaves the controls: open, not under test. Writer. */
+static inline void af_side_open(struct af_side *s)
+{
+	s->admin_down = 0;
+	s->loop = 0;
+	s->prbs = 0;
+	s->prbs_seen = 0;
+	s->prbs_bits = 0;
 }
 
 /* Works out the state of both ends anew. Writer. */

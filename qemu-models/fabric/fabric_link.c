@@ -26,6 +26,42 @@ static uint32_t side_type(uint32_t side)
 	return af_side_is_ep(side) ? ALINK_DEVTYPE_XPU : ALINK_DEVTYPE_SWITCH;
 }
 
+static bool under_test(const struct af_side *s)
+{
+	return !s->admin_down && (s->loop || s->prbs);
+}
+
+/* Frames that it sends come back. */
+static bool looped(const struct af_side *s)
+{
+	return !s->admin_down && s->loop && !s->prbs;
+}
+
+/* Does the test pattern come in? */
+static bool sees_prbs(const struct af_page *p, uint32_t side)
+{
+	const struct af_side *s = &p->side[side], *o;
+
+	if (!under_test(s) || !s->prbs)
+		return false;
+	if (s->loop)
+		return true;
+	if (!s->cable)
+		return false;
+	o = &p->side[s->cable - 1];
+	return o->present && under_test(o) && o->prbs && !o->loop &&
+	       !s->fault && !s->optics && !o->fault && !o->optics;
+}
+
+static uint64_t prbs_bits(struct af_fabric *f, const struct af_side *s)
+{
+	if (!s->prbs_seen)
+		return s->prbs_bits;
+	/* Mb/s are bits by microsecond. */
+	return s->prbs_bits +
+	       (af_clock_ns(f) - s->prbs_since) / 1000 * s->max_mbps;
+}
+
 /* Why this end is not up; ALINK_DOWN_NONE when nothing is in the way */
 static uint32_t down_reason(const struct af_page *p, uint32_t side)
 {
@@ -33,6 +69,8 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 
 	if (s->admin_down)
 		return ALINK_DOWN_ADMIN;
+	if (under_test(s))
+		return ALINK_DOWN_TEST;
 	if (s->fault)
 		return s->fault;
 	if (s->optics)
@@ -42,7 +80,7 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 	o = &p->side[s->cable - 1];
 	if (!o->present)
 		return ALINK_DOWN_NO_PARTNER;
-	if (o->admin_down || o->fault || o->optics)
+	if (o->admin_down || under_test(o) || o->fault || o->optics)
 		return ALINK_DOWN_REMOTE_FAULT;
 	return ALINK_DOWN_NONE;
 }
@@ -53,7 +91,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 	struct af_page *p = f->page;
 	struct af_side *s = &p->side[side], *o;
 	uint32_t old_state = s->state, old_reason = s->reason;
-	bool up, was_up;
+	bool up, was_up, seen;
 
 	if (!s->present) {
 		/* The device is gone: nobody is left to be told. */
@@ -62,6 +100,13 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->speed_mbps = 0;
 		s->lanes = 0;
 		return;
+	}
+
+	seen = sees_prbs(p, side);
+	if (seen != s->prbs_seen) {
+		s->prbs_bits = prbs_bits(f, s);
+		s->prbs_since = af_clock_ns(f);
+		s->prbs_seen = seen;
 	}
 
 	s->reason = down_reason(p, side);
@@ -162,20 +207,34 @@ int af_link_wire(struct af_fabric *f, uint32_t endpoint, uint32_t link,
 	return 0;
 }
 
-int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		      uint32_t link, bool up)
+int af_link_set_ctrl(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		     uint32_t link, uint32_t ctrl)
 {
+	bool prbs = ctrl & ALINK_LINK_CTRL_PRBS;
 	struct af_event_list list = { 0 };
+	struct af_side *s;
 	uint32_t side;
 
 	af_wrlock(f);
 	side = side_of(f, dev_type, dev_id, link);
 	if (side != AF_NO_SIDE) {
-		f->page->side[side].admin_down = !up;
+		s = &f->page->side[side];
+		if (prbs && !s->prbs)
+			s->prbs_bits = 0;
+		s->admin_down = !(ctrl & ALINK_LINK_CTRL_ENABLE);
+		s->loop = !!(ctrl & ALINK_LINK_CTRL_LOOPBACK);
+		s->prbs = prbs;
 		af_link_eval(f, side, &list);
 	}
 	af_wrunlock(f, &list);
 	return side == AF_NO_SIDE ? -ENODEV : 0;
+}
+
+int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, bool up)
+{
+	return af_link_set_ctrl(f, dev_type, dev_id, link,
+				up ? ALINK_LINK_CTRL_ENABLE : 0);
 }
 
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
@@ -301,6 +360,10 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->module = s->module_plus1 - 1;
 	info->fec = s->state == ALINK_LINK_UP ? ALINK_FEC_RS544 :
 						ALINK_FEC_NONE;
+	if (s->prbs_seen)
+		info->prbs_lanes = s->max_lanes < 32 ? (1U << s->max_lanes) - 1 :
+						       UINT32_MAX;
+	info->prbs_bits = prbs_bits(f, s);
 	/* The peer is learnt in training and remembered while down. */
 	peer = af_side_peer(p, side);
 	if (s->trained && peer != AF_NO_SIDE && p->side[peer].present) {
@@ -375,13 +438,13 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	if (side == AF_NO_SIDE)
 		goto out;
 	tx = &p->side[side];
-	if (!af_side_up(p, side)) {
+	if (!af_side_up(p, side) && !looped(tx)) {
 		af_acct_lock(f);
 		tx->count.tx_errors++;
 		af_acct_unlock(f);
 		goto out;
 	}
-	peer = af_side_peer(p, side);
+	peer = looped(tx) ? side : af_side_peer(p, side);
 	rx = &p->side[peer];
 	af_acct_lock(f);
 	tx->count.tx_frames++;

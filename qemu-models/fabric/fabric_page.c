@@ -273,7 +273,7 @@ static void side_set(struct af_fabric *f, uint32_t side, bool present,
 	} else {
 		s->present = 0;
 		s->fault = ALINK_DOWN_NONE;
-		s->admin_down = 0;
+		af_side_open(s);
 		s->trained = 0;
 		if (s->cable)	/* the next device there may be another */
 			f->page->side[s->cable - 1].trained = 0;
@@ -435,7 +435,7 @@ static void endpoint_reset(struct af_fabric *f, uint32_t id,
 	af_seg_drop_all(f, id);
 	af_group_drop_all(f, id);
 	for (uint32_t i = 0; i < p->ep[id].num_links; i++) {
-		p->side[af_ep_side(id, i)].admin_down = 0;
+		af_side_open(&p->side[af_ep_side(id, i)]);
 		af_link_eval(f, af_ep_side(id, i), list);
 	}
 }
@@ -447,7 +447,7 @@ static void switch_reset(struct af_fabric *f, uint32_t plane,
 
 	switch_clear(f, plane);
 	for (uint32_t i = 0; i < p->sw[plane].radix; i++) {
-		p->side[af_sw_side(plane, i)].admin_down = 0;
+		af_side_open(&p->side[af_sw_side(plane, i)]);
 		af_link_eval(f, af_sw_side(plane, i), list);
 	}
 }

@@ -262,6 +262,8 @@ typedef struct AlinkInject {
     bool fail_irq;
     bool fail_dma;
     bool fail_value;
+    bool fail_loop;
+    bool fail_prbs;
 } AlinkInject;
 
 typedef enum AlinkRecordLie {

@@ -97,6 +97,9 @@ static enum alink_status frame_send(AlinkDevice *ad,
     trace_alink_frame_send(alink_device_name(ad), link, len, peer_type,
                            peer_id, peer_link);
     peer = alink_device_find(ad->af, peer_type, peer_id);
+    if (peer == ad && ad->inject.fail_loop) {
+        data[len - 1] ^= 0x10;
+    }
     af_link_frame_in(ad->af, peer_type, peer_id, peer_link, data, len,
                      peer && frame_arrives(peer, peer_link, data, len));
     return ALINK_ST_OK;

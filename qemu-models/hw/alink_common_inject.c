@@ -21,7 +21,8 @@
  *   x-partial-dma=U64      the next transfer of more bytes than this stops
  *                          there and fails; 0: off
  * Self test
- *   x-fail-selftest=LIST   of value, irq, dma, joined by "+", or none
+ *   x-fail-selftest=LIST   of value, irq, dma, loop (frames come back changed),
+ *                          prbs (wrong bits), joined by "+", or none
  * Errors
  *   x-aer-inject=KIND      correctable, nonfatal or fatal (write only)
  *   x-fault=CODE:CLASS[:ADDR[:INFO]]  raises a fault (write only)
@@ -176,23 +177,35 @@ static void set_heartbeat_stuck(Object *obj, bool stuck, Error **errp)
     ALINK_DEVICE(obj)->inject.heartbeat_stuck = stuck;
 }
 
+static const struct {
+    const char *name;
+    size_t offset;
+} selftests[] = {
+    { "value", offsetof(AlinkInject, fail_value) },
+    { "irq", offsetof(AlinkInject, fail_irq) },
+    { "dma", offsetof(AlinkInject, fail_dma) },
+    { "loop", offsetof(AlinkInject, fail_loop) },
+    { "prbs", offsetof(AlinkInject, fail_prbs) },
+};
+
+static bool *selftest_field(AlinkInject *in, unsigned i)
+{
+    return (bool *)((char *)in + selftests[i].offset);
+}
+
 static char *get_selftest(Object *obj, Error **errp)
 {
     AlinkInject *in = &ALINK_DEVICE(obj)->inject;
     GString *s = g_string_new(NULL);
+    unsigned i;
 
-    if (in->fail_value) {
-        g_string_append(s, "+value");
+    for (i = 0; i < ARRAY_SIZE(selftests); i++) {
+        if (*selftest_field(in, i)) {
+            g_string_append_printf(s, "%s%s", s->len ? "+" : "",
+                                   selftests[i].name);
+        }
     }
-    if (in->fail_irq) {
-        g_string_append(s, "+irq");
-    }
-    if (in->fail_dma) {
-        g_string_append(s, "+dma");
-    }
-    if (s->len) {
-        g_string_erase(s, 0, 1);
-    } else {
+    if (!s->len) {
         g_string_append(s, "none");
     }
     return g_string_free(s, false);
@@ -202,25 +215,28 @@ static void set_selftest(Object *obj, const char *value, Error **errp)
 {
     AlinkInject *in = &ALINK_DEVICE(obj)->inject;
     g_auto(GStrv) list = g_strsplit(value, "+", -1);
-    bool v = false, irq = false, dma = false;
-    unsigned i;
+    bool fails[ARRAY_SIZE(selftests)] = {};
+    unsigned i, t;
 
     for (i = 0; list[i]; i++) {
-        if (!strcmp(list[i], "value")) {
-            v = true;
-        } else if (!strcmp(list[i], "irq")) {
-            irq = true;
-        } else if (!strcmp(list[i], "dma")) {
-            dma = true;
-        } else if (strcmp(list[i], "none")) {
+        if (!strcmp(list[i], "none")) {
+            continue;
+        }
+        for (t = 0; t < ARRAY_SIZE(selftests); t++) {
+            if (!strcmp(list[i], selftests[t].name)) {
+                break;
+            }
+        }
+        if (t == ARRAY_SIZE(selftests)) {
             error_setg(errp, "x-fail-selftest: '%s' is not one of value, irq, "
-                       "dma, none", list[i]);
+                       "dma, loop, prbs, none", list[i]);
             return;
         }
+        fails[t] = true;
     }
-    in->fail_value = v;
-    in->fail_irq = irq;
-    in->fail_dma = dma;
+    for (t = 0; t < ARRAY_SIZE(selftests); t++) {
+        *selftest_field(in, t) = fails[t];
+    }
 }
 
 /* --- one-shot injections ------------------------------------------------- */

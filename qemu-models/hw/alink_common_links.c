@@ -54,6 +54,14 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.module;
     case ALINK_LINK_DOWNS:
         return info.downs;
+    case ALINK_LINK_PRBS_LANES:
+        return info.prbs_lanes;
+    case ALINK_LINK_PRBS_BITS:
+        return info.prbs_bits;
+    case ALINK_LINK_PRBS_ERRORS:
+        /* About one in a million */
+        return ad->inject.fail_prbs && info.prbs_bits ?
+            1 + (info.prbs_bits >> 20) : 0;
     case ALINK_LINK_TX_BYTES:
         return info.tx_bytes;
     case ALINK_LINK_RX_BYTES:
@@ -90,12 +98,12 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
     g_assert_not_reached();
 }
 
-static void set_admin(AlinkDevice *ad, unsigned n, bool up)
+static void set_ctrl(AlinkDevice *ad, unsigned n, uint32_t ctrl)
 {
     AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
 
     if (ad->af) {
-        af_link_set_admin(ad->af, adc->devtype, ad->fabric_id, n, up);
+        af_link_set_ctrl(ad->af, adc->devtype, ad->fabric_id, n, ctrl);
     }
 }
 
@@ -103,7 +111,7 @@ static void write_link_ctrl(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
                             uint64_t value)
 {
     trace_alink_link_ctrl(alink_device_name(ad), n, value);
-    set_admin(ad, n, value & ALINK_LINK_CTRL_ENABLE);
+    set_ctrl(ad, n, value);
 }
 
 #define LREG(_reg, _width) \
@@ -114,7 +122,8 @@ const AlinkReg alink_link_regs[] = {
     LREG(LINK_STATE, 32),
     { .name = "LINK_CTRL", .offset = ALINK_LINK_CTRL, .access = ALINK_RW,
       .width = 32, .reset = ALINK_LINK_CTRL_ENABLE,
-      .mask = ALINK_LINK_CTRL_ENABLE | ALINK_LINK_CTRL_IDENTIFY,
+      .mask = ALINK_LINK_CTRL_ENABLE | ALINK_LINK_CTRL_IDENTIFY |
+              ALINK_LINK_CTRL_LOOPBACK | ALINK_LINK_CTRL_PRBS,
       .write = write_link_ctrl },
     LREG(LINK_SPEED, 32),
     LREG(LINK_MAX_SPEED, 32),
@@ -126,6 +135,7 @@ const AlinkReg alink_link_regs[] = {
     LREG(LINK_FEC, 32),
     LREG(LINK_MODULE, 32),
     LREG(LINK_DOWNS, 64),
+    LREG(LINK_PRBS_LANES, 32),
     LREG(LINK_TX_BYTES, 64),
     LREG(LINK_RX_BYTES, 64),
     LREG(LINK_TX_PACKETS, 64),
@@ -142,6 +152,8 @@ const AlinkReg alink_link_regs[] = {
     LREG(LINK_BUSY_NS, 64),
     LREG(LINK_TX_FRAMES, 64),
     LREG(LINK_RX_FRAMES, 64),
+    LREG(LINK_PRBS_BITS, 64),
+    LREG(LINK_PRBS_ERRORS, 64),
 };
 const unsigned alink_num_link_regs = ARRAY_SIZE(alink_link_regs);
 
@@ -214,8 +226,8 @@ void alink_links_reset(AlinkDevice *ad)
     for (n = 0; n < ad->num_links; n++) {
         uint64_t *ctrl = &ad->reg_value[map->slots + n];
 
-        if (!(*ctrl & ALINK_LINK_CTRL_ENABLE)) {
-            set_admin(ad, n, true);
+        if (*ctrl != ALINK_LINK_CTRL_ENABLE) {
+            set_ctrl(ad, n, ALINK_LINK_CTRL_ENABLE);
         }
         *ctrl = ALINK_LINK_CTRL_ENABLE;
     }

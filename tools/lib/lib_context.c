@@ -126,6 +126,7 @@ const char *alink_reason_name(uint32_t reason)
 		[ALINK_DOWN_PARTITION]		= "isolated partition",
 		[ALINK_DOWN_FIRMWARE]		= "firmware",
 		[ALINK_DOWN_POWER]		= "power budget",
+		[ALINK_DOWN_TEST]		= "under test",
 	};
 
 	return NAME_OF(names, reason);

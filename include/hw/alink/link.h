@@ -26,6 +26,7 @@
 #define ALINK_LINK_FEC		0x28	/* RO 32 -  enum alink_fec in use */
 #define ALINK_LINK_MODULE	0x2c	/* RO 32 -  optics: first lane 7:0, channel 15:8, controller serial low 31:16; ALINK_ID_NONE: copper */
 #define ALINK_LINK_DOWNS	0x30	/* RO 64 0x0  times the link went down */
+#define ALINK_LINK_PRBS_LANES	0x38	/* RO 32 0x0  lanes that see the test pattern, one bit each */
 #define ALINK_LINK_TX_BYTES	0x40	/* RO 64 0x0  payload bytes sent */
 #define ALINK_LINK_RX_BYTES	0x48	/* RO 64 0x0  payload bytes received */
 #define ALINK_LINK_TX_PACKETS	0x50	/* RO 64 0x0  fabric packets sent, with and without payload, and frames */
@@ -42,6 +43,8 @@
 #define ALINK_LINK_BUSY_NS	0xa8	/* RO 64 0x0  modelled time on the wire, ns */
 #define ALINK_LINK_TX_FRAMES	0xb0	/* RO 64 0x0  link-level frames sent */
 #define ALINK_LINK_RX_FRAMES	0xb8	/* RO 64 0x0  link-level frames received */
+#define ALINK_LINK_PRBS_BITS	0xc0	/* RO 64 0x0  bits of the test pattern compared since it began */
+#define ALINK_LINK_PRBS_ERRORS	0xc8	/* RO 64 0x0  bits of them that were wrong */
 
 /*
  * Counters of a link that its window has no room for: one block per link, at
@@ -76,6 +79,8 @@ static_assert(ALINK_LSTAT_BLOCK(ALINK_LINK_AREA_SIZE / ALINK_LINK_STRIDE) <=
 
 #define ALINK_LINK_CTRL_ENABLE		ALINK_BIT(0)	/* administratively up */
 #define ALINK_LINK_CTRL_IDENTIFY	ALINK_BIT(1)	/* blink the port's light */
+#define ALINK_LINK_CTRL_LOOPBACK	ALINK_BIT(2)	/* hear oneself, and not the other end */
+#define ALINK_LINK_CTRL_PRBS		ALINK_BIT(3)	/* send and compare a test pattern */
 
 enum alink_link_state {
 	ALINK_LINK_DOWN		= 0,
@@ -115,6 +120,7 @@ enum alink_down_reason {
 	ALINK_DOWN_PARTITION		= 20,
 	ALINK_DOWN_FIRMWARE		= 21,
 	ALINK_DOWN_POWER		= 22,
+	ALINK_DOWN_TEST			= 23,	/* own end is under test */
 };
 
 #endif /* HW_ALINK_LINK_H */

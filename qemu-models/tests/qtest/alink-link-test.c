@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One link, from both ends: a port of a switch and a link of an xPU. What the
- * registers show of link-level frames and of errors; its light.
+ * registers show of link-level frames and of errors; its light and its tests.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -249,11 +249,88 @@ static void test_light(void)
     stop(&sw, &xpu);
 }
 
+/* --- tests --------------------------------------------------------------- */
+
+static void link_ctrl_set(End *e, uint32_t flags)
+{
+    aq_wr32(e->aq, ALINK_LINK_WINDOW(0) + ALINK_LINK_CTRL,
+            ALINK_LINK_CTRL_ENABLE | flags);
+}
+
+static void test_loop_back(void)
+{
+    g_autofree uint8_t *data = g_malloc(ALINK_FRAME_MAX);
+    End sw, xpu;
+    uint16_t len;
+
+    start(&sw, &xpu);
+    rings(&sw);
+    rings(&xpu);
+    link_ctrl_set(&sw, ALINK_LINK_CTRL_LOOPBACK);
+    g_assert_cmpuint(aq_rd32(sw.aq, ALINK_LINK_WINDOW(0) + ALINK_LINK_REASON),
+                     ==, ALINK_DOWN_TEST);
+    g_assert_cmpuint(send_frame(&xpu, 2, 60), ==, ALINK_ST_PORT_DOWN);
+    g_assert_cmpuint(send_frame(&sw, 2, 1000), ==, ALINK_ST_OK);
+    g_assert(take_frame(&sw, data, &len));
+    g_assert_cmpuint(len, ==, 1000);
+    g_assert_cmphex(data[999], ==, 0x5a);
+    g_assert(!take_frame(&xpu, data, &len));
+    g_assert_cmpuint(window(&sw, ALINK_LINK_RX_FRAMES), ==, 1);
+
+    aq_set_str(sw.aq, "x-fail-selftest", "loop");
+    g_assert_cmpuint(send_frame(&sw, 2, 1000), ==, ALINK_ST_OK);
+    g_assert(take_frame(&sw, data, &len));
+    g_assert_cmphex(data[999], ==, 0x4a);
+    /* Only what comes back is changed. */
+    link_ctrl_set(&sw, 0);
+    g_assert_cmpuint(send_frame(&sw, 2, 1000), ==, ALINK_ST_OK);
+    g_assert(take_frame(&xpu, data, &len));
+    g_assert_cmphex(data[999], ==, 0x5a);
+
+    link_ctrl_set(&sw, ALINK_LINK_CTRL_LOOPBACK);
+    aq_flr(sw.aq);
+    g_assert_cmphex(aq_rd32(sw.aq, ALINK_LINK_WINDOW(0) + ALINK_LINK_CTRL),
+                    ==, ALINK_LINK_CTRL_ENABLE);
+    g_assert_cmpuint(aq_rd32(xpu.aq, ALINK_LINK_WINDOW(0) + ALINK_LINK_STATE),
+                     ==, ALINK_LINK_UP);
+    stop(&sw, &xpu);
+}
+
+static void test_prbs(void)
+{
+    const uint32_t alone = ALINK_LINK_CTRL_PRBS | ALINK_LINK_CTRL_LOOPBACK;
+    const uint32_t lanes = ALINK_LINK_WINDOW(0) + ALINK_LINK_PRBS_LANES;
+    End sw, xpu;
+
+    start(&sw, &xpu);
+    link_ctrl_set(&sw, ALINK_LINK_CTRL_PRBS);
+    g_assert_cmphex(aq_rd32(sw.aq, lanes), ==, 0);
+    link_ctrl_set(&sw, alone);
+    g_assert_cmphex(aq_rd32(sw.aq, lanes), ==, 0xf);
+    while (!window(&sw, ALINK_LINK_PRBS_BITS)) {
+        g_usleep(100);
+    }
+    g_assert_cmpuint(window(&sw, ALINK_LINK_PRBS_ERRORS), ==, 0);
+    aq_set_str(sw.aq, "x-fail-selftest", "value+prbs");
+    g_assert_cmpuint(window(&sw, ALINK_LINK_PRBS_ERRORS), >, 0);
+    aq_set_str(sw.aq, "x-fail-selftest", "none");
+    link_ctrl_set(&sw, ALINK_LINK_CTRL_PRBS);
+    link_ctrl_set(&xpu, ALINK_LINK_CTRL_PRBS);
+    g_assert_cmphex(aq_rd32(sw.aq, lanes), ==, 0xf);
+    g_assert_cmphex(aq_rd32(xpu.aq, lanes), !=, 0);
+    aq_flr(sw.aq);
+    g_assert_cmphex(aq_rd32(xpu.aq, lanes), ==, 0);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_PRBS_BITS), ==, 0);
+    stop(&sw, &xpu);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/link/frames", test_frames);
     qtest_add_func("/alink/link/errors", test_errors);
     qtest_add_func("/alink/link/light", test_light);
+    qtest_add_func("/alink/link/loop-back", test_loop_back);
+    qtest_add_func("/alink/link/prbs", test_prbs);
     return g_test_run();
 }

@@ -390,6 +390,117 @@ TEST(kinds_and_sizes_of_frames)
 	rig_free(r);
 }
 
+#define CTRL(flags)	(ALINK_LINK_CTRL_ENABLE | (flags))
+#define LOOP		ALINK_LINK_CTRL_LOOPBACK
+#define PRBS		ALINK_LINK_CTRL_PRBS
+
+/* Sends one frame from port 1 of switch 0; does it come back? */
+static bool comes_back(struct rig *r)
+{
+	static const uint8_t frame[60] = { 2 };
+	uint32_t type = 0, id = 9, link = 9;
+
+	return !af_link_frame(r->f, SW, 0, 1, frame, sizeof(frame), &type, &id,
+			      &link) &&
+	       type == SW && id == 0 && link == 1;
+}
+
+TEST(loop_back)
+{
+	struct rig *r = rig_new(2, 1);
+	struct af_link_info before;
+	struct af_result res;
+	uint32_t v = 0;
+
+	EXPECT(!comes_back(r));
+	before = rig_port(r, 0, 1);
+	EXPECT_EQ(af_link_set_ctrl(r->f, SW, 0, 1, CTRL(LOOP)), 0);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, TEST);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), DOWN, REMOTE_FAULT);
+	EXPECT_EQ(rig_port(r, 0, 1).downs, 1);
+	EXPECT(comes_back(r));
+	EXPECT_EQ(rig_port(r, 0, 1).tx_frames, before.tx_frames + 1);
+	EXPECT_EQ(rig_port(r, 0, 1).rx_packets, before.rx_packets + 1);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).rx_packets, 1);	/* the first one */
+	EXPECT_EQ(send_frame(r, XPU, 1, 0, 2, 60, true), -ENOLINK);
+	/* It is no path for anybody else. */
+	af_write(r->f, 0, 1, 0, &v, 4, &res);
+	EXPECT_EQ(res.status, ALINK_ST_PORT_DOWN);
+
+	/* What is the matter outside does not matter. */
+	af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_SIGNAL);
+	af_link_set_optics(r->f, SW, 0, 1, 0x1234, ALINK_DOWN_LASER);
+	EXPECT_EQ(af_link_wire(r->f, 1, 0, ALINK_ID_NONE, 0), 0);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, TEST);
+	EXPECT(comes_back(r));
+	/* A port that is closed has no power for it, nor one with a pattern. */
+	af_link_set_ctrl(r->f, SW, 0, 1, LOOP);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, ADMIN);
+	EXPECT(!comes_back(r));
+	af_link_set_ctrl(r->f, SW, 0, 1, CTRL(LOOP | PRBS));
+	EXPECT(!comes_back(r));
+
+	af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_NONE);
+	af_link_set_optics(r->f, SW, 0, 1, ALINK_ID_NONE, ALINK_DOWN_NONE);
+	EXPECT_EQ(af_link_wire(r->f, 1, 0, 0, 1), 0);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, TEST);
+	af_switch_reset(r->f, 0);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), UP, NONE);
+	EXPECT_EQ(af_link_set_ctrl(r->f, SW, 0, 64, CTRL(LOOP)), -ENODEV);
+	rig_free(r);
+}
+
+/* 400 bits by nanosecond, while the pattern comes in */
+TEST(prbs)
+{
+	struct rig *r = rig_new(2, 1);
+
+	af_link_set_ctrl(r->f, SW, 0, 1, CTRL(PRBS));
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, TEST);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), DOWN, REMOTE_FAULT);
+	r->clock += 10000;
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_lanes, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_bits, 0);
+	/* The other end sends it, too: each sees the other's. */
+	af_link_set_ctrl(r->f, XPU, 1, 0, CTRL(PRBS));
+	r->clock += 10000;
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_lanes, 0xf);
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_bits, 4000000);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).prbs_lanes, 0xf);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).prbs_bits, 4000000);
+	EXPECT(!comes_back(r));
+	/* A fault cuts it off, and so does one who listens to himself. */
+	af_link_set_fault(r->f, XPU, 1, 0, ALINK_DOWN_SIGNAL);
+	r->clock += 10000;
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_lanes, 0);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).prbs_lanes, 0);
+	af_link_set_fault(r->f, XPU, 1, 0, ALINK_DOWN_NONE);
+	r->clock += 1000;
+	af_link_set_ctrl(r->f, XPU, 1, 0, CTRL(PRBS | LOOP));
+	r->clock += 10000;
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_lanes, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_bits, 4400000);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).prbs_lanes, 0xf);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).prbs_bits, 8400000);
+
+	/* Over: the counts stay until it begins again. */
+	af_link_set_ctrl(r->f, XPU, 1, 0, CTRL(0));
+	af_link_set_ctrl(r->f, SW, 0, 1, CTRL(0));
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	r->clock += 10000;
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_bits, 4400000);
+	af_link_set_ctrl(r->f, SW, 0, 1, CTRL(PRBS | LOOP));
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_bits, 0);
+	r->clock += 1000;
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_bits, 400000);
+	af_switch_reset(r->f, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_bits, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_lanes, 0);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	rig_free(r);
+}
+
 TEST(error_counters)
 {
 	struct rig *r = rig_new(2, 1);
