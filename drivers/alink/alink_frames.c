@@ -119,32 +119,28 @@ static void alink_frames_tx_done(struct alink_frames *frames, int budget)
 	spin_unlock(&frames->tx_lock);
 }
 
-netdev_tx_t alink_frames_xmit(struct sk_buff *skb, struct net_device *netdev)
+/*
+ * Gives the device a frame. -ENOSPC: the ring is full; -ENETDOWN: the device has
+ * no rings, now or at all; -ENOMEM.
+ */
+static int alink_frames_post(struct alink_frames *frames,
+			     struct alink_port *port, struct sk_buff *skb)
 {
-	struct alink_port *port = alink_port_of(netdev);
-	struct alink_frames *frames = port->adev->frames;
 	struct alink_frame_desc *desc;
 	dma_addr_t dma;
 	u32 slot;
 
-	if (!frames || skb->len < ETH_HLEN || skb->len > ALINK_FRAME_MAX)
-		goto drop;
+	lockdep_assert_held(&frames->tx_lock);
 
-	spin_lock(&frames->tx_lock);
 	if (!frames->running)
-		goto drop_unlock;
-	if (frames->tx_tail - frames->tx_head == ALINK_FRAMES_RING) {
-		/* Others filled the ring: wait like them. */
-		port->tx_waiting = true;
-		netif_stop_queue(netdev);
-		spin_unlock(&frames->tx_lock);
-		return NETDEV_TX_BUSY;
-	}
+		return -ENETDOWN;
+	if (frames->tx_tail - frames->tx_head == ALINK_FRAMES_RING)
+		return -ENOSPC;
 
 	dma = dma_map_single(alink_frames_dev(frames), skb->data, skb->len,
 			     DMA_TO_DEVICE);
 	if (dma_mapping_error(alink_frames_dev(frames), dma))
-		goto drop_unlock;
+		return -ENOMEM;
 
 	slot = frames->tx_tail % ALINK_FRAMES_RING;
 	frames->tx_skb[slot] = skb;
@@ -158,19 +154,73 @@ netdev_tx_t alink_frames_xmit(struct sk_buff *skb, struct net_device *netdev)
 	skb_tx_timestamp(skb);
 	frames->tx_tail++;
 	alink_wr32(frames->adev, ALINK_REG_FRAME_TX_TAIL, frames->tx_tail);
-	if (frames->tx_tail - frames->tx_head == ALINK_FRAMES_RING) {
+	return 0;
+}
+
+netdev_tx_t alink_frames_xmit(struct sk_buff *skb, struct net_device *netdev)
+{
+	struct alink_port *port = alink_port_of(netdev);
+	struct alink_frames *frames = port->adev->frames;
+	bool full;
+	int err;
+
+	if (!frames || skb->len < ETH_HLEN || skb->len > ALINK_FRAME_MAX)
+		goto drop;
+
+	spin_lock(&frames->tx_lock);
+	err = alink_frames_post(frames, port, skb);
+	full = frames->tx_tail - frames->tx_head == ALINK_FRAMES_RING;
+	if (err == -ENOSPC || (!err && full)) {
+		/* Whoever filled the ring: wait until it has room. */
 		port->tx_waiting = true;
 		netif_stop_queue(netdev);
 	}
 	spin_unlock(&frames->tx_lock);
-	return NETDEV_TX_OK;
-
-drop_unlock:
-	spin_unlock(&frames->tx_lock);
+	if (!err)
+		return NETDEV_TX_OK;
+	if (err == -ENOSPC)
+		return NETDEV_TX_BUSY;
 drop:
 	dev_core_stats_tx_dropped_inc(netdev);
 	dev_kfree_skb_any(skb);
 	return NETDEV_TX_OK;
+}
+
+/**
+ * alink_frames_send - send a frame of the driver's own
+ * @port:	port, whether its netdev is up or not; @skb->dev is that
+ * @skb:	ETH_HLEN to ALINK_FRAME_MAX bytes, in one piece
+ *
+ * Context: process; takes the frame rings' tx_lock.
+ * Return: 0, or -errno: then the caller still has the frame.
+ */
+int alink_frames_send(struct alink_port *port, struct sk_buff *skb)
+{
+	struct alink_frames *frames = port->adev->frames;
+	int err;
+
+	if (!frames)
+		return -ENETDOWN;
+	spin_lock_bh(&frames->tx_lock);
+	err = alink_frames_post(frames, port, skb);
+	spin_unlock_bh(&frames->tx_lock);
+	return err;
+}
+
+static void alink_frames_deliver(struct alink_frames *frames,
+				 struct net_device *netdev, const void *data,
+				 unsigned int len)
+{
+	struct sk_buff *skb;
+
+	skb = napi_alloc_skb(&frames->napi, len);
+	if (!skb) {
+		dev_core_stats_rx_dropped_inc(netdev);
+		return;
+	}
+	skb_put_data(skb, data, len);
+	skb->protocol = eth_type_trans(skb, netdev);
+	napi_gro_receive(&frames->napi, skb);
 }
 
 static void alink_frames_rx_one(struct alink_frames *frames, u32 slot)
@@ -181,13 +231,15 @@ static void alink_frames_rx_one(struct alink_frames *frames, u32 slot)
 	u16 len = le16_to_cpu(desc->len);
 	u16 link = le16_to_cpu(desc->link);
 	struct net_device *netdev;
-	struct sk_buff *skb;
+	struct alink_loop *loop;
+	const void *data;
 
 	/* Nothing of this is to be trusted. */
 	if (link >= adev->num_links)
 		return;
 	netdev = adev->ports[link]->netdev;
-	if (!netdev || !netif_running(netdev))
+	loop = rcu_dereference_bh(adev->ports[link]->loop);
+	if (!netdev || (!loop && !netif_running(netdev)))
 		return;
 	if (le16_to_cpu(desc->status) != ALINK_ST_OK ||
 	    len < ETH_HLEN || len > ALINK_FRAME_MAX) {
@@ -195,18 +247,15 @@ static void alink_frames_rx_one(struct alink_frames *frames, u32 slot)
 		return;
 	}
 
-	skb = napi_alloc_skb(&frames->napi, len);
-	if (!skb) {
-		dev_core_stats_rx_dropped_inc(netdev);
-		return;
-	}
+	data = page_address(frames->rx_page[slot]);
 	dma_sync_single_for_cpu(dev, frames->rx_map[slot], ALINK_FRAME_MAX,
 				DMA_FROM_DEVICE);
-	skb_put_data(skb, page_address(frames->rx_page[slot]), len);
+	if (loop)
+		alink_port_loop_rx(loop, data, len);
+	else
+		alink_frames_deliver(frames, netdev, data, len);
 	dma_sync_single_for_device(dev, frames->rx_map[slot], ALINK_FRAME_MAX,
 				   DMA_FROM_DEVICE);
-	skb->protocol = eth_type_trans(skb, netdev);
-	napi_gro_receive(&frames->napi, skb);
 }
 
 static void alink_frames_offer(struct alink_frames *frames, u32 slot)

@@ -6,6 +6,7 @@
  */
 #include <linux/export.h>
 #include <linux/interrupt.h>
+#include <linux/iopoll.h>
 #include <linux/slab.h>
 
 #include "alink_priv.h"
@@ -67,10 +68,36 @@ static irqreturn_t alink_irq_admin(int irq, void *data)
 {
 	struct alink_dev *adev = data;
 
+	WRITE_ONCE(adev->irqs, adev->irqs + 1);
 	alink_admin_poll(adev);
 	alink_event_kick(adev);
 	alink_frames_kick(adev);
 	return IRQ_HANDLED;
+}
+
+/*
+ * The test of vector 0 while it is in use. An interrupt that comes for another
+ * reason proves as much.
+ */
+int alink_selftest_irq_used(struct alink_dev *adev)
+{
+	unsigned int try;
+	u32 before, seen;
+
+	for (try = 0; try < ALINK_TEST_IRQ_TRIES; try++) {
+		before = READ_ONCE(adev->irqs);
+		alink_wr32(adev, ALINK_REG_TEST_IRQ, ALINK_VECTOR_ADMIN);
+		if (!read_poll_timeout(READ_ONCE, seen, seen != before,
+				       USEC_PER_MSEC, USEC_PER_MSEC *
+				       ALINK_TEST_IRQ_TIMEOUT_MS, false,
+				       adev->irqs))
+			return 0;
+		if (alink_rd32(adev, ALINK_REG_MAGIC) == ~0U)
+			return -ENODEV;
+	}
+	pci_err(adev->pdev, "self-test: vector %u does not fire\n",
+		ALINK_VECTOR_ADMIN);
+	return -EIO;
 }
 
 int alink_irq_init(struct alink_dev *adev)

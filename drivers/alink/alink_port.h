@@ -51,6 +51,7 @@ enum alink_port_counter {
  *		under rtnl
  * @tx_waiting:	its queue is stopped as the frame ring was full; under the
  *		frame rings' tx_lock
+ * @loop:	who waits for frames of the self-test, or NULL; changes under rtnl
  * @last:	last values read, which is what readers get in reset and after
  *		loss; written without lock, each in one store
  * @last_lstat:	the same of ALINK_LSTAT_*, by offset / 8
@@ -67,6 +68,7 @@ struct alink_port {
 	bool removing;
 	bool power_auto;
 	bool tx_waiting;
+	struct alink_loop __rcu *loop;
 	u64 last[ALINK_CTR_COUNT];
 	u64 last_lstat[ALINK_LSTAT_END / 8];
 };
@@ -117,12 +119,20 @@ void alink_port_get_link_ext_stats(struct net_device *netdev,
 /* alink_port_ethtool.c */
 void alink_port_update_power(struct alink_port *port);
 extern const struct ethtool_ops alink_port_ethtool_ops;
-#define ALINK_PORT_SELFTESTS		2
-extern const char alink_port_selftests[ALINK_PORT_SELFTESTS][ETH_GSTRING_LEN];
+
+/* alink_port_selftest.c */
+struct alink_loop;
+int alink_port_test_count(void);
+void alink_port_test_strings(u8 *data);
+void alink_port_self_test(struct net_device *netdev, struct ethtool_test *test,
+			  u64 *data);
+void alink_port_loop_rx(struct alink_loop *loop, const u8 *data,
+			unsigned int len);
 
 /* alink_frames.c */
 int alink_frames_create(struct alink_dev *adev);
 void alink_frames_destroy(struct alink_dev *adev);
 netdev_tx_t alink_frames_xmit(struct sk_buff *skb, struct net_device *netdev);
+int alink_frames_send(struct alink_port *port, struct sk_buff *skb);
 
 #endif /* ALINK_PORT_H */

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ethtool on links: settings, FEC, why a link is down, register dump, module
- * pages and power mode, identify, self-test.
+ * pages and power mode, identify.
  */
 #include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 
 #include "alink_module.h"
 #include "alink_port.h"
-
-const char alink_port_selftests[ALINK_PORT_SELFTESTS][ETH_GSTRING_LEN] = {
-	"Register test   (online)",
-	"Admin queue test(online)",
-};
 
 static void alink_port_get_drvinfo(struct net_device *netdev,
 				   struct ethtool_drvinfo *info)
@@ -404,21 +399,6 @@ static int alink_port_set_phys_id(struct net_device *netdev,
 	alink_port_set_ctrl(port, on ? 0 : ALINK_LINK_CTRL_IDENTIFY,
 			    on ? ALINK_LINK_CTRL_IDENTIFY : 0);
 	return 0;
-}
-
-static void alink_port_self_test(struct net_device *netdev,
-				 struct ethtool_test *test, u64 *data)
-{
-	struct alink_dev *adev = alink_port_of(netdev)->adev;
-
-	/* rtnl keeps two tests from using the one test register. */
-	ASSERT_RTNL();
-
-	data[0] = !!alink_selftest_value(adev);
-	data[1] = !!alink_admin_exec(adev, ALINK_ADMIN_NOP, NULL, 0, NULL, 0,
-				     NULL, NULL);
-	if (data[0] || data[1])
-		test->flags |= ETH_TEST_FL_FAILED;
 }
 
 const struct ethtool_ops alink_port_ethtool_ops = {

@@ -78,7 +78,7 @@ int alink_port_get_sset_count(struct net_device *netdev, int set)
 	case ETH_SS_STATS:
 		return ALINK_CTR_COUNT;
 	case ETH_SS_TEST:
-		return ALINK_PORT_SELFTESTS;
+		return alink_port_test_count();
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -94,8 +94,7 @@ void alink_port_get_strings(struct net_device *netdev, u32 set, u8 *data)
 			ethtool_puts(&data, alink_port_counters[i].name);
 		break;
 	case ETH_SS_TEST:
-		for (i = 0; i < ALINK_PORT_SELFTESTS; i++)
-			ethtool_puts(&data, alink_port_selftests[i]);
+		alink_port_test_strings(data);
 		break;
 	}
 }

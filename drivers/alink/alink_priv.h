@@ -136,6 +136,7 @@ enum alink_dev_flag {
  * @serial:	ALINK_REG_SERIAL
  * @generation:	ALINK_REG_GENERATION when the device was last started
  * @num_vectors: vectors allocated, 1 or more
+ * @irqs:	interrupts of vector 0; wraps; written by its handler
  * @flags:	enum alink_dev_flag
  * @mmio_lock:	protects changes of @bar and @epoch; innermost
  * @base:	BAR0 as mapped, from probe to remove
@@ -182,6 +183,7 @@ struct alink_dev {
 	u64 serial;
 	u32 generation;
 	unsigned int num_vectors;
+	u32 irqs;
 	unsigned long flags;
 
 	/* innermost lock: protects changes of bar and epoch */
@@ -244,6 +246,7 @@ int alink_selftest_value(struct alink_dev *adev);
 int alink_selftest_dma(struct alink_dev *adev);
 
 /* alink_irq.c */
+int alink_selftest_irq_used(struct alink_dev *adev);
 int alink_irq_init(struct alink_dev *adev);
 void alink_irq_fini(struct alink_dev *adev);
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What ethtool shows of the ports of a switch, and what it does to them. KTAP.
 """
+import errno
 import json
 import os
 import re
@@ -224,6 +225,75 @@ def test_register_dump():
         assert others == {window, block}, others
         assert registers(netdev).keys() == words.keys()
     assert model(SWITCH, 'guest-errors') == errors
+
+
+def self_test(netdev, mode):
+    """Verdict of ethtool -t, and results by name: 0, or an errno."""
+    out = sh('ethtool', '-t', netdev, mode, check=False)
+    found = re.findall(r'^(\S.*?)\s+test\s+\((?:on|off)line\)\s+(\d+)$', out,
+                       re.M)
+    return (re.search('The test result is (PASS|FAIL)', out).group(1),
+            {name: int(result) for name, result in found})
+
+
+GOOD = {'Register': 0, 'Interrupt': 0, 'Admin queue': 0, 'Loop-back': 0,
+        'PRBS': 0}
+
+
+def test_self_test():
+    """It passes; online it leaves the link alone, offline both ends notice."""
+    both_up()
+    ethnl = Ethnl()
+    before = ethnl.downs(PORT)
+    assert self_test(PORT, 'online') == ('PASS', GOOD)
+    assert ethnl.downs(PORT) == before
+    assert self_test(PORT, 'offline') == ('PASS', GOOD)
+    assert ethnl.downs(PORT) == before + 1
+    both_up()
+    assert self_test(PEER, 'offline') == ('PASS', GOOD)
+    both_up()
+
+
+def test_self_test_of_a_dead_link():
+    """What is wrong outside is not the port's fault, and is not mended."""
+    both_up()
+    fault(SIGNAL)
+    try:
+        assert self_test(PORT, 'offline') == ('PASS', GOOD)
+        assert 'Bad signal integrity' in sh('ethtool', PORT)
+        assert not carrier(PORT)
+    finally:
+        fault(0)
+    sh('ip', 'link', 'set', OTHER, 'down')
+    assert self_test(OTHER, 'offline') == ('PASS', GOOD)
+    rows = json.loads(sh('alink', '-j', 'port', 'show', SWITCH))['data']
+    assert [r['reason'] for r in rows if r['netdev'] == OTHER] == \
+        ['closed by command'], rows
+    both_up()
+
+
+def test_self_test_fails():
+    """Each test finds what it is for, and none finds what is another's."""
+    both_up()
+    ends = (PORT, OTHER, PEER, 'xpu1p0')
+    for what, name, code in (('value', 'Register', errno.EIO),
+                             ('irq', 'Interrupt', errno.EIO),
+                             ('loop', 'Loop-back', errno.EBADMSG),
+                             ('prbs', 'PRBS', errno.EIO)):
+        mode = 'offline' if what in ('loop', 'prbs') else 'online'
+        want = 'FAIL', {**GOOD, name: code}
+        knob(SWITCH, 'x-fail-selftest', what)
+        try:
+            # An interrupt for a frame of somebody's would do as well.
+            with silence(*ends):
+                got = []
+                wait_for(f'{what}: {want}', lambda w=want, m=mode, g=got:
+                         g.append(self_test(PORT, m)) or g[-1] == w)
+        finally:
+            knob(SWITCH, 'x-fail-selftest', 'none')
+        both_up()
+    assert self_test(PORT, 'offline') == ('PASS', GOOD)
+    both_up()
 
 
 if __name__ == '__main__':
