@@ -13,7 +13,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from ethnl import Ethnl  # noqa: E402
+from ethnl import Ethnl, Refused  # noqa: E402
+from ethnl import FEC_SET, LINKMODES_SET, PAUSE_GET, PAUSE_SET  # noqa: E402
 from guestlib import PATIENCE, fails, knob, main, model  # noqa: E402
 from guestlib import sh, wait_for, write  # noqa: E402
 from portlib import BROADCAST, UNICAST  # noqa: E402
@@ -294,6 +295,18 @@ def test_self_test_fails():
         both_up()
     assert self_test(PORT, 'offline') == ('PASS', GOOD)
     both_up()
+
+
+def test_refusals():
+    """What a link does not have, or chooses itself, is no bad argument."""
+    ethnl = Ethnl()
+    for what in LINKMODES_SET, PAUSE_GET, PAUSE_SET, FEC_SET:
+        try:
+            ethnl.request(what, PORT)
+        except Refused as err:
+            assert err.errno == errno.EOPNOTSUPP, (what, err)
+        else:
+            assert False, f'request {what} was taken'
 
 
 if __name__ == '__main__':
