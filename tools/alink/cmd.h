@@ -62,7 +62,8 @@ struct inventory {
 	size_t n;
 };
 
-/* These four print what is wrong, and return an enum alink_exit. */
+/* What follows prints what is wrong, and returns an enum alink_exit. */
+int dev_index(struct alink_cmd_env *env, const char *name, uint32_t *index);
 int inv_load(struct alink_cmd_env *env, struct inventory *inv);
 int inv_find(struct alink_cmd_env *env, const struct inventory *inv,
 	     const char *name, const struct alink_device_info **dev);

@@ -79,8 +79,6 @@ int cmd_group_show(struct alink_cmd_env *env, int argc, char **argv)
 static int options(struct alink_cmd_env *env, int argc, char **argv,
 		   uint32_t *dev, uint64_t *key)
 {
-	const struct alink_device_info *d = NULL;
-	struct inventory inv;
 	int code = EXIT_OK;
 
 	for (; argc && !code; argc -= 2, argv += 2) {
@@ -88,13 +86,7 @@ static int options(struct alink_cmd_env *env, int argc, char **argv,
 			return cmd_refuse(env, EXIT_USAGE,
 					  "%s: its value is missing", argv[0]);
 		if (!strcmp(argv[0], "dev")) {
-			code = inv_load(env, &inv);
-			if (code)
-				break;
-			code = inv_find(env, &inv, argv[1], &d);
-			if (!code)
-				*dev = d->index;
-			inv_free(&inv);
+			code = dev_index(env, argv[1], dev);
 		} else if (key && !strcmp(argv[0], "key")) {
 			code = arg_u64(env, "key", argv[1], UINT64_MAX, key);
 		} else {

@@ -52,21 +52,10 @@ int cmd_route_show(struct alink_cmd_env *env, int argc, char **argv)
 static int route_dev(struct alink_cmd_env *env, int argc, char **argv, int min,
 		     int max, const char *usage, uint32_t *index)
 {
-	const struct alink_device_info *dev = NULL;
-	struct inventory inv;
-	int code;
-
 	if (argc < min || argc > max)
 		return cmd_refuse(env, EXIT_USAGE, "usage: alink route %s",
 				  usage);
-	code = inv_load(env, &inv);
-	if (code)
-		return code;
-	code = inv_find(env, &inv, argv[0], &dev);
-	if (!code)
-		*index = dev->index;
-	inv_free(&inv);
-	return code;
+	return dev_index(env, argv[0], index);
 }
 
 int cmd_route_add(struct alink_cmd_env *env, int argc, char **argv)

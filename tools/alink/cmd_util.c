@@ -51,6 +51,22 @@ const char *inv_name(const struct inventory *inv, uint32_t index)
 	return d ? d->name : "?";
 }
 
+static int no_device(struct alink_cmd_env *env, const char *name)
+{
+	return cmd_refuse(env, EXIT_NO_OBJECT,
+			  "no such device: %s (alink list shows what there is)",
+			  name);
+}
+
+int dev_index(struct alink_cmd_env *env, const char *name, uint32_t *index)
+{
+	int err = alink_device_index(env->ctx, name, index);
+
+	if (err == -ENODEV)
+		return no_device(env, name);
+	return err ? cmd_fail(env, err) : EXIT_OK;
+}
+
 int inv_find(struct alink_cmd_env *env, const struct inventory *inv,
 	     const char *name, const struct alink_device_info **dev)
 {
@@ -62,9 +78,7 @@ int inv_find(struct alink_cmd_env *env, const struct inventory *inv,
 			*dev = &inv->dev[i];
 			return EXIT_OK;
 		}
-	return cmd_refuse(env, EXIT_NO_OBJECT,
-			  "no such device: %s (alink list shows what there is)",
-			  name);
+	return no_device(env, name);
 }
 
 int inv_filter(struct alink_cmd_env *env, struct inventory *inv, int argc,

@@ -96,6 +96,19 @@ int alink_devices(struct alink_ctx *ctx, struct alink_device_info **list,
 		  size_t *n);
 
 /**
+ * alink_device_index() - the number of the device with that name
+ * @ctx:	context
+ * @name:	as the kernel calls it
+ * @index:	set
+ *
+ * Looks at that device alone, so it costs the same however many there are.
+ *
+ * Errors: -ENODEV: there is none; -ENOPROTOOPT and -EIO as of alink_devices().
+ */
+int alink_device_index(struct alink_ctx *ctx, const char *name,
+		       uint32_t *index);
+
+/**
  * alink_set_root() - read sysfs below another directory
  * @ctx: context
  * @dir: what stands for "/", with sys/class/alink in it: a recorded tree

@@ -163,25 +163,51 @@ static int by_name(const void *a, const void *b)
 	return strverscmp(x->name, y->name);
 }
 
+static int open_class(struct alink_ctx *ctx, DIR **dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s" CLASS_DIR, ctx->root);
+	*dir = opendir(path);
+	if (*dir)
+		return 0;
+	if (errno == ENOENT)
+		return alink_fail(ctx, -ENOPROTOOPT,
+				  "alink.ko is not loaded (no %s): modprobe alink",
+				  path);
+	return alink_fail(ctx, -errno, "%s: %s", path, strerror(errno));
+}
+
+int alink_device_index(struct alink_ctx *ctx, const char *name,
+		       uint32_t *index)
+{
+	int err = -ENOENT;
+	DIR *dir;
+
+	/* A name, and no path to somewhere else */
+	if (*name && *name != '.' && !strchr(name, '/'))
+		err = read_u32(ctx, name, "index", index);
+	if (err != -ENOENT && err != -ENODEV)
+		return err;
+	err = open_class(ctx, &dir);
+	if (err)
+		return err;
+	closedir(dir);
+	return alink_fail(ctx, -ENODEV, "no such device: %s", name);
+}
+
 int alink_devices(struct alink_ctx *ctx, struct alink_device_info **out,
 		  size_t *count)
 {
 	struct alink_device_info *list = NULL, *grown;
-	char path[PATH_MAX];
 	struct dirent *e;
 	size_t n = 0;
-	int err = 0;
 	DIR *dir;
+	int err;
 
-	snprintf(path, sizeof(path), "%s" CLASS_DIR, ctx->root);
-	dir = opendir(path);
-	if (!dir && errno == ENOENT)
-		return alink_fail(ctx, -ENOPROTOOPT,
-				  "alink.ko is not loaded (no %s): modprobe alink",
-				  path);
-	if (!dir)
-		return alink_fail(ctx, -errno, "%s: %s", path,
-				  strerror(errno));
+	err = open_class(ctx, &dir);
+	if (err)
+		return err;
 	while ((e = readdir(dir))) {
 		if (e->d_name[0] == '.')
 			continue;
