@@ -172,7 +172,8 @@ class Evil:
         if victim.name.startswith('xpu'):
             # Each open of a file, each queue is an admin command.
             work = subprocess.Popen(
-                [self.race, '60', 'churn', 'submit', 'remote'],
+                ['chrt', '--idle', '0', self.race, '60', 'churn', 'submit',
+                 'remote'],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL)
         thread.start()

@@ -35,6 +35,8 @@ REBOOT = (0xfee1dead, 672274793, 0x45584543)
 # On the command line of the kernel that was started by kexec: the devices that
 # the first one had
 SECOND = 'alink.kexec='
+# Has the processors while nobody else wants them
+IDLE = ('chrt', '--idle', '0')
 # That race_xpu has memory in: a switch that is reset loses it.
 GROUP = ('alink', 'group', 'add', '9', '0,1', 'key', '77')
 LITTLE = 1 << 30
@@ -129,10 +131,10 @@ class Life:
         if xpus and self.little_hbm():
             roles.append('crowd')
         work = [subprocess.Popen(
-            ['nice', self.race, '3600', 'query', *roles],
+            [*IDLE, self.race, '3600', 'query', *roles],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL), subprocess.Popen(
-                ['nice', 'sh', '-c',
+                [*IDLE, 'sh', '-c',
                  'while :; do alink list; alink link show; '
                  f'alink fabric up; {" ".join(GROUP)}; '
                  'devlink dev info; ip -s link; '
