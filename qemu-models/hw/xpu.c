@@ -192,6 +192,43 @@ static uint64_t read_queue(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
     g_assert_not_reached();
 }
 
+/* The descriptor at the head, if it was fetched */
+static const struct alink_xpu_desc *present_desc(const XpuQueue *q)
+{
+    return q && q->head != q->tail && q->batch_pos < q->batch_num ?
+           &q->batch[q->batch_pos] : NULL;
+}
+
+static uint64_t read_info(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
+{
+    const struct alink_xpu_desc *desc = present_desc(ALINK_XPU(ad)->queue[n]);
+
+    if (!desc) {
+        return 0;
+    }
+    switch (reg->offset - ALINK_XPU_QI_BASE) {
+    case ALINK_XPU_QI_DESC:
+        return 1;
+    case ALINK_XPU_QI_DESC_OP:
+        return desc->opcode | desc->flags << 8 | desc->dtype << 16 |
+               (uint64_t)desc->subop << 24 |
+               (uint64_t)le32_to_cpu(desc->reserved) << 32;
+    case ALINK_XPU_QI_DESC_DST:
+        return le64_to_cpu(desc->dst);
+    case ALINK_XPU_QI_DESC_SRC:
+        return le64_to_cpu(desc->src);
+    case ALINK_XPU_QI_DESC_SRC2:
+        return le64_to_cpu(desc->src2);
+    case ALINK_XPU_QI_DESC_LEN:
+        return le64_to_cpu(desc->len);
+    case ALINK_XPU_QI_DESC_FENCE:
+        return le64_to_cpu(desc->fence_addr);
+    case ALINK_XPU_QI_DESC_VALUE:
+        return le64_to_cpu(desc->fence_value);
+    }
+    g_assert_not_reached();
+}
+
 static void write_tail(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
                        uint64_t value)
 {
@@ -205,6 +242,10 @@ static void write_tail(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
     { .name = #_reg, .offset = ALINK_XPU_Q_BASE + ALINK_##_reg, \
       .access = ALINK_RO, .width = _width, .count = ALINK_XPU_MAX_QUEUES, \
       .stride = ALINK_XPU_Q_STRIDE, .read = read_queue }
+#define INFO_REG(_reg, _width) \
+    { .name = #_reg, .offset = ALINK_XPU_QI_BASE + ALINK_##_reg, \
+      .access = ALINK_RO, .width = _width, .count = ALINK_XPU_MAX_QUEUES, \
+      .stride = ALINK_XPU_QI_STRIDE, .read = read_info }
 
 static const AlinkReg xpu_regs[] = {
     REG(XPU_REG_HBM_SIZE, 64, read_const),
@@ -238,6 +279,14 @@ static const AlinkReg xpu_regs[] = {
     QUEUE_REG(XPU_Q_FAULT_ADDR, 64),
     QUEUE_REG(XPU_Q_FAULT_RIGHTS, 32),
     QUEUE_REG(XPU_Q_PROGRESS, 32),
+    INFO_REG(XPU_QI_DESC, 32),
+    INFO_REG(XPU_QI_DESC_OP, 64),
+    INFO_REG(XPU_QI_DESC_DST, 64),
+    INFO_REG(XPU_QI_DESC_SRC, 64),
+    INFO_REG(XPU_QI_DESC_SRC2, 64),
+    INFO_REG(XPU_QI_DESC_LEN, 64),
+    INFO_REG(XPU_QI_DESC_FENCE, 64),
+    INFO_REG(XPU_QI_DESC_VALUE, 64),
     { .name = "XPU_DB_TAIL", .offset = ALINK_XPU_DB_BASE + ALINK_XPU_DB_TAIL,
       .access = ALINK_WO, .width = 32, .doorbell = true,
       .count = ALINK_XPU_MAX_QUEUES, .stride = ALINK_XPU_DB_STRIDE,
@@ -357,7 +406,7 @@ static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
     ad->num_vectors = ALINK_XPU_NUM_VECTORS;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_RETIRE | ALINK_CAP_RETRY |
-               ALINK_CAP_FLASH | ALINK_CAP_PROGRESS;
+               ALINK_CAP_FLASH | ALINK_CAP_PROGRESS | ALINK_CAP_QUEUE_INFO;
     alink_sensor_default(ad, ALINK_REG_TEMP, 46000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MEM, 44000);
     alink_sensor_default(ad, ALINK_REG_POWER, v->power_idle_mw);

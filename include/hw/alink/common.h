@@ -140,6 +140,7 @@ enum alink_devtype {
 #define ALINK_CAP_RETRY			ALINK_BIT64(10)	/* xPU: accesses that are tried again, ALINK_PTE_RETRY */
 #define ALINK_CAP_FLASH			ALINK_BIT64(11)	/* firmware in flash, flash.h */
 #define ALINK_CAP_PROGRESS		ALINK_BIT64(12)	/* xPU: queues show that they get on, ALINK_XPU_Q_PROGRESS */
+#define ALINK_CAP_QUEUE_INFO		ALINK_BIT64(13)	/* xPU: info windows of queues, ALINK_XPU_QI() */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */
