@@ -72,41 +72,50 @@ const struct alink_tlv *alink_tlv_next(const void *data, size_t len,
 }
 EXPORT_SYMBOL_GPL(alink_tlv_next);
 
+/* Names as in enum alink_status: what a parser may rely on */
+#define ALINK_STATUS(st, err, text) \
+	[ALINK_ST_##st] = { err, #st, text }
+
 static const struct {
 	int err;
+	const char *name;
 	const char *text;
 } alink_status_table[] = {
-	[ALINK_ST_OK]		= { 0, "no error" },
-	[ALINK_ST_BAD_OPCODE]	= { -EOPNOTSUPP, "command not known to the device" },
-	[ALINK_ST_BAD_FIELD]	= { -EINVAL, "value out of range for the device" },
-	[ALINK_ST_TLV]		= { -EBADMSG, "malformed, missing or unknown TLV" },
-	[ALINK_ST_NO_ROOM]	= { -ENOSPC, "no room in a table, or no memory" },
-	[ALINK_ST_EXISTS]	= { -EEXIST, "exists already" },
-	[ALINK_ST_NOT_FOUND]	= { -ENOENT, "no such object" },
-	[ALINK_ST_BUSY]		= { -EBUSY, "object in use" },
-	[ALINK_ST_DMA]		= { -EIO, "the bus refused a DMA access" },
-	[ALINK_ST_ABORTED]	= { -ECANCELED, "aborted by reset or removal" },
-	[ALINK_ST_DENIED]	= { -EACCES, "denied by the device" },
-	[ALINK_ST_STUCK]	= { -EIO, "made no progress" },
-	[ALINK_ST_NO_PATH]	= { -EHOSTUNREACH, "no path" },
-	[ALINK_ST_PORT_DOWN]	= { -ENETDOWN, "port down" },
-	[ALINK_ST_PARTITION]	= { -EXDEV, "no common partition" },
-	[ALINK_ST_KEY]		= { -EKEYREJECTED, "wrong key or right" },
-	[ALINK_ST_RANGE]	= { -ERANGE, "beyond the segment" },
-	[ALINK_ST_POISON]	= { -EHWPOISON, "poisoned data" },
-	[ALINK_ST_TIMEOUT]	= { -ETIMEDOUT, "timed out in the fabric" },
-	[ALINK_ST_UNREACHABLE]	= { -EHOSTDOWN, "target did not answer" },
-	[ALINK_ST_GROUP]	= { -ESRCH, "no such group, or a member is missing" },
-	[ALINK_ST_UNSUPPORTED]	= { -EOPNOTSUPP, "not supported by this engine" },
-	[ALINK_ST_PAGE_FAULT]	= { -EADDRNOTAVAIL, "nothing mapped at the address" },
-	[ALINK_ST_PERMISSION]	= { -EPERM, "mapped without this right" },
-	[ALINK_ST_ALIGN]	= { -EINVAL, "address or length not aligned" },
-	[ALINK_ST_FW_FORMAT]	= { -EINVAL, "not an image of a format that it knows" },
-	[ALINK_ST_FW_DEVTYPE]	= { -EINVAL, "for another type of device" },
-	[ALINK_ST_FW_VARIANT]	= { -EINVAL, "for other variants of the device" },
-	[ALINK_ST_FW_LENGTH]	= { -EINVAL, "too long, or not all there" },
-	[ALINK_ST_FW_DIGEST]	= { -EBADMSG, "sha256 does not match what is in flash" },
-	[ALINK_ST_FW_SECURITY]	= { -EPERM, "security version below its floor" },
+	ALINK_STATUS(OK, 0, "no error"),
+	ALINK_STATUS(BAD_OPCODE, -EOPNOTSUPP,
+		     "command not known to the device"),
+	ALINK_STATUS(BAD_FIELD, -EINVAL, "value out of range for the device"),
+	ALINK_STATUS(TLV, -EBADMSG, "malformed, missing or unknown TLV"),
+	ALINK_STATUS(NO_ROOM, -ENOSPC, "no room in a table, or no memory"),
+	ALINK_STATUS(EXISTS, -EEXIST, "exists already"),
+	ALINK_STATUS(NOT_FOUND, -ENOENT, "no such object"),
+	ALINK_STATUS(BUSY, -EBUSY, "object in use"),
+	ALINK_STATUS(DMA, -EIO, "the bus refused a DMA access"),
+	ALINK_STATUS(ABORTED, -ECANCELED, "aborted by reset or removal"),
+	ALINK_STATUS(DENIED, -EACCES, "denied by the device"),
+	ALINK_STATUS(STUCK, -EIO, "made no progress"),
+	ALINK_STATUS(NO_PATH, -EHOSTUNREACH, "no path"),
+	ALINK_STATUS(PORT_DOWN, -ENETDOWN, "port down"),
+	ALINK_STATUS(PARTITION, -EXDEV, "no common partition"),
+	ALINK_STATUS(KEY, -EKEYREJECTED, "wrong key or right"),
+	ALINK_STATUS(RANGE, -ERANGE, "beyond the segment"),
+	ALINK_STATUS(POISON, -EHWPOISON, "poisoned data"),
+	ALINK_STATUS(TIMEOUT, -ETIMEDOUT, "timed out in the fabric"),
+	ALINK_STATUS(UNREACHABLE, -EHOSTDOWN, "target did not answer"),
+	ALINK_STATUS(GROUP, -ESRCH, "no such group, or a member is missing"),
+	ALINK_STATUS(UNSUPPORTED, -EOPNOTSUPP, "not supported by this engine"),
+	ALINK_STATUS(PAGE_FAULT, -EADDRNOTAVAIL,
+		     "nothing mapped at the address"),
+	ALINK_STATUS(PERMISSION, -EPERM, "mapped without this right"),
+	ALINK_STATUS(ALIGN, -EINVAL, "address or length not aligned"),
+	ALINK_STATUS(FW_FORMAT, -EINVAL,
+		     "not an image of a format that it knows"),
+	ALINK_STATUS(FW_DEVTYPE, -EINVAL, "for another type of device"),
+	ALINK_STATUS(FW_VARIANT, -EINVAL, "for other variants of the device"),
+	ALINK_STATUS(FW_LENGTH, -EINVAL, "too long, or not all there"),
+	ALINK_STATUS(FW_DIGEST, -EBADMSG,
+		     "sha256 does not match what is in flash"),
+	ALINK_STATUS(FW_SECURITY, -EPERM, "security version below its floor"),
 };
 
 /**
@@ -139,3 +148,19 @@ const char *alink_status_str(u16 status)
 	return alink_status_table[status].text;
 }
 EXPORT_SYMBOL_GPL(alink_status_str);
+
+/**
+ * alink_status_name - the name of a status of the device
+ * @status:	enum alink_status
+ *
+ * Return: its name in the contract, without ALINK_ST_; "UNKNOWN" for a value
+ * that this does not know.
+ */
+const char *alink_status_name(u16 status)
+{
+	if (status >= ARRAY_SIZE(alink_status_table) ||
+	    !alink_status_table[status].text)
+		return "UNKNOWN";
+	return alink_status_table[status].name;
+}
+EXPORT_SYMBOL_GPL(alink_status_name);

@@ -7,7 +7,8 @@
  * at. A queue that halted by a fault, or was stuck, is its user's affair: such a
  * fault is over at once. One that needs a reset of the device stays, until the
  * administrator says "devlink health recover": only he knows who else works
- * there.
+ * there. For queues that halted by an error of their user there is the reporter
+ * "queue": alink_xpu_qerr.c.
  */
 #include <linux/pci.h>
 #include <net/devlink.h>
@@ -98,6 +99,8 @@ static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 		return err;
 	devlink_fmsg_u64_pair_put(fmsg, "commands",
 				  alink_rd64(adev, ALINK_XPU_REG_COMMANDS));
+	devlink_fmsg_u64_pair_put(fmsg, "queue_errors",
+				  alink_xpu_qerr_total(xdev));
 	devlink_fmsg_u32_pair_put(fmsg, "hung_queues",
 				  atomic_read(&xdev->hangs.queues));
 	devlink_fmsg_u32_pair_put(fmsg, "hang_resets",
@@ -216,14 +219,19 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 		err = PTR_ERR(xdev->reporter);
 		goto err_ports;
 	}
-	err = alink_devlink_params_register(devlink);
+	err = alink_xpu_qerr_reporter_create(xdev, devlink);
 	if (err)
 		goto err_reporter;
+	err = alink_devlink_params_register(devlink);
+	if (err)
+		goto err_queue_reporter;
 	devl_register(devlink);
 	devl_unlock(devlink);
 	xdev->devlink = devlink;
 	return 0;
 
+err_queue_reporter:
+	alink_xpu_qerr_reporter_destroy(xdev);
 err_reporter:
 	devl_health_reporter_destroy(xdev->reporter);
 err_ports:
@@ -241,6 +249,7 @@ void alink_xpu_devlink_fini(struct xpu_device *xdev)
 	devl_lock(devlink);
 	devl_unregister(devlink);
 	alink_devlink_params_unregister(devlink);
+	alink_xpu_qerr_reporter_destroy(xdev);
 	devl_health_reporter_destroy(xdev->reporter);
 	alink_ports_destroy(xdev->adev);
 	devl_unlock(devlink);

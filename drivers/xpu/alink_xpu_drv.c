@@ -154,7 +154,7 @@ const struct drm_driver alink_xpu_drm_driver = {
 	.desc = "ALink xPU accelerator",
 	.date = "20261124",
 	.major = 1,
-	.minor = 4,
+	.minor = 5,
 };
 
 static int __init xpu_init(void)

@@ -18,6 +18,7 @@
  *	      locks of alink.ko
  *	      xarray locks, xpu_queue.lock, xpu_bridges.lock,
  *	      xpu_window.lock, xpu_faults.lock (spinlocks)
+ *	        xpu_qerrs.lock (spinlock)
  *
  * Who faults has mmap_lock and takes dma_resv, but not xpu_evict.lock; nor does
  * who imports by PRIME, with the object_name_lock of DRM. Whoever has
@@ -60,6 +61,7 @@
 #include "alink_xpu_hang.h"
 #include "alink_xpu_hbm.h"
 #include "alink_xpu_pt.h"
+#include "alink_xpu_qerr.h"
 #include "alink_xpu_sleep.h"
 #include "alink_xpu_user.h"
 
@@ -121,6 +123,7 @@ enum xpu_state {
  *		not to be seen
  * @user_memory: memory of processes can be lent to the device
  * @evict:	HBM objects can leave, as accesses to them can be tried again
+ * @queue_info:	queues have an info window
  * @name:	model name
  * @part_number: or empty
  * @board_serial: or empty
@@ -142,6 +145,7 @@ struct xpu_info {
 	u32 progress_ms;
 	bool user_memory;
 	bool evict;
+	bool queue_info;
 	char name[32];
 	char part_number[32];
 	char board_serial[32];
@@ -224,6 +228,7 @@ struct xpu_faults {
  * @bridges:	kernel fences
  * @faults:	what went wrong
  * @hangs:	queues that were stuck
+ * @qerrs:	queues that halted
  * @bind_wq:	runs xpu_vm.bind_work
  * @free_wq:	runs xpu_vm.free_work
  * @fault_wq:	runs xpu_queue.fault_work and xpu_hang.work
@@ -273,6 +278,7 @@ struct xpu_device {
 	struct xpu_bridges bridges;
 	struct xpu_faults faults;
 	struct xpu_hangs hangs;
+	struct xpu_qerrs qerrs;
 	struct workqueue_struct *bind_wq;
 	struct workqueue_struct *free_wq;
 	struct workqueue_struct *fault_wq;
@@ -478,9 +484,10 @@ struct xpu_loc {
  * @priority:	as asked for; constant
  * @status:	status block; user space can write it. Its object stays in place
  * @busy_ns:	part of xpu_file.busy_ns
- * @lock:	protects @state, @error and part of @hang
+ * @lock:	protects @state, @error, @command and part of @hang
  * @state:	what users are told
  * @error:	why it halted; of one that is stuck from when it was found
+ * @command:	where it halted; from then on as well
  * @dead:	destroyed, or stuck; the doorbell must not be mapped any more
  * @generation:	xpu_device.generation when made; 0: not yet
  * @fault_work:	answers an access that may be tried again
@@ -498,10 +505,11 @@ struct xpu_queue {
 	enum drm_alink_xpu_priority priority;
 	struct xpu_loc status;
 	atomic64_t busy_ns;
-	/* protects state, error, hang.found and hang.counted */
+	/* protects state, error, command, hang.found and hang.counted */
 	spinlock_t lock;
 	enum drm_alink_xpu_queue_state state;
 	struct drm_alink_xpu_queue_error error;
+	struct xpu_command command;
 	bool dead;
 	u64 generation;
 	struct delayed_work fault_work;

@@ -4,7 +4,8 @@
  * stopped something a dump of the device (devcoredump, as text).
  *
  * A dump has what the device and the driver know, and what users asked for by
- * ioctl. It has nothing out of anybody's memory, and no keys.
+ * ioctl. Out of users' memory it has the commands that failed, and nothing else;
+ * and no keys.
  */
 #include <linux/devcoredump.h>
 #include <linux/pci.h>
@@ -186,6 +187,7 @@ static void xpu_dump_queue(struct seq_buf *s, struct xpu_queue *q, u32 id)
 			       alink_status_str(q->error.status),
 			       q->error.index, q->error.addr);
 	seq_buf_puts(s, "\n");
+	alink_xpu_command_dump(s, &q->command);
 	spin_unlock(&q->lock);
 }
 

@@ -151,13 +151,16 @@ static bool hang_stands(struct xpu_queue *q,
 static bool hang_take(struct xpu_queue *q,
 		      const struct drm_alink_xpu_queue_error *error)
 {
+	struct xpu_command command;
 	bool runs;
 
+	alink_xpu_command_read(q, &command);
 	spin_lock(&q->lock);
 	runs = q->state == DRM_ALINK_XPU_QUEUE_RUNNING;
 	if (runs) {
 		q->hang.found = true;
 		q->error = *error;
+		q->command = command;
 	}
 	spin_unlock(&q->lock);
 	return runs;

@@ -104,6 +104,7 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	if (watched)
 		info->progress_ms = alink_rd32(adev, ALINK_XPU_REG_PROGRESS_MS);
 	info->evict = alink_dev_caps(adev) & ALINK_CAP_RETRY;
+	info->queue_info = alink_dev_caps(adev) & ALINK_CAP_QUEUE_INFO;
 	/* Where the kernel may bounce DMA, both would not see the same memory. */
 	info->user_memory = XPU_HAS_USER && info->evict &&
 			    dma_max_mapping_size(&xdev->pdev->dev) == SIZE_MAX;

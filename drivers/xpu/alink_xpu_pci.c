@@ -200,6 +200,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	alink_xpu_sleep_init(xdev);
 	init_waitqueue_head(&xdev->any_wait);
 	alink_xpu_faults_init(xdev);
+	alink_xpu_qerrs_init(xdev);
 	for (i = 0; i < ARRAY_SIZE(xdev->vectors); i++) {
 		xdev->vectors[i].xdev = xdev;
 		xdev->vectors[i].irq = -1;
@@ -357,6 +358,7 @@ err_hwmon:
 	alink_flash_stop(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_xpu_faults_fini(xdev);
+	alink_xpu_qerrs_fini(xdev);
 	alink_hwmon_unregister(xdev->adev);
 err_devlink:
 	alink_flash_stop(xdev->adev);
@@ -392,6 +394,7 @@ static void xpu_remove(struct pci_dev *pdev)
 	alink_dev_unregister(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_xpu_faults_fini(xdev);
+	alink_xpu_qerrs_fini(xdev);
 
 	alink_hwmon_unregister(xdev->adev);
 	alink_xpu_devlink_fini(xdev);
@@ -559,6 +562,7 @@ static const struct attribute_group *xpu_groups[] = {
 	&alink_xpu_retire_group,
 	&alink_xpu_evict_group,
 	&alink_xpu_hang_group,
+	&alink_xpu_qerr_group,
 	NULL
 };
 

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include <drm/drm_drv.h>
 
@@ -64,15 +65,22 @@ static void xpu_queue_stop(struct xpu_queue *q,
 			   enum drm_alink_xpu_queue_state state,
 			   const struct drm_alink_xpu_queue_error *error)
 {
+	struct xpu_command command = {};
 	bool changed;
 
+	if (error)
+		alink_xpu_command_read(q, &command);
 	spin_lock(&q->lock);
 	changed = q->state == DRM_ALINK_XPU_QUEUE_RUNNING;
 	if (changed) {
 		/* One that hung is ended for that, whatever the device calls it. */
-		if (error && !q->hang.found)
+		if (error && !q->hang.found) {
 			q->error = *error;
+			q->command = command;
+		}
 		WRITE_ONCE(q->state, state);
+		if (error)
+			alink_xpu_qerr_note(q);
 	}
 	spin_unlock(&q->lock);
 	if (!changed)
@@ -101,6 +109,8 @@ void alink_xpu_queue_halt(struct xpu_queue *q,
 static void xpu_queue_cancel(struct xpu_queue *q)
 {
 	spin_lock(&q->lock);
+	if (q->hang.found && q->state == DRM_ALINK_XPU_QUEUE_RUNNING)
+		alink_xpu_qerr_note(q);
 	WRITE_ONCE(q->state, q->hang.found ? DRM_ALINK_XPU_QUEUE_HALTED :
 					     DRM_ALINK_XPU_QUEUE_CANCELED);
 	spin_unlock(&q->lock);
@@ -571,8 +581,8 @@ int alink_xpu_queue_status_ioctl(struct drm_device *drm, void *data,
 	struct drm_alink_xpu_queue_status *args = data;
 	struct xpu_queue *q;
 
-	if (args->state || args->error.status || args->error.index ||
-	    args->error.addr)
+	if (memchr_inv(&args->state, 0, sizeof(*args) -
+		       offsetof(struct drm_alink_xpu_queue_status, state)))
 		return -EINVAL;
 	q = alink_xpu_queue_lookup(file->driver_priv, args->queue_id);
 	if (!q)
@@ -581,8 +591,12 @@ int alink_xpu_queue_status_ioctl(struct drm_device *drm, void *data,
 	spin_lock(&q->lock);
 	args->state = q->state;
 	/* It may be found stuck, and not have ended yet. */
-	if (q->state != DRM_ALINK_XPU_QUEUE_RUNNING)
+	if (q->state != DRM_ALINK_XPU_QUEUE_RUNNING) {
 		args->error = q->error;
+		args->recovery = ALINK_RECOVERY_CONTEXT;
+		args->has_command = q->command.valid;
+		args->command = q->command.desc;
+	}
 	spin_unlock(&q->lock);
 	alink_xpu_queue_put(q);
 	return 0;

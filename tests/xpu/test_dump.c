@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "xpu_health.h"
 #include "xpu_lib.h"
 #include "xpu_trace.h"
 
@@ -139,46 +140,16 @@ static ssize_t dump_wait(FIXTURE_DATA(dump) *self, char *path, size_t room)
 	return -ETIME;
 }
 
-/* What devlink says of the health: a number behind a key, or -1 */
 static long health(FIXTURE_DATA(dump) *self, const char *command,
 		   const char *key)
 {
-	char line[256], text[4096] = "", *at;
-	FILE *f;
-
-	snprintf(line, sizeof(line),
-		 "devlink -j health %s pci/%s reporter device", command,
-		 bdf(self));
-	f = popen(line, "re");
-	if (!f)
-		return -1;
-	if (!fread(text, 1, sizeof(text) - 1, f))
-		text[0] = '\0';
-	if (pclose(f))
-		return -1;
-	snprintf(line, sizeof(line), "\"%s\":", key);
-	at = strstr(text, line);
-	if (!at)
-		return -1;
-	at += strlen(line);
-	if (!strncmp(at, "\"healthy\"", 9))
-		return 0;
-	if (!strncmp(at, "\"error\"", 7))
-		return 1;
-	return strtol(at, NULL, 0);
+	return health_number(self->sysfs, "device", command, key);
 }
 
-static bool health_becomes(FIXTURE_DATA(dump) *self, const char *command,
+static bool device_becomes(FIXTURE_DATA(dump) *self, const char *command,
 			   const char *key, long value)
 {
-	int i;
-
-	for (i = 0; i < 300; i++) {
-		if (health(self, command, key) == value)
-			return true;
-		usleep(100000);
-	}
-	return false;
+	return health_becomes(self->sysfs, "device", command, key, value);
 }
 
 /* A fault of the command processor, as the firmware would raise it */
@@ -229,6 +200,10 @@ TEST_F(dump, fault_leaves_what_a_developer_needs)
 		  NULL);
 	EXPECT_NE(strstr(self->text, "halted, in the device halted, head 0, tail 1, "),
 		  NULL);
+	snprintf(line, sizeof(line),
+		 "  command: opcode 99, flags 0x3, dtype 0, subop %u, reserved 0x0, dst %#llx, src 0x123456789, ",
+		 ALINK_WAIT_EQ, (unsigned long long)endless.dst);
+	EXPECT_NE(strstr(self->text, line), NULL);
 	snprintf(line, sizeof(line), "made by test_dump[%d]\n", getpid());
 	EXPECT_NE(strstr(self->text, line), NULL);
 	snprintf(line, sizeof(line), "  %#lx + %#lx: host + 0x0, rights 0x3\n",
@@ -247,8 +222,12 @@ TEST_F(dump, fault_leaves_what_a_developer_needs)
 TEST_F(dump, has_nothing_out_of_memory)
 {
 	static const char secret[] = "0xdeadbeefcafef00d";
+	const struct alink_xpu_desc d = {
+		.opcode = 98, .user = 0xdeadbeefcafef00d,
+	};
 	char path[512];
 	struct stat st;
+	struct xq bad;
 	uint32_t bo;
 	void *p;
 
@@ -260,14 +239,22 @@ TEST_F(dump, has_nothing_out_of_memory)
 	memcpy(self->q.ring, secret, sizeof(secret));
 	((uint64_t *)p)[8] = 0xdeadbeefcafef00d;
 	self->q.ring[1].user = 0xdeadbeefcafef00d;
+	/* Of a command that failed the dump has what the device looked at. */
+	ASSERT_EQ(xq_open(&bad, self->fd, self->vm, VA_Q + 2 * LARGE, 64), 0);
+	xq_push(&bad, d);
+	bad.ring[0].fence_value = 0xdeadbeefcafef00d;
+	xq_ring(&bad);
+	ASSERT_EQ(xq_wait(&bad, 20000, NULL), -EIO);
 	ASSERT_EQ(inject("2:4096:1"), 0);
 	ASSERT_GT(dump_wait(self, path, sizeof(path)), 0);
 	EXPECT_NE(strstr(self->text, ": HBM + 0x0, rights 0x3\n"), NULL);
+	EXPECT_NE(strstr(self->text, "  command: opcode 98, "), NULL);
 	EXPECT_EQ(strstr(self->text, secret + 2), NULL);
 	ASSERT_EQ(stat(path, &st), 0);
 	EXPECT_EQ(st.st_uid, 0);
 	EXPECT_EQ(st.st_mode & 0777, 0600);
 	munmap(p, PAGE);
+	xq_close(&bad);
 }
 
 TEST_F(dump, the_first_one_is_kept)
@@ -281,7 +268,7 @@ TEST_F(dump, the_first_one_is_kept)
 	EXPECT_NE(strstr(self->text, "address 0x1000,"), NULL);
 	ASSERT_EQ(inject("2:8192:2"), 0);
 	/* Told to devlink after its dump was made, and dropped */
-	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 2));
+	ASSERT_TRUE(device_becomes(self, "show", "error", errors + 2));
 	ASSERT_GT(read_file(path, self->text, DUMP_ROOM), 0);
 	EXPECT_NE(strstr(self->text, "address 0x1000,"), NULL);
 	EXPECT_EQ(strstr(self->text, "address 0x2000,"), NULL);
@@ -302,7 +289,7 @@ TEST_F(dump, none_for_what_stopped_nothing)
 
 	ASSERT_GE(errors, 0);
 	ASSERT_EQ(inject("1:4096:1"), 0);
-	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 1));
+	ASSERT_TRUE(device_becomes(self, "show", "error", errors + 1));
 	EXPECT_FALSE(dump_path(self->sysfs, path, sizeof(path)));
 	EXPECT_EQ(health(self, "diagnose", "recovery_class"),
 		  ALINK_RECOVERY_RETRY);
@@ -322,7 +309,7 @@ TEST_F(dump, faults_are_traced)
 	ASSERT_EQ(inject("1:4096:5"), 0);
 	ASSERT_EQ(inject("2:8192:6"), 0);
 	ASSERT_EQ(inject("3:12288:7"), 0);
-	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 3));
+	ASSERT_TRUE(device_becomes(self, "show", "error", errors + 3));
 	trace = trace_stop();
 
 	snprintf(text, sizeof(text),
@@ -356,12 +343,12 @@ TEST_F(dump, health_waits_for_the_administrator)
 
 	/* A queue that halted is its user's affair. */
 	ASSERT_EQ(inject("2:4096:1"), 0);
-	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 1));
-	EXPECT_TRUE(health_becomes(self, "show", "state", 0));
+	ASSERT_TRUE(device_becomes(self, "show", "error", errors + 1));
+	EXPECT_TRUE(device_becomes(self, "show", "state", 0));
 
 	ASSERT_EQ(inject("3:8192:2"), 0);
-	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 2));
-	EXPECT_TRUE(health_becomes(self, "show", "state", 1));
+	ASSERT_TRUE(device_becomes(self, "show", "error", errors + 2));
+	EXPECT_TRUE(device_becomes(self, "show", "state", 1));
 	EXPECT_EQ(health(self, "diagnose", "recovery_class"),
 		  ALINK_RECOVERY_DEVICE);
 	ASSERT_EQ(xpu_device(self->fd, &after), 0);
@@ -401,7 +388,7 @@ TEST_F_TIMEOUT(dump, of_firmware_that_hangs, 120)
 	ASSERT_EQ(model_set("xpu0", "x-heartbeat-stuck", false), 0);
 	EXPECT_NE(strstr(self->text, "reason: firmware hangs: no heartbeat\n"),
 		  NULL);
-	EXPECT_TRUE(health_becomes(self, "show", "state", 1));
+	EXPECT_TRUE(device_becomes(self, "show", "state", 1));
 }
 
 /* Taken before the queue was ended; told once, as one for its user to mend */
@@ -411,6 +398,7 @@ TEST_F_TIMEOUT(dump, of_a_queue_that_is_stuck, 240)
 	long errors = health(self, "show", "error");
 	long hung = health(self, "diagnose", "hung_queues");
 	long resets = health(self, "diagnose", "hang_resets");
+	long halted = health(self, "diagnose", "queue_errors");
 	unsigned int id = xq_device_queue(&self->q);
 	char path[512], line[256];
 	int err;
@@ -440,12 +428,13 @@ TEST_F_TIMEOUT(dump, of_a_queue_that_is_stuck, 240)
 	if (!__test_passed(_metadata))
 		TH_LOG("%s", self->text);
 
-	ASSERT_TRUE(health_becomes(self, "show", "error", errors + 1));
-	EXPECT_TRUE(health_becomes(self, "show", "state", 0));
+	ASSERT_TRUE(device_becomes(self, "show", "error", errors + 1));
+	EXPECT_TRUE(device_becomes(self, "show", "state", 0));
 	EXPECT_EQ(health(self, "diagnose", "recovery_class"),
 		  ALINK_RECOVERY_CONTEXT);
 	EXPECT_EQ(health(self, "diagnose", "hung_queues"), hung + 1);
 	EXPECT_EQ(health(self, "diagnose", "hang_resets"), resets);
+	EXPECT_EQ(health(self, "diagnose", "queue_errors"), halted + 1);
 	EXPECT_EQ(health(self, "show", "error"), errors + 1);
 	EXPECT_TRUE(forget_dump(path));
 	EXPECT_FALSE(has_dump(self->sysfs));

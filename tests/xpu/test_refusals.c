@@ -345,6 +345,11 @@ TEST_F(refuse, queue_calls)
 		SPOILT(drm_alink_xpu_queue_status, error.status, 1, EINVAL),
 		SPOILT(drm_alink_xpu_queue_status, error.index, 1, EINVAL),
 		SPOILT(drm_alink_xpu_queue_status, error.addr, 1, EINVAL),
+		SPOILT(drm_alink_xpu_queue_status, recovery, 1, EINVAL),
+		SPOILT(drm_alink_xpu_queue_status, has_command, 1, EINVAL),
+		SPOILT(drm_alink_xpu_queue_status, command.opcode, 1, EINVAL),
+		SPOILT(drm_alink_xpu_queue_status, command.fence_value, 1,
+		       EINVAL),
 		SPOILT(drm_alink_xpu_queue_status, queue_id, NONE(o->q.id),
 		       ENOENT),
 		SPOILT(drm_alink_xpu_queue_status, queue_id, 0, ENOENT));

@@ -126,6 +126,7 @@ int alink_admin_tlv(struct alink_dev *adev, u16 opcode, u16 tlv,
 int alink_admin_id(struct alink_dev *adev, u16 opcode, u32 id, u16 *status);
 int alink_status_errno(u16 status);
 const char *alink_status_str(u16 status);
+const char *alink_status_name(u16 status);
 
 /* --- health: alink_health.c -------------------------------------------- */
 const char *alink_recovery_str(u32 recovery);

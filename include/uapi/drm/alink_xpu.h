@@ -59,6 +59,11 @@ extern "C" {
  * Others go on. Where the device cannot do that it is reset, as below, but the
  * queue that was stuck still halts in this way.
  *
+ * A queue that halted can only be destroyed. QUEUE_STATUS tells (since version
+ * 1.5) what it takes to go on, and on devices with ALINK_CAP_QUEUE_INFO also the
+ * command that failed, as the device had fetched it: the ring may hold another
+ * by then.
+ *
  * User space fills queues by itself, so nothing that they run gets into a
  * dma-buf without being asked: %DMA_BUF_IOCTL_EXPORT_SYNC_FILE and poll(2) tell
  * of what others put there. To let others wait for a queue, take the sync file
@@ -669,8 +674,41 @@ struct drm_alink_xpu_queue_error {
 };
 
 /**
+ * struct drm_alink_xpu_queue_command - fields of a struct alink_xpu_desc of
+ * <hw/alink/xpu.h>, in the order of bytes of the CPU
+ */
+struct drm_alink_xpu_queue_command {
+	/** @opcode: ALINK_XPU_OP_*, or one that there is not */
+	__u8 opcode;
+	/** @flags: ALINK_XPU_DF_* */
+	__u8 flags;
+	/** @dtype: enum alink_dtype */
+	__u8 dtype;
+	/** @subop: by opcode */
+	__u8 subop;
+	/** @reserved: has to be 0, but this may be the error */
+	__u32 reserved;
+	/** @dst: device virtual address */
+	__u64 dst;
+	/** @src: device virtual address, or operand */
+	__u64 src;
+	/** @src2: device virtual address, or operand */
+	__u64 src2;
+	/** @len: bytes */
+	__u64 len;
+	/** @fence_addr: device virtual address of the fence */
+	__u64 fence_addr;
+	/** @fence_value: value of the fence */
+	__u64 fence_value;
+};
+
+/**
  * struct drm_alink_xpu_queue_status - argument of
  * &DRM_IOCTL_ALINK_XPU_QUEUE_STATUS
+ *
+ * What comes after @error is there since version 1.5. @recovery is
+ * ALINK_RECOVERY_NONE while the queue runs, and else ALINK_RECOVERY_CONTEXT:
+ * destroy it, and make another.
  */
 struct drm_alink_xpu_queue_status {
 	/** @queue_id: queue */
@@ -679,6 +717,12 @@ struct drm_alink_xpu_queue_status {
 	__u32 state;
 	/** @error: out */
 	struct drm_alink_xpu_queue_error error;
+	/** @recovery: out: enum alink_recovery of <hw/alink/common.h> */
+	__u32 recovery;
+	/** @has_command: out: 1: the device told at which command it halted */
+	__u32 has_command;
+	/** @command: out: that command; else all 0 */
+	struct drm_alink_xpu_queue_command command;
 };
 
 /* Fences: 64-bit values in memory, compared as (__s64)(memory - value) >= 0 */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Queues that halted: alink_xpu_qerr.c.
+ */
+#ifndef ALINK_XPU_QERR_H
+#define ALINK_XPU_QERR_H
+
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/sysfs.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include <drm/alink_xpu.h>
+
+struct devlink;
+struct devlink_health_reporter;
+struct seq_buf;
+struct xpu_device;
+struct xpu_queue;
+
+/* As many are remembered, the latest */
+#define XPU_NUM_QERRS		16
+/* Every enum alink_status is below */
+#define XPU_NUM_STATUSES	64
+
+/**
+ * struct xpu_command - the descriptor at which a queue halted
+ * @valid:	the device has told it
+ * @desc:	what the user is told
+ */
+struct xpu_command {
+	bool valid;
+	struct drm_alink_xpu_queue_command desc;
+};
+
+/**
+ * struct xpu_qerr - a queue that halted
+ * @number:	so many did before, since probe
+ * @hw_id:	queue of the device
+ * @pid:	process that made its VM, in the initial namespace
+ * @comm:	name of that process
+ * @error:	why
+ * @command:	at what
+ */
+struct xpu_qerr {
+	u64 number;
+	u32 hw_id;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+	struct drm_alink_xpu_queue_error error;
+	struct xpu_command command;
+};
+
+/**
+ * struct xpu_qerrs - queues of users that halted by an error, since probe
+ * @lock:	protects @counts, @last, @total and @told
+ * @counts:	by enum alink_status; at ALINK_ST_OK those that the contract
+ *		does not know
+ * @last:	the latest, number n at n % XPU_NUM_QERRS
+ * @total:	all of them
+ * @told:	of them, taken by @work
+ * @work:	tells devlink
+ * @reporter:	health reporter of devlink
+ */
+struct xpu_qerrs {
+	/* protects counts, last, total and told; innermost */
+	spinlock_t lock;
+	u64 counts[XPU_NUM_STATUSES];
+	struct xpu_qerr last[XPU_NUM_QERRS];
+	u64 total;
+	u64 told;
+	struct delayed_work work;
+	struct devlink_health_reporter *reporter;
+};
+
+extern const struct attribute_group alink_xpu_qerr_group;
+void alink_xpu_command_read(struct xpu_queue *q, struct xpu_command *command);
+void alink_xpu_command_dump(struct seq_buf *s,
+			    const struct xpu_command *command);
+void alink_xpu_qerr_note(struct xpu_queue *q);
+u64 alink_xpu_qerr_total(struct xpu_device *xdev);
+void alink_xpu_qerrs_init(struct xpu_device *xdev);
+void alink_xpu_qerrs_fini(struct xpu_device *xdev);
+int alink_xpu_qerr_reporter_create(struct xpu_device *xdev,
+				   struct devlink *devlink);
+void alink_xpu_qerr_reporter_destroy(struct xpu_device *xdev);
+
+#endif /* ALINK_XPU_QERR_H */
