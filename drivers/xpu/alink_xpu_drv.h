@@ -307,6 +307,7 @@ static inline struct xpu_device *to_xpu(struct drm_device *drm)
  * @busy_ns:	time that engines worked for its queues, as far as it was read;
  *		atomic, as any thread may read it
  * @hung:	its queues that were stuck, as far as they were counted
+ * @compute_ns:	the same of compute engines; @busy_ns is that of DMA rings
  */
 struct xpu_file {
 	struct xpu_device *xdev;
@@ -317,6 +318,7 @@ struct xpu_file {
 	struct xpu_bridge_share *share;
 	atomic64_t busy_ns;
 	atomic_t hung;
+	atomic64_t compute_ns;
 };
 
 enum xpu_bo_kind {
@@ -494,6 +496,7 @@ struct xpu_loc {
  * @hang:	does it get on?
  * @map_lock:	protects @dead against faults, and @dummy
  * @dummy:	page that a doorbell mapping shows afterwards
+ * @compute_ns:	part of xpu_file.compute_ns
  */
 struct xpu_queue {
 	struct xpu_device *xdev;
@@ -517,6 +520,7 @@ struct xpu_queue {
 	/* orders faults and destruction */
 	struct mutex map_lock;
 	struct page *dummy;
+	atomic64_t compute_ns;
 };
 
 /**

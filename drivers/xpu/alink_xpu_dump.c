@@ -178,6 +178,10 @@ static void xpu_dump_queue(struct seq_buf *s, struct xpu_queue *q, u32 id)
 		       alink_rd32(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_HEAD)),
 		       alink_rd32(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_TAIL)),
 		       alink_rd64(adev, ALINK_XPU_Q(id, ALINK_XPU_Q_BUSY_NS)));
+	if (q->xdev->info.queue_info)
+		seq_buf_printf(s, ", compute %llu ns",
+			       alink_rd64(adev,
+					  ALINK_XPU_QI(id, ALINK_XPU_QI_COMPUTE_NS)));
 	if (q->xdev->info.progress_ms)
 		seq_buf_printf(s, ", progress %u",
 			       alink_rd32(adev,

@@ -327,6 +327,13 @@ static void xpu_show_queue(struct drm_printer *p, unsigned long id,
 	drm_printf(p, "alink_xpu-queue-%lu-progress:\t%u\n", id, t.progress);
 }
 
+static void xpu_show_engine(struct drm_printer *p, const char *name, s64 ns,
+			    u32 capacity)
+{
+	drm_printf(p, "drm-engine-%s:\t%lld ns\n", name, ns);
+	drm_printf(p, "drm-engine-capacity-%s:\t%u\n", name, capacity);
+}
+
 /*
  * drm_driver.show_fdinfo, see Documentation/gpu/drm-usage-stats.rst. DRM calls it
  * within drm_dev_enter().
@@ -334,6 +341,7 @@ static void xpu_show_queue(struct drm_printer *p, unsigned long id,
 void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
 	struct xpu_file *xfile = file->driver_priv;
+	const struct xpu_info *info = &xfile->xdev->info;
 	struct xpu_queue *q;
 	unsigned long id;
 
@@ -346,10 +354,13 @@ void alink_xpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	}
 	xa_unlock(&xfile->queues);
 
-	drm_printf(p, "drm-engine-dma:\t%lld ns\n",
-		   atomic64_read(&xfile->busy_ns));
-	drm_printf(p, "drm-engine-capacity-dma:\t%u\n",
-		   xfile->xdev->info.num_rings);
+	xpu_show_engine(p, "dma", atomic64_read(&xfile->busy_ns),
+			info->num_rings);
+	/* One beside each ring; of older devices the rings have their time. */
+	if (info->queue_info && info->compute_funcs)
+		xpu_show_engine(p, "compute",
+				atomic64_read(&xfile->compute_ns),
+				info->num_rings);
 	drm_printf(p, "alink_xpu-hung-queues:\t%d\n",
 		   atomic_read(&xfile->hung));
 	xpu_show_memory(p, file);

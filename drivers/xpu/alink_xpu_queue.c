@@ -282,36 +282,51 @@ void alink_xpu_queues_cancel(struct xpu_device *xdev)
 	xa_unlock(&xdev->queues);
 }
 
+/* What was added once stays: @sum never goes back. */
+static void queue_add_ns(atomic64_t *have, atomic64_t *sum, s64 now)
+{
+	s64 old = atomic64_read(have);
+
+	do {
+		if (now <= old)
+			return;
+	} while (!atomic64_try_cmpxchg(have, &old, now));
+	atomic64_add(now - old, sum);
+}
+
 /**
  * alink_xpu_queue_account - take what engines worked for a queue to its file
  * @q:		queue that has not given its hardware queue back yet
  * @xfile:	its file
  *
- * What is added once stays: the figure of a file never goes back, also when its
- * queues go, or the device.
+ * The figures of a file never go back, also when its queues go, or the device.
  *
  * Context: any but hard interrupt; does not sleep.
  */
 void alink_xpu_queue_account(struct xpu_queue *q, struct xpu_file *xfile)
 {
 	struct xpu_device *xdev = q->xdev;
-	s64 old = atomic64_read(&q->busy_ns);
-	u64 now;
+	u64 all, compute = 0;
 	int idx;
 
 	if (!drm_dev_enter(&xdev->drm, &idx))
 		return;
-	now = alink_rd64(xdev->adev, ALINK_XPU_Q(q->hw_id,
+	/*
+	 * First the whole, then the part: what is left for the rings is too
+	 * little at most, while engines work, and there the next time.
+	 */
+	all = alink_rd64(xdev->adev, ALINK_XPU_Q(q->hw_id,
 						 ALINK_XPU_Q_BUSY_NS));
+	if (xdev->info.queue_info)
+		compute = alink_rd64(xdev->adev,
+				     ALINK_XPU_QI(q->hw_id,
+						  ALINK_XPU_QI_COMPUTE_NS));
 	drm_dev_exit(idx);
 	/* All ones in a reset. Also, no device is older than 292 years. */
-	if (now > S64_MAX)
+	if (all > S64_MAX || compute > S64_MAX)
 		return;
-	do {
-		if ((s64)now <= old)
-			return;
-	} while (!atomic64_try_cmpxchg(&q->busy_ns, &old, now));
-	atomic64_add(now - old, &xfile->busy_ns);
+	queue_add_ns(&q->busy_ns, &xfile->busy_ns, (s64)all - (s64)compute);
+	queue_add_ns(&q->compute_ns, &xfile->compute_ns, compute);
 }
 
 /**

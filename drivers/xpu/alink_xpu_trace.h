@@ -127,7 +127,8 @@ TRACE_EVENT(alink_xpu_queue_destroy,
 	    TP_fast_assign(__assign_str(dev);
 			   __entry->queue = q->hw_id;
 			   __entry->ctx = q->vm->ctx;
-			   __entry->busy_ns = atomic64_read(&q->busy_ns);),
+			   __entry->busy_ns = atomic64_read(&q->busy_ns) +
+					      atomic64_read(&q->compute_ns);),
 	    TP_printk("dev=%s queue=%u ctx=%u busy=%llu ns",
 		      __get_str(dev), __entry->queue, __entry->ctx,
 		      __entry->busy_ns)

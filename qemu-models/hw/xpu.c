@@ -203,6 +203,9 @@ static uint64_t read_info(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
 {
     const struct alink_xpu_desc *desc = present_desc(ALINK_XPU(ad)->queue[n]);
 
+    if (reg->offset == ALINK_XPU_QI_BASE + ALINK_XPU_QI_COMPUTE_NS) {
+        return ALINK_XPU(ad)->queue_compute_ns[n];
+    }
     if (!desc) {
         return 0;
     }
@@ -279,6 +282,7 @@ static const AlinkReg xpu_regs[] = {
     QUEUE_REG(XPU_Q_FAULT_ADDR, 64),
     QUEUE_REG(XPU_Q_FAULT_RIGHTS, 32),
     QUEUE_REG(XPU_Q_PROGRESS, 32),
+    INFO_REG(XPU_QI_COMPUTE_NS, 64),
     INFO_REG(XPU_QI_DESC, 32),
     INFO_REG(XPU_QI_DESC_OP, 64),
     INFO_REG(XPU_QI_DESC_DST, 64),
@@ -526,6 +530,7 @@ static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
     af_cold_reset(ad->af, ALINK_DEVTYPE_XPU, xpu->endpoint);
     xpu->busy_ns = 0;
     memset(xpu->queue_busy_ns, 0, sizeof(xpu->queue_busy_ns));
+    memset(xpu->queue_compute_ns, 0, sizeof(xpu->queue_compute_ns));
     xpu->commands = 0;
     xpu->irqs = 0;
     xpu->doorbells = 0;

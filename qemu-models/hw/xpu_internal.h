@@ -269,6 +269,7 @@ struct AlinkXpu {
 
     uint64_t busy_ns;
     uint64_t queue_busy_ns[ALINK_XPU_MAX_QUEUES];   /* also of queues gone */
+    uint64_t queue_compute_ns[ALINK_XPU_MAX_QUEUES];    /* part of these */
     uint64_t commands;
     uint64_t irqs;
     uint64_t doorbells;

@@ -425,7 +425,7 @@ static bool pass_left(const XpuPass *pass)
 static bool unit_run(AlinkXpu *xpu, XpuUnit *u, unsigned ring, XpuPass *pass)
 {
     XpuQueue *q = pass_left(pass) ? xpu_unit_pick(xpu, u, ring) : NULL;
-    int64_t start;
+    int64_t start, ns;
 
     if (!q) {
         return false;
@@ -438,7 +438,11 @@ static bool unit_run(AlinkXpu *xpu, XpuUnit *u, unsigned ring, XpuPass *pass)
         }
         queue_step(q, pass);
     } while (pass_left(pass) && xpu_unit_pick(xpu, u, ring) == q);
-    xpu->queue_busy_ns[q->id] += get_clock() - start;
+    ns = get_clock() - start;
+    xpu->queue_busy_ns[q->id] += ns;
+    if (u == &xpu->engine[ring]) {
+        xpu->queue_compute_ns[q->id] += ns;
+    }
     return true;
 }
 
@@ -679,6 +683,7 @@ XpuQueue *xpu_queue_create(AlinkXpu *xpu, XpuCtx *ctx,
     q->late_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, late_timer, q);
     ctx->num_queues++;
     xpu->queue_busy_ns[q->id] = 0;
+    xpu->queue_compute_ns[q->id] = 0;
     xpu->queue[q->id] = q;
     return q;
 }

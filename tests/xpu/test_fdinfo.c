@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -466,9 +467,11 @@ TEST_F(client, all_that_there_is)
 	EXPECT_STREQ(u.driver, "alink_xpu");
 	EXPECT_STREQ(u.pdev, strrchr(self->sysfs, '/') + 1);
 	EXPECT_GE(u.client_id, 0);
-	ASSERT_EQ(u.num_engines, 1);
+	ASSERT_EQ(u.num_engines, 2);
 	EXPECT_STREQ(u.engine[0].name, "dma");
 	EXPECT_EQ(u.engine[0].capacity, d.num_rings);
+	EXPECT_STREQ(u.engine[1].name, "compute");
+	EXPECT_EQ(u.engine[1].capacity, d.num_rings);
 	ASSERT_EQ(u.num_regions, 2);
 	EXPECT_STREQ(u.region[0].name, "hbm");
 	EXPECT_STREQ(u.region[1].name, "system");
@@ -581,7 +584,7 @@ TEST_F(client, engine_time_is_a_share)
 			ASSERT_EQ(write_file(path, "1"), 0);
 		look(_metadata, &now, self->fd);
 		end = now_ns();
-		ASSERT_EQ(now.num_engines, 1);
+		ASSERT_EQ(now.num_engines, 2);
 		EXPECT_GT(now.engine[0].ns, last.engine[0].ns);
 		step = now.engine[0].ns - last.engine[0].ns;
 		EXPECT_LE(step, (end - start) *
@@ -591,6 +594,74 @@ TEST_F(client, engine_time_is_a_share)
 		if (!(i % 2))
 			xq_close(&q);
 	}
+}
+
+/* GEMM of zeros, all three matrices of @dim x @dim */
+static struct alink_xpu_desc gemm_at(struct alink_xpu_compute *block,
+				     uint64_t block_va, uint64_t va,
+				     uint32_t dim)
+{
+	const uint64_t row = 4UL * dim;
+
+	*block = (struct alink_xpu_compute) {
+		.m = dim, .n = dim, .k = dim,
+		.a = { .addr = va, .stride = row, .dtype = ALINK_DT_FP32 },
+		.b = { .addr = va + dim * row, .stride = row,
+		       .dtype = ALINK_DT_FP32 },
+		.dst = { .addr = va + 2 * dim * row, .stride = row,
+			 .dtype = ALINK_DT_FP32 },
+	};
+	return (struct alink_xpu_desc) {
+		.opcode = ALINK_XPU_OP_COMPUTE, .subop = ALINK_XPU_FN_GEMM,
+		.src = block_va, .len = sizeof(*block),
+	};
+}
+
+/* Each engine has its own time: it grows by its own work alone. */
+TEST_F(client, rings_and_compute_engines_apart)
+{
+	enum { DMA, COMPUTE };
+	struct drm_alink_xpu_query_counters c;
+	struct usage last, now;
+	struct alink_xpu_desc gemm;
+	uint32_t bo, block;
+	struct xq q;
+	void *mem;
+	int i;
+
+	ASSERT_EQ(gem_create(self->fd, HBM, 32 * MIB, &bo), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA, 32 * MIB, RW), 0);
+	ASSERT_EQ(gem_create(self->fd, HOST, PAGE, &block), 0);
+	mem = gem_map(self->fd, block, PAGE);
+	ASSERT_NE(mem, MAP_FAILED);
+	ASSERT_EQ(vm_map(self->fd, self->vm, block, 0, VA_Q + 2 * LARGE, PAGE,
+			 RW), 0);
+	gemm = gemm_at(mem, VA_Q + 2 * LARGE, VA, 512);
+	look(_metadata, &last, self->fd);
+	EXPECT_EQ(last.engine[COMPUTE].ns, 0);
+	for (i = 0; i < 4; i++) {
+		/* Looked at while the queue is there, and when it has gone */
+		ASSERT_EQ(xq_open(&q, self->fd, self->vm, VA_Q + LARGE, 16), 0);
+		ASSERT_EQ(xq_run(&q, gemm, NULL), 0);
+		if (i % 2)
+			xq_close(&q);
+		look(_metadata, &now, self->fd);
+		EXPECT_GT(now.engine[COMPUTE].ns, last.engine[COMPUTE].ns);
+		EXPECT_GE(now.engine[DMA].ns, last.engine[DMA].ns);
+		if (!(i % 2))
+			xq_close(&q);
+
+		look(_metadata, &last, self->fd);
+		ASSERT_EQ(xq_fill(&self->q, VA, 0, 32 * MIB), 0);
+		look(_metadata, &now, self->fd);
+		EXPECT_EQ(now.engine[COMPUTE].ns, last.engine[COMPUTE].ns);
+		EXPECT_GT(now.engine[DMA].ns, last.engine[DMA].ns);
+		last = now;
+	}
+	/* Nothing is in both. */
+	ASSERT_EQ(xpu_counters(self->fd, &c), 0);
+	EXPECT_LE(now.engine[DMA].ns + now.engine[COMPUTE].ns, c.busy_ns);
+	munmap(mem, PAGE);
 }
 
 /* --- memory that is in use ------------------------------------------------ */

@@ -65,10 +65,11 @@ enum alink_xpu_queue_state {
 	ALINK_XPU_Q_FAULT	= 8,	/* stopped by an access that may be tried again, see ALINK_PTE_RETRY */
 };
 
-/* Info windows (with ALINK_CAP_QUEUE_INFO): the descriptor that a queue is at */
+/* Info windows (with ALINK_CAP_QUEUE_INFO): time by engine, and the descriptor that a queue is at */
 #define ALINK_XPU_QI_BASE		0x6000
 #define ALINK_XPU_QI_STRIDE		0x80
 #define ALINK_XPU_QI(q, reg)		(ALINK_XPU_QI_BASE + (q) * ALINK_XPU_QI_STRIDE + (reg))
+#define ALINK_XPU_QI_COMPUTE_NS	0x00	/* RO 64 0x0  part of BUSY_NS that the compute engine worked, ns */
 #define ALINK_XPU_QI_DESC	0x08	/* RO 32 0x0  1: the registers below have the descriptor at the head; 0: it was not fetched */
 #define ALINK_XPU_QI_DESC_OP	0x10	/* RO 64 0x0  its first word: opcode 7:0, flags 15:8, dtype 23:16, subop 31:24, reserved 63:32 */
 #define ALINK_XPU_QI_DESC_DST	0x18	/* RO 64 0x0  its field dst */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ALink xPU: info windows of queues: the descriptor at which one stands.
+ * ALink xPU: info windows of queues: time by engine, and the descriptor at which
+ * one stands.
  */
 #include "qemu/osdep.h"
 #include "xpu-compute-qtest.h"
@@ -147,11 +148,65 @@ static void test_no_desc(void)
     rig_free(&r);
 }
 
+/* --- time ---------------------------------------------------------------- */
+
+static uint64_t busy(Rig *r)
+{
+    return aq_rd64(r->aq, ALINK_XPU_Q(QUEUE, ALINK_XPU_Q_BUSY_NS));
+}
+
+static uint64_t compute(Rig *r)
+{
+    return info(r, QUEUE, ALINK_XPU_QI_COMPUTE_NS);
+}
+
+/* Run at once, or by a worker: the engine's time is the engine's. */
+static void test_compute_time(void)
+{
+    static const uint32_t dims[] = { 4, 512 };
+    Rig r = rig_new();
+    struct alink_xpu_compute c;
+    uint64_t engine, ring;
+    unsigned i;
+
+    xq_run(r.q, xq_desc(ALINK_XPU_OP_FILL, XQ_HBM, 0, 4 << 20));
+    g_assert_cmpuint(busy(&r), >, 0);
+    g_assert_cmpuint(compute(&r), ==, 0);
+    for (i = 0; i < G_N_ELEMENTS(dims); i++) {
+        engine = compute(&r);
+        ring = busy(&r) - engine;
+        c = shape(dims[i], dims[i], dims[i]);
+        c.a = mat(XQ_HBM + (8 << 20), 4 * dims[i], ALINK_DT_FP32);
+        c.b = mat(XQ_HBM + (10 << 20), 4 * dims[i], ALINK_DT_FP32);
+        c.dst = mat(XQ_HBM + (12 << 20), 4 * dims[i], ALINK_DT_FP32);
+        run(&r, ALINK_XPU_FN_GEMM, c);
+        g_assert_cmpuint(compute(&r), >, engine);
+        g_assert_cmpuint(busy(&r) - compute(&r), >=, ring);
+    }
+
+    engine = compute(&r);
+    ring = busy(&r) - engine;
+    xq_run(r.q, xq_desc(ALINK_XPU_OP_FILL, XQ_HBM, 0, 4 << 20));
+    g_assert_cmpuint(compute(&r), ==, engine);
+    g_assert_cmpuint(busy(&r) - engine, >, ring);
+
+    /* As BUSY_NS: it stays until the id is somebody else's. */
+    g_assert_cmpuint(xq_queue_destroy(r.q), ==, ALINK_ST_OK);
+    g_assert_cmpuint(compute(&r), ==, engine);
+    aq_wr32(r.aq, ALINK_REG_RESET, ALINK_RESET_KEY);
+    g_assert_cmpuint(compute(&r), ==, engine);
+    xq_setup(r.x);
+    r.q = xq_queue(r.x, QUEUE, 8);
+    g_assert_cmpuint(compute(&r), ==, 0);
+    rig_free(&r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/xpu-info/desc-that-failed", test_desc_that_failed);
     qtest_add_func("/alink/xpu-info/desc-at-work", test_desc_at_work);
     qtest_add_func("/alink/xpu-info/no-desc", test_no_desc);
+    qtest_add_func("/alink/xpu-info/compute-time", test_compute_time);
     return g_test_run();
 }
