@@ -94,6 +94,7 @@ static void xpu_release(struct drm_device *drm)
 	mutex_destroy(&xdev->sleep.lock);
 	mutex_destroy(&xdev->kq.lock);
 	mutex_destroy(&xdev->ctx_lock);
+	mutex_destroy(&xdev->count_lock);
 	pci_dev_put(xdev->pdev);
 }
 

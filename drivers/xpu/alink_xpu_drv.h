@@ -4,6 +4,7 @@
  *
  * Locks, outermost first:
  *
+ *	xpu_device.count_lock		one look at the memory of a file at a time
  *	mmap_lock (faults; changes of memory that processes lent us)
  *	xpu_sleep.lock			what HBM holds while the machine sleeps
  *	xpu_evict.lock			moves of HBM objects
@@ -229,6 +230,8 @@ struct xpu_faults {
  * @faults:	what went wrong
  * @hangs:	queues that were stuck
  * @qerrs:	queues that halted
+ * @count_lock:	protects @count_pass, and xpu_bo.counted of all objects
+ * @count_pass:	counts looks at the memory of files
  * @bind_wq:	runs xpu_vm.bind_work
  * @free_wq:	runs xpu_vm.free_work
  * @fault_wq:	runs xpu_queue.fault_work and xpu_hang.work
@@ -279,6 +282,9 @@ struct xpu_device {
 	struct xpu_faults faults;
 	struct xpu_hangs hangs;
 	struct xpu_qerrs qerrs;
+	/* protects count_pass, and xpu_bo.counted of all objects */
+	struct mutex count_lock;
+	u64 count_pass;
 	struct workqueue_struct *bind_wq;
 	struct workqueue_struct *free_wq;
 	struct workqueue_struct *fault_wq;
@@ -371,6 +377,7 @@ struct xpu_window {
  * @window:	HBM: the page where the kernel looked last, or NULL; dma_resv
  * @user:	memory of a process: what only alink_xpu_user.c knows
  * @gpuva_lock:	protects the object's list of bindings
+ * @counted:	xpu_device.count_pass when it was counted; under count_lock
  */
 struct xpu_bo {
 	struct drm_gem_shmem_object shmem;
@@ -391,6 +398,7 @@ struct xpu_bo {
 
 	/* protects shmem.base.gpuva.list; never held over an allocation */
 	struct mutex gpuva_lock;
+	u64 counted;
 };
 
 static inline struct xpu_bo *to_xpu_bo(struct drm_gem_object *obj)

@@ -187,6 +187,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	init_waitqueue_head(&xdev->state_wait);
 	INIT_DELAYED_WORK(&xdev->reset_work, xpu_reset_work);
 	mutex_init(&xdev->ctx_lock);
+	mutex_init(&xdev->count_lock);
 	INIT_LIST_HEAD(&xdev->vms);
 	xa_init_flags(&xdev->ctx_ids, XA_FLAGS_ALLOC);
 	xa_init_flags(&xdev->queues, XA_FLAGS_ALLOC);

@@ -241,51 +241,66 @@ static bool xpu_bo_is_active(struct xpu_bo *bo, const unsigned long *busy)
 	return active;
 }
 
-static void xpu_count_bo(struct drm_gem_object *obj, const unsigned long *busy,
-			 struct drm_memory_stats *hbm,
-			 struct drm_memory_stats *host, u64 *evicted)
+/* So many bindings of a VM are looked at before others may change it */
+#define XPU_COUNT_AT_ONCE	256
+
+/**
+ * struct xpu_count - one look at the memory of a file
+ * @pass:	of no other look at the device
+ * @busy:	contexts with a queue that has work
+ * @hbm:	memory in HBM
+ * @host:	memory in the host
+ * @evicted:	of @hbm what is not there now
+ */
+struct xpu_count {
+	u64 pass;
+	const unsigned long *busy;
+	struct drm_memory_stats hbm;
+	struct drm_memory_stats host;
+	u64 evicted;
+};
+
+/* @handles: how many the file has of the object, at least */
+static void xpu_count_bo(struct xpu_bo *bo, unsigned int handles,
+			 struct xpu_count *c)
 {
-	struct xpu_bo *bo = to_xpu_bo(obj);
+	struct drm_gem_object *obj = xpu_gem(bo);
 	struct drm_memory_stats *stats;
 
 	switch (bo->kind) {
 	case XPU_BO_HBM:
-		stats = hbm;
+		stats = &c->hbm;
 		break;
 	case XPU_BO_HOST:
-		stats = host;
+		stats = &c->host;
 		break;
 	default:
 		return;		/* somebody else's memory */
 	}
-	if (drm_gem_object_is_shared_for_memory_stats(obj))
+	/* Once, by however many ways the file holds it */
+	if (bo->counted == c->pass)
+		return;
+	bo->counted = c->pass;
+	/* As drm_gem_object_is_shared_for_memory_stats(), which wants one. */
+	if (READ_ONCE(obj->handle_count) > handles || READ_ONCE(obj->dma_buf))
 		stats->shared += obj->size;
 	else
 		stats->private += obj->size;
 	if (bo->kind == XPU_BO_HBM && READ_ONCE(bo->place.file)) {
-		*evicted += obj->size;
+		c->evicted += obj->size;
 	} else if (bo->kind == XPU_BO_HBM || bo->shmem.pages || bo->shmem.sgt) {
 		stats->resident += obj->size;
-		if (xpu_bo_is_active(bo, busy))
+		if (xpu_bo_is_active(bo, c->busy))
 			stats->active += obj->size;
 	}
 }
 
-static void xpu_show_memory(struct drm_printer *p, struct drm_file *file)
+static void xpu_count_handles(struct drm_file *file, struct xpu_count *c)
 {
-	struct drm_memory_stats hbm = {}, host = {};
-	struct xpu_file *xfile = file->driver_priv;
 	struct drm_gem_object *obj;
-	unsigned long *busy;
-	u64 evicted = 0;
-	int id = 0;
+	int id;
 
-	busy = bitmap_zalloc(xfile->xdev->info.num_ctx + 1, GFP_KERNEL);
-	/* Nobody has to say all of this. */
-	if (!busy)
-		return;
-	alink_xpu_queues_at_work(xfile->xdev, xpu_mark_context, busy);
-	for (;;) {
+	for (id = 0; ; id++) {
 		/* Held for each alone: what comes then may sleep. */
 		spin_lock(&file->table_lock);
 		obj = idr_get_next(&file->object_idr, &id);
@@ -294,15 +309,118 @@ static void xpu_show_memory(struct drm_printer *p, struct drm_file *file)
 		spin_unlock(&file->table_lock);
 		if (!obj)
 			break;
-		xpu_count_bo(obj, busy, &hbm, &host, &evicted);
+		xpu_count_bo(to_xpu_bo(obj), 1, c);
 		drm_gem_object_put(obj);
-		id++;
 		cond_resched();
 	}
+}
+
+static void xpu_count_vm(struct xpu_vm *vm, struct xpu_count *c)
+{
+	u64 addr = XPU_VA_START;
+	struct drm_gpuva *va;
+	unsigned int n;
+
+	do {
+		n = 0;
+		mutex_lock(&vm->lock);
+		drm_gpuvm_for_each_va_range(va, &vm->gpuvm, addr, XPU_VA_END) {
+			if (n++ == XPU_COUNT_AT_ONCE)
+				break;
+			xpu_count_bo(to_xpu_bo(va->gem.obj), 0, c);
+			addr = va->va.addr + va->va.range;
+		}
+		mutex_unlock(&vm->lock);
+		cond_resched();
+	} while (n > XPU_COUNT_AT_ONCE);
+}
+
+static void xpu_count_vms(struct xpu_file *xfile, struct xpu_count *c)
+{
+	struct xpu_vm *vm;
+	unsigned long id;
+
+	for (id = 0; ; id++) {
+		xa_lock(&xfile->vms);
+		vm = xa_find(&xfile->vms, &id, ULONG_MAX, XA_PRESENT);
+		if (vm)
+			kref_get(&vm->ref);
+		xa_unlock(&xfile->vms);
+		if (!vm)
+			break;
+		xpu_count_vm(vm, c);
+		alink_xpu_vm_put(vm);
+	}
+}
+
+/* Who gives an export back takes it out of the array first, by its lock. */
+static void xpu_count_exports(struct xpu_file *xfile, struct xpu_count *c)
+{
+	struct xpu_segment *seg;
+	unsigned long id;
+	struct xpu_bo *bo;
+
+	for (id = 0; ; id++) {
+		xa_lock(&xfile->exports);
+		seg = xa_find(&xfile->exports, &id, ULONG_MAX, XA_PRESENT);
+		bo = seg ? seg->bo : NULL;
+		if (bo)
+			drm_gem_object_get(xpu_gem(bo));
+		xa_unlock(&xfile->exports);
+		if (!bo)
+			break;
+		xpu_count_bo(bo, 0, c);
+		drm_gem_object_put(xpu_gem(bo));
+	}
+}
+
+/* The same of group bindings */
+static void xpu_count_groups(struct xpu_file *xfile, struct xpu_count *c)
+{
+	struct xpu_group *group;
+	unsigned long id;
+	struct xpu_bo *bo;
+
+	for (id = 0; ; id++) {
+		xa_lock(&xfile->groups);
+		group = xa_find(&xfile->groups, &id, ULONG_MAX, XA_PRESENT);
+		bo = group ? group->seg->bo : NULL;
+		if (bo)
+			drm_gem_object_get(xpu_gem(bo));
+		xa_unlock(&xfile->groups);
+		if (!bo)
+			break;
+		xpu_count_bo(bo, 0, c);
+		drm_gem_object_put(xpu_gem(bo));
+	}
+}
+
+/* All that the file keeps from being freed, whether it has a handle or not */
+static void xpu_show_memory(struct drm_printer *p, struct drm_file *file)
+{
+	struct xpu_file *xfile = file->driver_priv;
+	struct xpu_device *xdev = xfile->xdev;
+	struct xpu_count c = {};
+	unsigned long *busy;
+
+	busy = bitmap_zalloc(xdev->info.num_ctx + 1, GFP_KERNEL);
+	/* Nobody has to say all of this. */
+	if (!busy)
+		return;
+	alink_xpu_queues_at_work(xdev, xpu_mark_context, busy);
+	c.busy = busy;
+	mutex_lock(&xdev->count_lock);
+	c.pass = ++xdev->count_pass;
+	/* First: who else has a handle is told apart by ours. */
+	xpu_count_handles(file, &c);
+	xpu_count_vms(xfile, &c);
+	xpu_count_exports(xfile, &c);
+	xpu_count_groups(xfile, &c);
+	mutex_unlock(&xdev->count_lock);
 	bitmap_free(busy);
-	drm_print_memory_stats(p, &hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
-	drm_print_memory_stats(p, &host, DRM_GEM_OBJECT_RESIDENT, "system");
-	drm_printf(p, "alink_xpu-evicted-hbm:\t%llu KiB\n", evicted >> 10);
+	drm_print_memory_stats(p, &c.hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
+	drm_print_memory_stats(p, &c.host, DRM_GEM_OBJECT_RESIDENT, "system");
+	drm_printf(p, "alink_xpu-evicted-hbm:\t%llu KiB\n", c.evicted >> 10);
 }
 
 /* One queue, by the id that its user knows */

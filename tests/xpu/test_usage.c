@@ -14,6 +14,7 @@
 
 #define VA	0x10000000UL
 #define VA_Q	0x20000000UL
+#define VA_MANY	0x100000000UL
 
 FIXTURE(usage)
 {
@@ -183,6 +184,100 @@ TEST_F(usage, memory_by_region)
 
 	ASSERT_EQ(gem_close(self->fd, a), 0);
 	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 0);
+}
+
+/* However it is held: a monitor that does not see it looks for a leak. */
+TEST_F(usage, memory_without_a_handle)
+{
+	int64_t host = fdinfo(self->fd, "drm-total-system");
+	struct drm_alink_xpu_segment_handle h;
+	uint32_t bo, vm, id;
+
+	ASSERT_EQ(vm_create(self->fd, &vm), 0);
+	ASSERT_EQ(gem_create(self->fd, HBM, 3 * MIB, &bo), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA, 3 * MIB, RW), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, bo, MIB, VA + 4 * MIB, MIB, RW),
+		  0);
+	ASSERT_EQ(vm_map(self->fd, vm, bo, 0, VA, 3 * MIB, RW), 0);
+	ASSERT_EQ(seg_export(self->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h, &id),
+		  0);
+	/* Five ways, one object */
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 3 * MIB);
+	ASSERT_EQ(gem_close(self->fd, bo), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 3 * MIB);
+	EXPECT_EQ(fdinfo(self->fd, "drm-resident-hbm"), 3 * MIB);
+	EXPECT_EQ(fdinfo(self->fd, "drm-shared-hbm"), 0);
+	/* One after the other is given up. */
+	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA, 5 * MIB), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 3 * MIB);
+	ASSERT_EQ(vm_destroy(self->fd, vm), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 3 * MIB);
+	ASSERT_EQ(seg_revoke(self->fd, id), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-system"), host);
+}
+
+/* A program with more bindings than the driver looks at in one go */
+TEST_F(usage, memory_in_many_bindings)
+{
+	int64_t host = fdinfo(self->fd, "drm-total-system");
+	const uint64_t num = 1000;
+	uint32_t first, many, last;
+	uint64_t i;
+
+	ASSERT_EQ(gem_create(self->fd, HOST, PAGE, &first), 0);
+	ASSERT_EQ(gem_create(self->fd, HOST, 3 * PAGE, &many), 0);
+	ASSERT_EQ(gem_create(self->fd, HBM, 5 * PAGE, &last), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, first, 0, VA_MANY, PAGE, RW), 0);
+	for (i = 1; i <= num; i++)
+		ASSERT_EQ(vm_map(self->fd, self->vm, many, 0,
+				 VA_MANY + i * LARGE, 3 * PAGE, RW), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, last, 0, VA_MANY + i * LARGE,
+			 5 * PAGE, RW), 0);
+	ASSERT_EQ(gem_close(self->fd, first), 0);
+	ASSERT_EQ(gem_close(self->fd, many), 0);
+	ASSERT_EQ(gem_close(self->fd, last), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-system"), host + 4 * PAGE);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 5 * PAGE);
+	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA_MANY, (i + 1) * LARGE), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-system"), host);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), 0);
+}
+
+/* Bound here, with a handle elsewhere: it is both files', and in use. */
+TEST_F(usage, memory_with_a_handle_of_another_file)
+{
+	uint32_t mine, theirs;
+	int other, buf, i;
+
+	ASSERT_EQ(gem_create(self->fd, HBM, LARGE, &mine), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, mine, 0, VA, LARGE, RW), 0);
+	buf = prime_export(self->fd, mine, DRM_CLOEXEC | DRM_RDWR);
+	ASSERT_GE(buf, 0);
+	other = xpu_open(0);
+	ASSERT_GE(other, 0);
+	ASSERT_EQ(prime_import(other, buf, &theirs), 0);
+	close(buf);
+	ASSERT_EQ(gem_close(self->fd, mine), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), LARGE);
+	EXPECT_EQ(fdinfo(self->fd, "drm-shared-hbm"), LARGE);
+	EXPECT_EQ(fdinfo(other, "drm-total-hbm"), LARGE);
+
+	self->q.fence[1] = 0;
+	xq_push_endless(&self->q);
+	/* The state of a queue changes a moment after the doorbell. */
+	for (i = 0; i < 2000 && fdinfo(self->fd, "drm-active-hbm") <= 0; i++)
+		usleep(5000);
+	EXPECT_EQ(fdinfo(self->fd, "drm-active-hbm"), LARGE);
+	EXPECT_EQ(fdinfo(other, "drm-active-hbm"), LARGE);
+	self->q.fence[1] = 0x123456789;
+	EXPECT_EQ(xq_wait(&self->q, 20000, NULL), 0);
+
+	ASSERT_EQ(gem_close(other, theirs), 0);
+	EXPECT_EQ(fdinfo(other, "drm-total-hbm"), 0);
+	EXPECT_EQ(fdinfo(self->fd, "drm-total-hbm"), LARGE);
+	EXPECT_EQ(fdinfo(self->fd, "drm-shared-hbm"), 0);
+	close(other);
 }
 
 /* --- trace events ------------------------------------------------------------ */
