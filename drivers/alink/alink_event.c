@@ -46,6 +46,13 @@ static void alink_event_handle(struct alink_dev *adev,
 	if (!test_bit(ALINK_DEV_REGISTERED, &adev->flags))
 		return;
 	alink_netlink_event(adev, event);
+	switch (le16_to_cpu(event->type)) {
+	case ALINK_EVENT_NONE:
+	case ALINK_EVENT_THERMAL:
+		/* The hwmon device comes before, and goes after, registration. */
+		alink_hwmon_event(adev, event);
+		break;
+	}
 	if (adev->ops->event)
 		adev->ops->event(adev, event);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * hwmon over the sensors of the common block. What a device does not have is
- * not shown.
+ * not shown. Alarms are those limits of which the device sends an event; they are
+ * not kept, but what value and limit say when they are read.
  */
 #include <linux/export.h>
 #include <linux/hwmon.h>
@@ -12,6 +13,11 @@ enum {
 	ALINK_TEMP_DIE,
 	ALINK_TEMP_MEM,
 };
+
+static const char *alink_temp_label(int channel)
+{
+	return channel == ALINK_TEMP_DIE ? "die" : "hbm";
+}
 
 /* Returns 0 and the sensor's value as it stands in the register, or -errno. */
 static int alink_sensor(struct alink_dev *adev, u32 reg, u32 *value)
@@ -64,15 +70,55 @@ static u32 alink_power_reg(u32 attr)
 	}
 }
 
+/* The alarm of a channel whose event the device sends, see common.rst */
+static u32 alink_temp_alarm(int channel)
+{
+	return channel == ALINK_TEMP_DIE ? hwmon_temp_max_alarm :
+					   hwmon_temp_crit_alarm;
+}
+
+/* The limit of an alarm, or 0 if the attribute is none */
+static u32 alink_temp_limit(u32 attr, int channel)
+{
+	switch (attr) {
+	case hwmon_temp_max_alarm:
+		return alink_temp_reg(hwmon_temp_max, channel);
+	case hwmon_temp_crit_alarm:
+		return alink_temp_reg(hwmon_temp_crit, channel);
+	default:
+		return 0;
+	}
+}
+
+static int alink_temp_is_over(struct alink_dev *adev, u32 limit, int channel,
+			      long *val)
+{
+	u32 have, max;
+	int err;
+
+	err = alink_sensor(adev, alink_temp_reg(hwmon_temp_input, channel),
+			   &have);
+	if (!err)
+		err = alink_sensor(adev, limit, &max);
+	if (!err)
+		*val = (s32)have > (s32)max;
+	return err;
+}
+
 static umode_t alink_hwmon_is_visible(const void *data,
 				      enum hwmon_sensor_types type, u32 attr,
 				      int channel)
 {
 	struct alink_dev *adev = (struct alink_dev *)data;
 	u32 reg, value;
+	long over;
 
 	switch (type) {
 	case hwmon_temp:
+		reg = alink_temp_limit(attr, channel);
+		if (reg)
+			return alink_temp_is_over(adev, reg, channel, &over) ?
+			       0 : 0444;
 		if (attr == hwmon_temp_label) {
 			attr = hwmon_temp_input;
 			reg = alink_temp_reg(attr, channel);
@@ -98,11 +144,14 @@ static int alink_hwmon_read(struct device *dev, enum hwmon_sensor_types type,
 			    u32 attr, int channel, long *val)
 {
 	struct alink_dev *adev = dev_get_drvdata(dev);
-	u32 value;
+	u32 value, limit;
 	int err;
 
 	switch (type) {
 	case hwmon_temp:
+		limit = alink_temp_limit(attr, channel);
+		if (limit)
+			return alink_temp_is_over(adev, limit, channel, val);
 		err = alink_sensor(adev, alink_temp_reg(attr, channel), &value);
 		if (!err)
 			*val = (s32)value;
@@ -125,7 +174,7 @@ static int alink_hwmon_read_string(struct device *dev,
 {
 	switch (type) {
 	case hwmon_temp:
-		*str = channel == ALINK_TEMP_DIE ? "die" : "hbm";
+		*str = alink_temp_label(channel);
 		return 0;
 	case hwmon_power:
 		*str = "board";
@@ -141,9 +190,10 @@ static int alink_hwmon_read_string(struct device *dev,
 
 static const struct hwmon_channel_info * const alink_hwmon_info[] = {
 	HWMON_CHANNEL_INFO(temp,
-			   HWMON_T_INPUT | HWMON_T_MAX | HWMON_T_CRIT |
-			   HWMON_T_LABEL,
-			   HWMON_T_INPUT | HWMON_T_CRIT | HWMON_T_LABEL),
+			   HWMON_T_INPUT | HWMON_T_MAX | HWMON_T_MAX_ALARM |
+			   HWMON_T_CRIT | HWMON_T_CRIT_ALARM | HWMON_T_LABEL,
+			   HWMON_T_INPUT | HWMON_T_CRIT | HWMON_T_CRIT_ALARM |
+			   HWMON_T_LABEL),
 	HWMON_CHANNEL_INFO(power,
 			   HWMON_P_INPUT | HWMON_P_MAX | HWMON_P_CAP |
 			   HWMON_P_LABEL),
@@ -161,6 +211,49 @@ static const struct hwmon_chip_info alink_hwmon_chip_info = {
 	.ops = &alink_hwmon_ops,
 	.info = alink_hwmon_info,
 };
+
+static void alink_hwmon_notify(struct alink_dev *adev, int channel)
+{
+	hwmon_notify_event(adev->hwmon, hwmon_temp, alink_temp_alarm(channel),
+			   channel);
+}
+
+static void alink_hwmon_log(struct alink_dev *adev,
+			    const struct alink_event *event)
+{
+	const char *label = alink_temp_label(le32_to_cpu(event->id));
+	struct device *dev = &adev->pdev->dev;
+	s32 value = le32_to_cpu(event->info);
+
+	if (le32_to_cpu(event->code))
+		dev_warn_ratelimited(dev, "%s is over its limit: %d millidegrees C\n",
+				     label, value);
+	else
+		dev_info_ratelimited(dev, "%s is at or below its limit again: %d millidegrees C\n",
+				     label, value);
+}
+
+/*
+ * ALINK_EVENT_THERMAL, or ALINK_EVENT_NONE: some were lost. Listeners read the
+ * alarm, whatever the event said.
+ */
+void alink_hwmon_event(struct alink_dev *adev, const struct alink_event *event)
+{
+	bool lost = le16_to_cpu(event->type) == ALINK_EVENT_NONE;
+	u32 id = le32_to_cpu(event->id);
+	int channel;
+
+	/* From the device: there may be other sensors one day. */
+	if (!lost && id > ALINK_TEMP_MEM)
+		return;
+	if (!lost)
+		alink_hwmon_log(adev, event);
+	if (!IS_REACHABLE(CONFIG_HWMON) || !adev->hwmon)
+		return;
+	for (channel = ALINK_TEMP_DIE; channel <= ALINK_TEMP_MEM; channel++)
+		if (lost || channel == id)
+			alink_hwmon_notify(adev, channel);
+}
 
 /**
  * alink_hwmon_register - show the sensors of a device

@@ -299,6 +299,9 @@ int alink_flash_info(struct alink_dev *adev, struct alink_flash_info *info);
 #define ALINK_FW_TEXT		16	/* 255.255.65535 */
 void alink_fw_text(char *text, u32 version);
 
+/* alink_hwmon.c */
+void alink_hwmon_event(struct alink_dev *adev, const struct alink_event *event);
+
 /* alink_netlink.c */
 int alink_netlink_init(void);
 void alink_netlink_exit(void);

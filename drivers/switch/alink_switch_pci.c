@@ -16,20 +16,8 @@ static void alink_switch_event(struct alink_dev *adev,
 {
 	struct alink_switch *sw = alink_dev_priv(adev);
 
-	switch (le16_to_cpu(event->type)) {
-	case ALINK_EVENT_FAULT:
+	if (le16_to_cpu(event->type) == ALINK_EVENT_FAULT)
 		alink_switch_report_fault(sw, event);
-		break;
-	case ALINK_EVENT_THERMAL:
-		if (le32_to_cpu(event->code))
-			pci_warn(sw->pdev, "sensor %u is over its limit: %u\n",
-				 le32_to_cpu(event->id),
-				 le32_to_cpu(event->info));
-		else
-			pci_info(sw->pdev, "sensor %u is below its limit\n",
-				 le32_to_cpu(event->id));
-		break;
-	}
 }
 
 static const struct alink_dev_ops alink_switch_dev_ops = {

@@ -503,10 +503,12 @@ static void parts_init(AlinkDevice *ad)
     alink_frames_init(ad);
     alink_test_init(ad);
     alink_flash_init(ad);
+    alink_thermal_init(ad);
 }
 
 static void parts_cleanup(AlinkDevice *ad)
 {
+    alink_thermal_cleanup(ad);
     alink_flash_cleanup(ad);
     alink_test_cleanup(ad);
     alink_frames_cleanup(ad);

@@ -395,6 +395,7 @@ struct AlinkDevice {
     QEMUTimer *late_timer;
 
     unsigned over_temp;         /* bits: thermal events outstanding */
+    QEMUTimer *thermal_timer;
     unsigned sensor_set;        /* bits: sensors that the user gave */
     uint64_t energy_uj;         /* used until energy_at, without load */
     int64_t energy_at;          /* virtual clock, ns */
@@ -477,6 +478,11 @@ void alink_guest_error(AlinkDevice *ad, uint32_t what, const char *fmt, ...)
  * gave it as a property. Sensors left out are not fitted.
  */
 void alink_sensor_default(AlinkDevice *ad, uint32_t reg, int32_t value);
+/*
+ * The device has a load: its temperatures are looked at, for events, until it
+ * has none. Cheap: to be called whenever something is done.
+ */
+void alink_thermal_kick(AlinkDevice *ad);
 uint64_t alink_energy_uj(AlinkDevice *ad);
 
 /* The device of a fabric by type and id, or NULL. */

@@ -384,19 +384,70 @@ static const char *const sensor_name[ALINK_NUM_SENSORS] = {
 
 enum { S_TEMP, S_TEMP_MEM, S_POWER, S_TEMP_MAX, S_TEMP_CRIT, S_TEMP_MEM_CRIT };
 
-static void thermal_check(AlinkDevice *ad, unsigned id, unsigned value,
-                          unsigned limit)
+/* While there is a load, temperatures are looked at this often. */
+#define THERMAL_NS      (NANOSECONDS_PER_SECOND / 2)
+
+int32_t alink_sensor_now(AlinkDevice *ad, unsigned i)
+{
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+    int32_t value = ad->sensor[i];
+
+    if (adc->sensor && value != INT32_MIN && !(ad->sensor_set & (1U << i))) {
+        value = adc->sensor(ad, ALINK_REG_SENSOR(i), value);
+    }
+    return value;
+}
+
+static void thermal_check_one(AlinkDevice *ad, unsigned id, unsigned sensor,
+                              unsigned limit)
 {
     const int32_t none = INT32_MIN;
-    bool over = ad->sensor[value] != none && ad->sensor[limit] != none &&
-                ad->sensor[value] > ad->sensor[limit];
+    int32_t value = alink_sensor_now(ad, sensor);
+    bool over = value != none && ad->sensor[limit] != none &&
+                value > ad->sensor[limit];
     bool was = ad->over_temp & (1U << id);
 
     if (over != was) {
         ad->over_temp ^= 1U << id;
-        alink_event_post(ad, ALINK_EVENT_THERMAL, id, over,
-                         ad->sensor[value], 0);
+        alink_event_post(ad, ALINK_EVENT_THERMAL, id, over, value, 0);
     }
+}
+
+static void thermal_check(AlinkDevice *ad)
+{
+    thermal_check_one(ad, 0, S_TEMP, S_TEMP_MAX);
+    thermal_check_one(ad, 1, S_TEMP_MEM, S_TEMP_MEM_CRIT);
+}
+
+static void thermal_timer(void *opaque)
+{
+    AlinkDevice *ad = opaque;
+    /* First: without a load, what is looked at is what stays. */
+    bool load = alink_sensor_now(ad, S_TEMP) != ad->sensor[S_TEMP] ||
+                alink_sensor_now(ad, S_TEMP_MEM) != ad->sensor[S_TEMP_MEM];
+
+    thermal_check(ad);
+    if (load) {
+        alink_thermal_kick(ad);
+    }
+}
+
+void alink_thermal_kick(AlinkDevice *ad)
+{
+    if (!timer_pending(ad->thermal_timer)) {
+        timer_mod_ns(ad->thermal_timer,
+                     qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + THERMAL_NS);
+    }
+}
+
+void alink_thermal_init(AlinkDevice *ad)
+{
+    ad->thermal_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, thermal_timer, ad);
+}
+
+void alink_thermal_cleanup(AlinkDevice *ad)
+{
+    timer_free(ad->thermal_timer);
 }
 
 /* Power over time; what a load adds is counted apart, until power is set. */
@@ -450,8 +501,7 @@ static void set_sensor(Object *obj, Visitor *v, const char *name,
     ad->sensor_set |= 1U << (uintptr_t)opaque;
     trace_alink_inject(alink_device_name(ad), name, value);
     if (DEVICE(ad)->realized) {
-        thermal_check(ad, 0, S_TEMP, S_TEMP_MAX);
-        thermal_check(ad, 1, S_TEMP_MEM, S_TEMP_MEM_CRIT);
+        thermal_check(ad);
     }
 }
 

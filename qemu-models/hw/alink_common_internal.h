@@ -97,6 +97,10 @@ bool alink_lie_flash(AlinkDevice *ad, struct alink_flash_info *info,
                      uint16_t *type, size_t *len);
 
 /* alink_common_inject.c */
+void alink_thermal_init(AlinkDevice *ad);
+void alink_thermal_cleanup(AlinkDevice *ad);
+/* What sensor @i reads: with the load, unless the user has set it. */
+int32_t alink_sensor_now(AlinkDevice *ad, unsigned i);
 void alink_inject_class_init(ObjectClass *oc);
 void alink_inject_instance_init(AlinkDevice *ad);
 void alink_inject_realize(AlinkDevice *ad);

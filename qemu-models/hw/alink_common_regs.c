@@ -217,14 +217,7 @@ static void write_doorbell(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
 
 static uint64_t read_sensor(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
 {
-    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
-    unsigned i = (reg->offset - ALINK_REG_TEMP) / 4;
-    int32_t value = ad->sensor[i];
-
-    if (adc->sensor && value != INT32_MIN && !(ad->sensor_set & (1U << i))) {
-        value = adc->sensor(ad, reg->offset, value);
-    }
-    return (uint32_t)value;
+    return (uint32_t)alink_sensor_now(ad, (reg->offset - ALINK_REG_TEMP) / 4);
 }
 
 static uint64_t read_energy(AlinkDevice *ad, const AlinkReg *reg, unsigned n)

@@ -332,6 +332,7 @@ static void compute_done(void *opaque)
     q->xpu->busy_ns += c->busy_ns;
     q->xpu->queue_busy_ns[q->id] += c->busy_ns;
     q->xpu->queue_compute_ns[q->id] += c->busy_ns;
+    alink_thermal_kick(ALINK_DEVICE(q->xpu));
     done = compute_next(q, &st, &addr);
     xpu_queue_worked(q, st, done, addr);
 }

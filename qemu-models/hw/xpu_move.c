@@ -511,6 +511,7 @@ static void move_done(void *opaque)
 
     q->xpu->busy_ns += m->busy_ns;
     q->xpu->queue_busy_ns[q->id] += m->busy_ns;
+    alink_thermal_kick(ALINK_DEVICE(q->xpu));
     st = move_finish(q, &addr);
     xpu_queue_worked(q, st, st == ALINK_ST_OK && q->done == desc_len(q), addr);
 }

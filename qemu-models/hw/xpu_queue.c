@@ -638,6 +638,7 @@ void xpu_doorbell(AlinkXpu *xpu, uint32_t id, uint32_t tail)
                           "doorbell of queue %u, which does not exist", id);
         return;
     }
+    alink_thermal_kick(ALINK_DEVICE(xpu));
     if (q->state == XPU_Q_READY && q->head == q->tail) {
         xpu_queue_ready(q);
     }

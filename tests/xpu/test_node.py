@@ -9,7 +9,9 @@ import grp
 import json
 import os
 import re
+import select
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -18,14 +20,15 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import fails, knob, main, read, sh, wait_for  # noqa: E402
-from guestlib import write  # noqa: E402
+from guestlib import PATIENCE, fails, knob, main, read, sh  # noqa: E402
+from guestlib import wait_for, write  # noqa: E402
 from portlib import carrier, group, numbers, send, silence  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 RULE = os.path.join(ROOT, 'tools', 'udev', '60-alink.rules')
 DRIVER = '/sys/bus/pci/drivers/alink_xpu'
 UDEVD = '/lib/systemd/systemd-udevd'
+NETLINK_KOBJECT_UEVENT = 15
 # The first link of the first xPU, and the port that it goes to
 XPU, LINK, PORT = 'xpu0', 'xpu0p0', 'sw0p0'
 FEC = 'fec_corrected_codewords'
@@ -122,12 +125,70 @@ def test_sensors():
     chips = [v for k, v in shown.items() if k.startswith('alink_xpu-pci-')]
     assert len(chips) == len(functions()), shown
     for chip in chips:
-        assert set(chip['die']) == {'temp1_input', 'temp1_max', 'temp1_crit'}
-        assert set(chip['hbm']) == {'temp2_input', 'temp2_crit'}, chip
+        assert set(chip['die']) == {
+            'temp1_input', 'temp1_max', 'temp1_max_alarm', 'temp1_crit',
+            'temp1_crit_alarm'}, chip
+        assert set(chip['hbm']) == {
+            'temp2_input', 'temp2_crit', 'temp2_crit_alarm'}, chip
+        assert not any(v for channel in ('die', 'hbm')
+                       for k, v in chip[channel].items()
+                       if k.endswith('_alarm')), chip
         assert 20 < chip['die']['temp1_input'] < chip['die']['temp1_crit']
         assert 0 < chip['board']['power1_input'] <= \
             chip['board']['power1_cap'] == chip['board']['power1_max'], chip
         assert chip['board energy']['energy1_input'] > 0, chip
+
+
+@contextlib.contextmanager
+def listener(attribute):
+    """Waits for the next event of an alarm: as one who polls the file, and as
+    one who listens to uevents. Gives a function that does."""
+    with open(attribute, 'rb', buffering=0) as f, \
+            socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM,
+                          NETLINK_KOBJECT_UEVENT) as uevents:
+        uevents.bind((0, 1))
+        uevents.settimeout(PATIENCE)
+        polled = select.poll()
+        polled.register(f, select.POLLPRI)
+        name = f'NAME={os.path.basename(attribute)}'.encode()
+
+        def wait():
+            assert polled.poll(PATIENCE * 1000), attribute
+            while name not in uevents.recv(65536).split(b'\0'):
+                pass
+            f.seek(0)
+            return f.read().strip().decode()
+
+        # The file can be waited for once it was read.
+        f.read()
+        yield wait
+
+
+def test_alarms():
+    """A temperature over its limit is an alarm, an event and a line in the
+    log; so is its end."""
+    where = glob.glob(f'/sys/class/alink/{XPU}/device/hwmon/hwmon*')
+    assert len(where) == 1, where
+    for channel, attr, prop, label in ((1, 'max', 'temp', 'die'),
+                                       (2, 'crit', 'temp-mem', 'hbm')):
+        stem = f'{where[0]}/temp{channel}'
+        before = int(read(f'{stem}_input'))
+        limit = int(read(f'{stem}_{attr}'))
+        over = limit + 1234
+        with listener(f'{stem}_{attr}_alarm') as wait:
+            assert read(f'{stem}_{attr}_alarm') == '0'
+            try:
+                knob(XPU, prop, over)
+                assert wait() == '1', stem
+                assert read(f'{stem}_{attr}_alarm') == '1'
+                says = f'{label} is over its limit: {over} '
+                wait_for(says, lambda s=says: s in sh('dmesg'))
+            finally:
+                knob(XPU, prop, before)
+            assert wait() == '0', stem
+        assert read(f'{stem}_{attr}_alarm') == '0'
+        says = f'{label} is at or below its limit again: {before} '
+        wait_for(says, lambda s=says: s in sh('dmesg'))
 
 
 def test_lspci():
@@ -264,6 +325,6 @@ def test_devlink():
             ['device', 'queue'], reporters
 
 
-main(test_udev_gives_the_node_to_render, test_sensors, test_lspci,
-     test_ethtool, test_eth_mac, test_fec, test_why_it_is_down,
+main(test_udev_gives_the_node_to_render, test_sensors, test_alarms,
+     test_lspci, test_ethtool, test_eth_mac, test_fec, test_why_it_is_down,
      test_no_other_groups, test_devlink)

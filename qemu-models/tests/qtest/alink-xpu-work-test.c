@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ALink xPU: a long GEMM that is aborted, reset, unplugged, paused and
- * translated anew, others beside it, and any number of threads at it.
+ * translated anew, others beside it, any number of threads at it, and how hot it
+ * makes the device.
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci_regs.h"
@@ -342,6 +343,56 @@ static void test_unplug(void)
     aq_abandon(r.aq);
 }
 
+/* --- heat ---------------------------------------------------------------- */
+
+/* The next event, of those there are here, which are thermal ones */
+static struct alink_event next_event(Rig *r)
+{
+    struct alink_event ev;
+    unsigned tries = 6000;
+
+    while (!aq_event_poll(r->aq, &ev)) {
+        g_assert(tries--);
+        g_usleep(10000);
+        aq_clock_us(r->aq, 100000);
+    }
+    g_assert_cmpuint(le16_to_cpu(ev.type), ==, ALINK_EVENT_THERMAL);
+    return ev;
+}
+
+/* It is the load that passes the limit, not what the sensor is set to. */
+static void test_heat(void)
+{
+    Rig r = rig_new();
+    int32_t limit = aq_rd32(r.aq, ALINK_REG_TEMP) + 500;
+    struct alink_event ev;
+    unsigned i;
+
+    while (aq_event_poll(r.aq, &ev)) {
+    }
+    aq_set_int(r.aq, "temp-max", limit);
+    for (i = 0; i < 20; i++) {
+        aq_clock_us(r.aq, 100000);
+        g_assert(!aq_event_poll(r.aq, &ev));
+    }
+    work(&r);
+    ev = next_event(&r);
+    g_assert_cmpuint(le32_to_cpu(ev.id), ==, 0);
+    g_assert_cmpuint(le32_to_cpu(ev.code), ==, 1);
+    g_assert_cmpint((int32_t)le32_to_cpu(ev.info), >, limit);
+    g_assert_cmpuint(xq_queue_destroy(r.q), ==, ALINK_ST_OK);
+    /* And once more when it is over, with nobody at work. */
+    ev = next_event(&r);
+    g_assert_cmpuint(le32_to_cpu(ev.id), ==, 0);
+    g_assert_cmpuint(le32_to_cpu(ev.code), ==, 0);
+    g_assert_cmpint((int32_t)le32_to_cpu(ev.info), <=, limit);
+    for (i = 0; i < 20; i++) {
+        aq_clock_us(r.aq, 100000);
+        g_assert(!aq_event_poll(r.aq, &ev));
+    }
+    rig_free(&r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -355,5 +406,6 @@ int main(int argc, char **argv)
                    test_queues_side_by_side);
     qtest_add_func("/alink/xpu-work/any-number-of-threads", test_threads);
     qtest_add_func("/alink/xpu-work/unplug", test_unplug);
+    qtest_add_func("/alink/xpu-work/heat", test_heat);
     return g_test_run();
 }
