@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs tests that are functions, on the host or in the guest, and prints KTAP."""
+"""Runs tests that are functions, on the host or in the guest, and prints KTAP;
+and which tests may be skipped."""
+import os
 import sys
 import time
 import traceback
 
+ALLOW = os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), 'skips.allow')
+
 
 class Skip(Exception):
     """Raised by a test that cannot run here; says why."""
+
+
+def skips_allowed():
+    """Names of tests, one a line of tests/skips.allow, whose skip is accepted
+    where all others are failures."""
+    with open(ALLOW, encoding='utf-8') as f:
+        return {line.strip() for line in f
+                if line.strip() and not line.startswith('#')}
 
 
 def tests_of(names):

@@ -20,6 +20,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'lib'))
+
+# pylint: disable-next=wrong-import-position
+from taplib import skips_allowed  # noqa: E402
+
 VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
 # What the kernel's core says when memory is refused it in the middle of a probe.
 # An interrupt whose files in /proc could not be made still gets them removed:
@@ -28,6 +33,8 @@ VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
 CORE_SAYS = (r'kobject_add_internal failed for .* \(error: -12|'
              r'DMA-API: cacheline tracking ENOMEM|'
              r'WARNING: .* (remove_proc_entry|i2c_add_adapter)\+')
+# How the reason behind a result begins that is none
+SKIPPED = re.compile(r'SKIP\b\s*', re.I)
 # Exit status of alink-vm when the machine failed, not the command in it.
 VM_FAILED = 125
 
@@ -35,7 +42,8 @@ VM_FAILED = 125
 class Lane:
     """One run of a lane."""
 
-    def __init__(self, about, options=()):
+    def __init__(self, about, options=(), skips=()):
+        """SKIPS: {test: why it may be skipped here}"""
         self.name = os.path.basename(sys.argv[0]).removeprefix('lane_')
         parser = argparse.ArgumentParser(
             description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -52,6 +60,8 @@ class Lane:
         self.figures = {}
         self.lists = {}
         self.findings = []
+        self.skips = dict(skips)
+        self.allowed = skips_allowed()
         print('TAP version 13', flush=True)
 
     @property
@@ -73,6 +83,20 @@ class Lane:
         print(f'{"ok" if passed else "not ok"} {self.number} - {what}{tail}',
               flush=True)
         return passed
+
+    def tap(self, name, good, why=''):
+        """One result that a program printed, WHY being what was behind it. What
+        was skipped says nothing, and is a finding where nobody expects it."""
+        skipped = SKIPPED.match(why)
+        if good and skipped:
+            if name in self.skips:
+                why = f'SKIP {self.skips[name]}'
+                self.figure('skipped_with_reason', 1)
+            elif name in self.allowed:
+                self.figure('skipped_with_reason', 1)
+            else:
+                good, why = False, f'was skipped: {why[skipped.end():]}'
+        return self.result(name, good, why)
 
     def say(self, text):
         """Diagnostics."""
@@ -112,9 +136,8 @@ class Lane:
             if good or line.startswith('not ok '):
                 what = line.split(' - ', 1)[-1]
                 name, _, why = what.partition(' # ')
-                self.result(name, good, why)
+                bad = not self.tap(name, good, why) or bad
                 seen += 1
-                bad = bad or not good
             elif line.startswith('figure '):
                 _, key, value = line.split()
                 self.figure(key, float(value) if '.' in value else int(value))
