@@ -12,6 +12,7 @@ sys.path[:0] = [os.path.join(ROOT, 'tests', n) for n in ('lib', 'trust')]
 
 # pylint: disable=wrong-import-position
 import lanelib  # noqa: E402
+from guest_lifecycle import not_of_pciehp  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 
@@ -45,6 +46,41 @@ def test_skips():
     assert not good and len(one.findings) == 1
     one, good = lane('not ok 1 - one # SKIP\n', skips={'one': 'why'})
     assert not good
+
+
+REPORT = """\
+[1] WARNING: possible circular locking dependency detected
+[1] irq/24-pciehp/61 is trying to acquire lock:
+[1] ffff88 (LOCK){.+.+}-{3:3}, at: AT+0x1/0x2
+[1] but task is already holding lock:
+[1] ffff89 (pci_rescan_remove_lock){+.+.}-{3:3}, at: AT+0x1/0x2
+[1] -> #1 (pci_rescan_remove_lock){+.+.}-{3:3}:
+[1] -> #0 (LOCK){.+.+}-{3:3}:
+[1]        AT+0x1/0x2
+[1] stack backtrace:
+[1] Call Trace:
+[1]  <TASK>
+[1]  AT+0x1/0x2
+[1]  </TASK>
+"""
+
+
+def test_lock_reports():
+    """Only that of pciehp's own inversion is let through."""
+    def report(lock, where):
+        return REPORT.replace('LOCK', lock).replace('AT', where)
+
+    good = report('&ctrl->reset_lock', 'pciehp_unconfigure_device')
+    assert not_of_pciehp(f'before\n{good}after\n') == ''
+    # With a subclass
+    assert not_of_pciehp(good.replace('_lock)', '_lock/1)')) == ''
+    assert not_of_pciehp('nothing\n').startswith('none')
+    assert not_of_pciehp(good + good) == '2 reports'
+    ours = report('&xdev->reset_lock', 'xpu_remove')
+    assert '&xdev->reset_lock' in not_of_pciehp(ours)
+    # What is said later is no part of it.
+    assert not_of_pciehp(ours + '[2] pciehp_unconfigure_device &ctrl->reset_lock')
+    assert not_of_pciehp(report('&ctrl->reset_lock', 'pciehp_configure_device'))
 
 
 main(*tests_of(globals()))
