@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 # pylint: disable-next=unused-import
@@ -45,6 +46,36 @@ def fails(*args, says=None):
     if says:
         assert re.search(says, done.stdout), (args, done.stdout)
     return done.stdout
+
+
+class Worker:
+    """A program that works in the background until it is told to stop. One that
+    stops by itself has done less than its test claims."""
+
+    def __init__(self, *args):
+        self.args = args
+        # pylint: disable-next=consider-using-with
+        self.said = tempfile.TemporaryFile(dir='/run')
+        # pylint: disable-next=consider-using-with
+        self.child = subprocess.Popen(args, stdin=subprocess.DEVNULL,
+                                      stdout=self.said, stderr=self.said)
+
+    def died(self):
+        """How it ended, and the last that it said; '' as long as it works."""
+        status = self.child.poll()
+        if status is None:
+            return ''
+        self.said.seek(0)
+        text = ' / '.join(self.said.read().decode(errors='replace').split('\n'))
+        return f'{" ".join(self.args)[:60]}: status {status}: {text[-400:]}'
+
+    def stop(self):
+        """Ends it; what died() had to say before."""
+        died = self.died()
+        self.child.kill()
+        self.child.wait(PATIENCE)
+        self.said.close()
+        return died
 
 
 def wait_for(what, condition, seconds=60):

@@ -21,7 +21,8 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 # pylint: disable=wrong-import-position
 import fwimage  # noqa: E402
 from boardlib import Board  # noqa: E402
-from guestlib import PATIENCE, knob, qmp, read, sh, wait_for, write  # noqa: E402
+from guestlib import (PATIENCE, Worker, knob, qmp, read, sh,  # noqa: E402
+                      wait_for, write)
 
 DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
 # Work on a device that is reset or gone ends in one of these.
@@ -41,6 +42,14 @@ IDLE = ('chrt', '--idle', '0')
 # That race_xpu has memory in: a switch that is reset loses it.
 GROUP = ('alink', 'group', 'add', '9', '0,1', 'key', '77')
 LITTLE = 1 << 30
+# What looks at all devices, and writes their firmware, for ever
+LOOKS = ('while :; do alink list; alink link show; '
+         f'alink fabric up; {" ".join(GROUP)}; '
+         'devlink dev info; ip -s link; '
+         'cat /sys/class/hwmon/*/*_input; sleep 0.2; '
+         'for d in /sys/class/alink/*; do devlink dev flash '
+         'pci/$(basename $(readlink $d/device)) '
+         'file $(cat $d/type).img; done; done')
 # How QEMU's devices of topology node2 are made; HBM and rates by default.
 PLUGGED = {
     'xpu0': {'driver': 'alink-xpu', 'bus': 'dn-xpu0', 'fabric': 'fab0',
@@ -135,11 +144,12 @@ class Life:
     # --- work ----------------------------------------------------------------
 
     @contextlib.contextmanager
-    def load(self, xpus=True):
+    def load(self, xpus=True, mortal=False):
         """Submissions, files that come and go, traffic between the xPUs, HBM
         that moves where there is little, queries, readers of all that is
         shown, and firmware that is written, all the while. It takes what
-        processor time there is, and is in nobody's way."""
+        processor time there is, and is in nobody's way. MORTAL: it may die,
+        and its user calls what this yields, which revives it."""
         sh('alink', 'fabric', 'up', check=False)
         sh(*GROUP, check=False)
         fwimage.offer()
@@ -147,26 +157,24 @@ class Life:
                  'prime', 'group'] if xpus else []
         if xpus and self.little_hbm():
             roles.append('crowd')
-        work = [subprocess.Popen(
-            [*IDLE, self.race, '3600', 'query', *roles],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL), subprocess.Popen(
-                [*IDLE, 'sh', '-c',
-                 'while :; do alink list; alink link show; '
-                 f'alink fabric up; {" ".join(GROUP)}; '
-                 'devlink dev info; ip -s link; '
-                 'cat /sys/class/hwmon/*/*_input; sleep 0.2; '
-                 'for d in /sys/class/alink/*; do devlink dev flash '
-                 'pci/$(basename $(readlink $d/device)) '
-                 'file $(cat $d/type).img; done; done'],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL)]
+        work = [Worker(*IDLE, self.race, '3600', 'query', *roles),
+                Worker(*IDLE, 'sh', '-c', f'{{ {LOOKS}; }} >/dev/null 2>&1')]
+
+        def renew():
+            """Starts those anew that have died."""
+            for i, worker in enumerate(work):
+                died = worker.died()
+                if died:
+                    print(f'# {died}\nfigure load_renewed 1', flush=True)
+                    worker.stop()
+                    work[i] = Worker(*worker.args)
         try:
-            yield
+            yield renew
         finally:
-            for child in work:
-                child.kill()
-                child.wait(PATIENCE)
+            died = [worker.stop() for worker in work]
+        if not mortal:
+            self.result('the load goes on to the end',
+                        '; '.join(filter(None, died)))
 
     def little_hbm(self):
         """Is there so little HBM that it can be filled?"""
@@ -656,8 +664,10 @@ class Life:
                             ('times', '-1'), ('ignore-gfp-wait', 'N')):
             write(f'{knobs}/{name}', value)
         done, bad = 0, ''
-        with self.load():
+        # A shell that cannot fork gives up.
+        with self.load(mortal=True) as renew:
             for i in range(self.count):
+                renew()
                 name = sorted(self.all)[i % len(self.all)]
                 write(f'{knobs}/probability', '1')
                 with contextlib.suppress(OSError):
