@@ -27,6 +27,11 @@ from guestlib import (PATIENCE, Worker, knob, qmp, read, sh,  # noqa: E402
 DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
 # Work on a device that is reset or gone ends in one of these.
 ENDED = (errno.ECANCELED, errno.ENODEV)
+# What is promised of SIGKILL, on the guest's own clock. A wait in a driver that
+# is not killable lasts ten times as long. A host that is busy may hold up any
+# one of some 50 kills; so one that was late, but less than that, is tried once
+# more, and must not be late again.
+KILL_MS = 1000
 PM = '/sys/power'
 ALARM = '/sys/class/rtc/rtc0/wakealarm'
 REFUSE = '/sys/kernel/debug/notifier-error-inject/pm/actions/' \
@@ -373,20 +378,29 @@ class Life:
             self.cycles('unbind', self.rebind, names)
             self.cycles('remove and rescan', self.rescan, names)
             self.cycles('surprise removal', self.dead, names)
-            worst = 0
-            bad = ''
+            worst, slow, bad = 0, 0, ''
             for i in range(self.count):
-                done = subprocess.run([self.life, 'kill', str(i % 2)],
-                                      capture_output=True, text=True,
-                                      timeout=PATIENCE, check=False)
-                if done.returncode:
-                    bad = f'{done.returncode}: {done.stderr.strip()}'
+                try:
+                    took = self.kill_ms(i % 2)
+                    if KILL_MS < took < 10 * KILL_MS:
+                        slow += 1
+                        took = min(took, self.kill_ms(i % 2))
+                except AssertionError as err:
+                    bad = str(err)
                     break
-                worst = max(worst, int(done.stdout.split()[1]))
+                worst = max(worst, took)
             print(f'figure kill_ms_max {worst}')
-            # A second is promised; loaded hosts are given more.
-            self.result('SIGKILL ends sleepers under load', bad or (
-                f'{worst} ms' if worst > 10000 else ''))
+            print(f'figure kill_tried_again {slow}')
+            self.result('SIGKILL ends sleepers within a second, under load',
+                        bad or (f'{worst} ms' if worst > KILL_MS else ''))
+
+    def kill_ms(self, number):
+        """Milliseconds until the slowest sleeper on an xPU was gone"""
+        done = subprocess.run([self.life, 'kill', str(number)],
+                              capture_output=True, text=True, timeout=PATIENCE,
+                              check=False)
+        assert not done.returncode, f'{done.returncode}: {done.stderr.strip()}'
+        return int(done.stdout.split()[1])
 
     def orders(self):
         """Modules in every order"""
