@@ -35,6 +35,12 @@ FABRIC_UP = 1
 # What the drivers may implement, and what is swept for it.
 DEVLINK_SWEPT = {'info_get', 'flash_update', 'reload_actions', 'reload_down',
                  'reload_up'}
+# The same of their health reporters
+HEALTH_SWEPT = {'name', 'diagnose', 'dump'}
+# devlink has a reporter recover that has reported something, and only then; a
+# test is such a report, from a worker. What they do is swept nevertheless:
+# queues are made anew as for "rings", and a device is reset as for RELOAD.
+HEALTH_ELSEWHERE = {'recover', 'test'}
 # Of netlink's types of attributes: how devlink names a boolean parameter's
 NLA_FLAG = 6
 
@@ -168,6 +174,22 @@ class Netlink:
                 self.shows(name)
 
 
+def structures(name, folder='*'):
+    """The bodies of all structures of that name in the sources of a driver."""
+    for path in sorted(glob.glob(f'{uapi.ROOT}/drivers/{folder}/*.c')):
+        with open(path, encoding='utf-8') as f:
+            yield from re.findall(rf'struct {name} \w+ = \{{(.*?)\}};',
+                                  f.read(), re.S)
+
+
+def reporter(driver):
+    """Name of a driver's health reporter, or None"""
+    for body in structures('devlink_health_reporter_ops',
+                           driver.removeprefix('alink_')):
+        return re.search(r'\.name\s*=\s*"(\w+)"', body).group(1)
+    return None
+
+
 def devlink_requests(driver):
     """(name, attributes beside the handle, dump, what more it may end with) of
     each operation."""
@@ -181,7 +203,12 @@ def devlink_requests(driver):
     param = text('PARAM_NAME', 'fw_downgrade')
     # The dump of a whole instance that has no room
     small = {errno.EMSGSIZE}
+    health = reporter(driver)
+    health = health and text('HEALTH_REPORTER_NAME', health)
     return (
+        *((('HEALTH_REPORTER_DIAGNOSE', health, False, set()),
+           ('HEALTH_REPORTER_DUMP_GET', health, True, small))
+          if health else ()),
         ('INFO_GET', b'', False, small), ('PORT_GET', b'', True, small),
         ('RESOURCE_DUMP', b'', False, small),
         ('HEALTH_REPORTER_GET', b'', True, small),
@@ -200,16 +227,16 @@ def devlink_requests(driver):
 
 def devlink(sweeper):
     """devlink on each kind of device; new operations must get a sweep."""
-    for path in glob.glob(f'{uapi.ROOT}/drivers/*/*.c'):
-        with open(path, encoding='utf-8') as f:
-            for body in re.findall(r'devlink_ops \w+ = \{(.*?)\};', f.read(),
-                                   re.S):
-                for op in set(re.findall(r'\.(\w+)\s*=', body)):
-                    if op not in DEVLINK_SWEPT:
-                        sweeper.result(f'devlink {op} swept',
-                                       'no sweep is written for it')
+    for name, known in (('devlink_ops', DEVLINK_SWEPT),
+                        ('devlink_health_reporter_ops',
+                         HEALTH_SWEPT | HEALTH_ELSEWHERE)):
+        found = {op for body in structures(name)
+                 for op in re.findall(r'\.(\w+)\s*=', body)}
+        sweeper.result(f'{name} are found', '' if found else 'none')
+        for op in sorted(found - known):
+            sweeper.result(f'{name} {op} swept', 'no sweep is written for it')
     fwimage.offer(size=2048)
-    seen = set()
+    seen, swept, asked = set(), set(), set()
     for path in sorted(glob.glob('/sys/bus/pci/drivers/alink_*/0*')):
         driver = path.split('/')[5]
         if driver in seen:
@@ -221,14 +248,17 @@ def devlink(sweeper):
         for what, more, dump, allowed in devlink_requests(driver):
             command = DEVLINK[f'DEVLINK_CMD_{what}']
             body = handle + more
+            asked.add(what)
             try:
                 uapi.Genl('devlink').call(command, body, dump)
             except OSError as err:
                 # No such operation, no such parameter
                 if err.errno == errno.EOPNOTSUPP or (
                         err.errno == errno.EINVAL and what.startswith('PARAM')):
+                    print(f'# devlink {driver} {what}: not there')
                     continue
                 raise
+            swept.add(what)
 
             def prepare(command=command, body=body, dump=dump):
                 sock = uapi.Genl('devlink')
@@ -239,10 +269,16 @@ def devlink(sweeper):
                 # What a reset had no memory for, the next one makes good.
                 if what == 'RELOAD' and failed(got):
                     uapi.Genl('devlink').call(command, body)
+                # One that is kept would be shown again, not made.
+                if what == 'HEALTH_REPORTER_DUMP_GET':
+                    uapi.Genl('devlink').call(DEVLINK[
+                        'DEVLINK_CMD_HEALTH_REPORTER_DUMP_CLEAR'], body)
 
             sweeper.sweep(f'devlink {driver} {what}' + ' dump' * dump,
                           lambda arg: arg[0].talk(arg[1]), prepare, undo,
                           allowed=allowed)
+    sweeper.result('each devlink request is swept on some driver',
+                   ' '.join(sorted(asked - swept)))
 
 
 def ifreq(name, data):
