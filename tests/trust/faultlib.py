@@ -5,6 +5,7 @@ without meeting one. See Documentation/fault-injection in the kernel.
 """
 import errno
 import os
+import re
 import sys
 import time
 
@@ -12,6 +13,42 @@ FAULT = '/sys/kernel/debug'
 # What the kernel's own allocation and copy failures turn into.
 ALLOWED = {errno.ENOMEM, errno.EFAULT, errno.ENOBUFS}
 MAX_POINTS = 20000
+# DMA-API debugging turns itself off for good when one of these gets no memory.
+DMA_DEBUG = ('dma_debug_create_entries', 'dma_entry_alloc', 'add_dma_entry')
+# Calls from an allocation outwards among which they are looked for
+DEPTH = 24
+
+
+def spare_dma_debug():
+    """Allocations of DMA-API debugging do not fail: it is to see what the
+    drivers map while theirs do. Call it before any does."""
+    symbols = []
+    with open('/proc/kallsyms', encoding='ascii') as f:
+        for line in f:
+            word = line.split()
+            # Of the kernel itself, not of modules
+            if word[1] in 'tT' and len(word) == 3:
+                symbols.append((int(word[0], 16), word[2]))
+    symbols.sort()
+    mine = rf'({"|".join(DMA_DEBUG)})(\.(isra|constprop|part)\.\d+)*'
+    found = [i for i, s in enumerate(symbols) if re.fullmatch(mine, s[1])]
+    start, end = symbols[found[0]][0], symbols[found[-1] + 1][0]
+    # They are in one file.
+    assert len(found) >= len(DMA_DEBUG) and start and end - start < 0x10000, \
+        found
+    for attr in 'failslab', 'fail_page_alloc':
+        for name, value in (('stacktrace-depth', f'{DEPTH}'),
+                            ('reject-start', f'{start:#x}'),
+                            ('reject-end', f'{end:#x}')):
+            with open(f'{FAULT}/{attr}/{name}', 'w', encoding='ascii') as f:
+                f.write(value)
+
+
+def dma_debug_is_off():
+    """What is to be said of it, '' if it is on"""
+    with open(f'{FAULT}/dma-api/disabled', encoding='ascii') as f:
+        said = f.read().strip()
+    return '' if said == 'N' else f'disabled: {said}'
 
 
 class Sweeper:
@@ -28,6 +65,7 @@ class Sweeper:
                             ('fail_usercopy/verbose', '0')):
             with open(f'{FAULT}/{name}', 'w', encoding='ascii') as f:
                 f.write(value)
+        spare_dma_debug()
         self.nth = os.open('/proc/thread-self/fail-nth', os.O_RDWR)
         print('TAP version 13')
 
@@ -105,6 +143,7 @@ class Sweeper:
 
     def done(self):
         """Plan and exit; without Python's own tidying up."""
+        self.result('DMA-API debugging is on to the end', dma_debug_is_off())
         print(f'1..{self.number}')
         sys.stdout.flush()
         os._exit(1 if self.failed or not self.number else 0)

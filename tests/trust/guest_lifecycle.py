@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 # pylint: disable=wrong-import-position
 import fwimage  # noqa: E402
 from boardlib import Board  # noqa: E402
+from faultlib import dma_debug_is_off, spare_dma_debug  # noqa: E402
 from guestlib import (PATIENCE, Worker, knob, qmp, read, sh,  # noqa: E402
                       wait_for, write)
 
@@ -677,6 +678,7 @@ class Life:
         for name, value in (('verbose', '0'), ('interval', '1'),
                             ('times', '-1'), ('ignore-gfp-wait', 'N')):
             write(f'{knobs}/{name}', value)
+        spare_dma_debug()
         done, bad = 0, ''
         # A shell that cannot fork gives up.
         with self.load(mortal=True) as renew:
@@ -702,6 +704,7 @@ class Life:
                 done += 1
         print(f'figure cycles_memory_pressure {done}')
         self.result('reset and rebind without memory, under load', bad)
+        self.result('DMA-API debugging is on to the end', dma_debug_is_off())
 
     def shutdown(self):
         """Power off with work in flight: the launcher sees how it ends."""

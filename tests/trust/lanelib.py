@@ -31,7 +31,6 @@ VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
 # a WARNING of kernel/irq/proc.c about itself. i2c_add_adapter() warns when it
 # finds no memory for a number.
 CORE_SAYS = (r'kobject_add_internal failed for .* \(error: -12|'
-             r'DMA-API: cacheline tracking ENOMEM|'
              r'WARNING: .* (remove_proc_entry|i2c_add_adapter)\+')
 # How the reason behind a result begins that is none
 SKIPPED = re.compile(r'SKIP\b\s*', re.I)
