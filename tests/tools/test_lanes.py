@@ -12,6 +12,7 @@ sys.path[:0] = [os.path.join(ROOT, 'tests', n) for n in ('lib', 'trust')]
 
 # pylint: disable=wrong-import-position
 import lanelib  # noqa: E402
+from alinkvm import loggate  # noqa: E402
 from guest_lifecycle import not_of_pciehp  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
@@ -81,6 +82,20 @@ def test_lock_reports():
     # What is said later is no part of it.
     assert not_of_pciehp(ours + '[2] pciehp_unconfigure_device &ctrl->reset_lock')
     assert not_of_pciehp(report('&ctrl->reset_lock', 'pciehp_configure_device'))
+
+
+def test_allowed_reports():
+    """An exception from the log gate that nothing needs is seen to be one."""
+    lines = lanelib.CORE_LINES
+    seen = loggate.allowed('[1] kobject_add_internal failed for x (error: -12 p)'
+                           '\n[2] clocksource: fine\n'
+                           '[3] BUG: KCSAN: data-race in note_interrupt / x\n',
+                           lines)
+    assert [seen[n] for n in lines] == [1, 0, 0]
+    assert set(loggate.KERNEL_RACE_LINES) < set(seen)
+    assert sum(seen[n] for n in loggate.KERNEL_RACE_LINES) == 1
+    # It is no failure by itself.
+    assert not any(seen[n] for n in loggate.HARMLESS_LINES)
 
 
 main(*tests_of(globals()))

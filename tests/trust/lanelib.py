@@ -20,9 +20,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, 'tests', 'lib'))
+sys.path[:0] = [os.path.join(ROOT, *n) for n in (('tests', 'lib'),
+                                                  ('tools', 'vm'))]
 
-# pylint: disable-next=wrong-import-position
+# pylint: disable=wrong-import-position
+from alinkvm import loggate  # noqa: E402
 from taplib import skips_allowed  # noqa: E402
 
 VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
@@ -30,8 +32,10 @@ VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
 # An interrupt whose files in /proc could not be made still gets them removed:
 # a WARNING of kernel/irq/proc.c about itself. i2c_add_adapter() warns when it
 # finds no memory for a number.
-CORE_SAYS = (r'kobject_add_internal failed for .* \(error: -12|'
-             r'WARNING: .* (remove_proc_entry|i2c_add_adapter)\+')
+CORE_LINES = (r'kobject_add_internal failed for .* \(error: -12',
+              r'WARNING: .* remove_proc_entry\+',
+              r'WARNING: .* i2c_add_adapter\+')
+CORE_SAYS = '|'.join(CORE_LINES)
 # How the reason behind a result begins that is none
 SKIPPED = re.compile(r'SKIP\b\s*', re.I)
 # Exit status of alink-vm when the machine failed, not the command in it.
@@ -61,6 +65,8 @@ class Lane:
         self.findings = []
         self.skips = dict(skips)
         self.allowed = skips_allowed()
+        # What kernel logs may hold: how often one did
+        self.reports = {}
         print('TAP version 13', flush=True)
 
     @property
@@ -153,6 +159,10 @@ class Lane:
                            '.kernel.log')
         status, output = self.vm(command, more=[*more, '--log', log], **kwargs)
         self.guest_results(output)
+        if os.path.exists(log):
+            with open(log, encoding='utf-8', errors='replace') as f:
+                for key, seen in loggate.allowed(f.read(), CORE_LINES).items():
+                    self.reports[key] = self.reports.get(key, 0) + seen
         if status:
             self.say(f'kernel log: {log}')
         elif os.path.exists(log):
@@ -179,6 +189,7 @@ class Lane:
             report = {'lane': self.name, 'slice': self.slice,
                       'seconds': seconds, 'results': self.number,
                       'figures': self.figures, 'lists': self.lists,
+                      'allowed_reports': self.reports,
                       'findings': self.findings}
             path = os.path.join(folder, f'{self.name}.json')
             with open(path, 'w', encoding='utf-8') as f:

@@ -57,23 +57,25 @@ BAD = re.compile("|".join((
 )))
 
 # Printed by the stock kernel itself; each with its reason.
-HARMLESS = re.compile("|".join((
+HARMLESS_LINES = (
     # TCG has no TSC that the kernel trusts; not an error of ours.
     r"clocksource: .*",
-)))
+)
+HARMLESS = re.compile("|".join(HARMLESS_LINES))
 
 # The frame round a report of KCSAN, and the head of an access in it
 _KCSAN_END = re.compile(r"\] ={20,}\s*$")
 _KCSAN_ACCESS = re.compile(r"\] \S.* on cpu \d+:\s*$")
 KCSAN_DEPTH = 3
 # Races in the kernel's core that any driver gets into; each with its reason.
-KERNEL_RACES = re.compile("|".join((
+KERNEL_RACE_LINES = (
     # NAPI's state is read plainly before the atomic exchange decides.
     r"napi_complete_done / napi_schedule_prep",
     r"napi_schedule_prep / napi_complete_done",
     # Counts of interrupts that nobody handled, which free_irq() resets.
     r"data-race in note_interrupt\b|/ note_interrupt$",
-)))
+)
+KERNEL_RACES = re.compile("|".join(KERNEL_RACE_LINES))
 _STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\]")
 
 
@@ -82,6 +84,14 @@ def is_bad(line, expected=()):
     brings about on purpose."""
     return bool(BAD.search(line) and not HARMLESS.search(line) and
                 not any(re.search(e, line) for e in expected))
+
+
+def allowed(log, more=()):
+    """{expression: lines of LOG that are no failure only because of it}, of all
+    that is allowed here, and of MORE. One that never matches can go."""
+    bad = [line for line in log.splitlines() if BAD.search(line)]
+    return {e: sum(bool(re.search(e, line)) for line in bad)
+            for e in (*HARMLESS_LINES, *KERNEL_RACE_LINES, *more)}
 
 
 def race_is_ours(report):
