@@ -107,15 +107,21 @@ def test_xdp_under_load():
 def test_bad_settings():
     """Each is refused and changes nothing."""
     with pair() as (a, b):
-        before = a.sh('ethtool', '-g', a.dev) + a.sh('ethtool', '-l', a.dev)
+        def shown():
+            return [a.sh('ethtool', option, a.dev) for option in
+                    ('-g', '-l', '-c')]
+        before = shown()
         a.fails('ethtool', '-G', a.dev, 'rx', '100000')
+        # ALINK_NIC_MAX_USECS and U16_MAX, and one more
+        for name, most in (('usecs', 10000), ('frames', 65535)):
+            a.fails('ethtool', '-C', a.dev, f'rx-{name}', f'{most + 1}')
+            a.fails('ethtool', '-C', a.dev, f'tx-{name}', f'{most + 1}')
         a.fails('ethtool', '-L', a.dev, 'combined', '0')
         a.fails('ethtool', '-L', a.dev, 'combined', '64')
         a.fails('ip', 'link', 'set', a.dev, 'mtu', '9217')
         a.fails('ip', 'link', 'set', a.dev, 'address', '01:00:00:00:00:01')
         a.fails('ethtool', '-s', a.dev, 'speed', '10', 'autoneg', 'off')
-        after = a.sh('ethtool', '-g', a.dev) + a.sh('ethtool', '-l', a.dev)
-        assert before == after
+        assert before == shown()
         a.ping(b)
 
 
