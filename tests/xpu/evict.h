@@ -16,7 +16,7 @@
 #include "kselftest_harness.h"
 #include "xpu_lib.h"
 
-/* As tests/xpu/topology has it */
+/* As the topologies of tests/xpu and tests/sleep have it */
 #define XPU	2
 #define MODEL	"xpu2"
 #define FULL	(64 * MIB)
