@@ -113,9 +113,9 @@ static uint64_t at(FIXTURE_DATA(bind) *self, uint64_t va)
 	return at_vm(self, self->vm, va);
 }
 
-/* The same as the engine finds it. A fault ends the queue: then a new one. */
-static uint64_t engine_at(struct __test_metadata *_metadata,
-			  FIXTURE_DATA(bind) *self, uint64_t va)
+/* The engine reads it into fence[3], or faults, which ends the queue. */
+static int engine_reads(struct __test_metadata *_metadata,
+			FIXTURE_DATA(bind) *self, uint64_t va)
 {
 	struct drm_alink_xpu_queue_error error;
 	struct alink_xpu_desc d = {
@@ -127,12 +127,27 @@ static uint64_t engine_at(struct __test_metadata *_metadata,
 
 	self->q.fence[3] = 0;
 	err = xq_run(&self->q, d, &error);
-	if (!err)
-		return self->q.fence[3];
-	EXPECT_EQ(err, -EIO);
-	EXPECT_EQ(error.status, ALINK_ST_PAGE_FAULT);
+	if (err) {
+		EXPECT_EQ(err, -EIO);
+		EXPECT_EQ(error.status, ALINK_ST_PAGE_FAULT);
+	}
+	return err;
+}
+
+static void renew_queue(struct __test_metadata *_metadata,
+			FIXTURE_DATA(bind) *self)
+{
 	xq_close(&self->q);
 	ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
+}
+
+/* What the engine finds there, with a new queue after a fault */
+static uint64_t engine_at(struct __test_metadata *_metadata,
+			  FIXTURE_DATA(bind) *self, uint64_t va)
+{
+	if (!engine_reads(_metadata, self, va))
+		return self->q.fence[3];
+	renew_queue(_metadata, self);
 	return 0;
 }
 
@@ -157,10 +172,12 @@ TEST_F(bind, waits_for_its_fence)
 	EXPECT_EQ(syncobj_wait(self->fd, self->out, 0, 100), -ETIME);
 	EXPECT_EQ(sync_file_status(fence), 0);
 	EXPECT_EQ(at(self, VA), 0);
-	EXPECT_EQ(engine_at(_metadata, self, VA), 0);
+	EXPECT_EQ(engine_reads(_metadata, self, VA), -EIO);
 	open_gate(self);
 	EXPECT_EQ(syncobj_wait(self->fd, self->out, 0, WAIT_MS), 0);
 	EXPECT_EQ(sync_file_status(fence), 1);
+	/* Not before: its memory is bound behind what waited for the gate. */
+	renew_queue(_metadata, self);
 	EXPECT_EQ(at(self, VA + 3 * PAGE), 4);
 	EXPECT_EQ(engine_at(_metadata, self, VA + 3 * PAGE), 4);
 	close(fence);

@@ -279,6 +279,13 @@ class Machine:
                 told = True
                 print(f"alink-vm: drivers loaded after "
                       f"{time.monotonic() - start:.1f} s", file=sys.stderr)
+            # q35 that has slept, and whose firmware does not put the chipset's
+            # registers back, hears no power-off any more.
+            if self.topo["sleeps"] and "exit " in ctl and \
+                    "reboot: Power down" in self.read("log"):
+                self.child.terminate()
+                self.child.wait()
+                break
             if limit and time.monotonic() - start > limit:
                 self.child.terminate()
                 self.child.wait()
