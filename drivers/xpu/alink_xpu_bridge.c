@@ -193,8 +193,9 @@ static void xpu_bridge_end(struct xpu_device *xdev, struct xpu_bridge *bridge,
 	if (result)
 		dma_fence_set_error(&bridge->base, result);
 	trace_alink_xpu_fence_signal(xdev, bridge->q, bridge->value, result);
-	dma_fence_signal(&bridge->base);
+	/* First: who has waited for it may make the next one. */
 	xpu_bridge_unreserve(&xdev->bridges, bridge->share);
+	dma_fence_signal(&bridge->base);
 }
 
 /*

@@ -522,7 +522,7 @@ struct drm_alink_xpu_sync {
  * the first is executed. Should the caller be killed in between, those before
  * stay done: @num_done counts them.
  *
- * A fence to wait for may end with an error (since version 1.4), as one of
+ * A fence to wait for may end with an error (since version 1.5), as one of
  * &DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ does when its queue halts, and when its
  * time is over while the engine still works. Then nothing of the call is done,
  * and it fails with %ECANCELED. A point of a timeline has the error of its own
