@@ -7,6 +7,7 @@ fails when it cannot do its work: no result of a lane is a silent skip. With
 leaves there NAME.json with what it counted, which `make trust` reports.
 """
 import argparse
+import functools
 import glob
 import json
 import os
@@ -38,8 +39,17 @@ CORE_LINES = (r'kobject_add_internal failed for .* \(error: -12',
 CORE_SAYS = '|'.join(CORE_LINES)
 # How the reason behind a result begins that is none
 SKIPPED = re.compile(r'SKIP\b\s*', re.I)
+# How many of its results a report names with the time that they took
+SLOWEST = 30
 # Exit status of alink-vm when the machine failed, not the command in it.
 VM_FAILED = 125
+
+
+def result_name(line):
+    """What a line of TAP is the result of; '' if it is none."""
+    if not line.startswith(('ok ', 'not ok ')):
+        return ''
+    return line.rstrip('\n').split(' - ', 1)[-1].partition(' # ')[0]
 
 
 class Lane:
@@ -67,6 +77,8 @@ class Lane:
         self.allowed = skips_allowed()
         # What kernel logs may hold: how often one did
         self.reports = {}
+        # Seconds until each result of a program, the program's start included
+        self.took = {}
         print('TAP version 13', flush=True)
 
     @property
@@ -123,25 +135,43 @@ class Lane:
            timeout=300, more=()):
         """Runs COMMAND in a VM: (exit status, all that was printed). The VM's
         own verdict on the kernel log is status VM_FAILED."""
+        build_tools()
         line = [VM, 'run', '--topology', topology, '--kernel', kernel,
                 '--timeout', str(timeout), '--append', append, *more, '--',
                 *command]
-        done = subprocess.run(line, stdout=subprocess.PIPE,
+        return self.program(line)
+
+    def program(self, command):
+        """Runs COMMAND: (exit status, all that was printed). Notes how long each
+        of its results took: where a lane's time goes is in its report."""
+        lines, last = [], time.monotonic()
+        with subprocess.Popen(command, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True,
-                              errors='replace', stdin=subprocess.DEVNULL,
-                              check=False)
-        return done.returncode, done.stdout
+                              errors='replace',
+                              stdin=subprocess.DEVNULL) as child:
+            try:
+                for line in child.stdout:
+                    lines.append(line)
+                    name = result_name(line)
+                    if name:
+                        now = time.monotonic()
+                        self.took[name] = now - last
+                        last = now
+            except BaseException:
+                # Takes its VM along.
+                child.terminate()
+                raise
+        return child.returncode, ''.join(lines)
 
     def guest_results(self, output):
         """Takes over the TAP that a program in the guest printed, and lines
         "figure KEY NUMBER"; True if there was a result and none was bad."""
         seen, bad = 0, False
         for line in output.splitlines():
-            good = line.startswith('ok ')
-            if good or line.startswith('not ok '):
-                what = line.split(' - ', 1)[-1]
-                name, _, why = what.partition(' # ')
-                bad = not self.tap(name, good, why) or bad
+            name = result_name(line)
+            if name:
+                why = line.split(' - ', 1)[-1].partition(' # ')[2]
+                bad = not self.tap(name, line.startswith('ok '), why) or bad
                 seen += 1
             elif line.startswith('figure '):
                 _, key, value = line.split()
@@ -185,6 +215,9 @@ class Lane:
         seconds = round(time.monotonic() - self.start)
         print(f'1..{self.number}\n# {self.name}: {seconds} s', flush=True)
         folder = os.environ.get('ALINK_TRUST')
+        slowest = sorted(self.took.items(), key=lambda n: -n[1])[:SLOWEST]
+        self.listing('slowest', [f'{seconds:.0f} s  {name}'
+                                 for name, seconds in slowest])
         if folder:
             report = {'lane': self.name, 'slice': self.slice,
                       'seconds': seconds, 'results': self.number,
@@ -196,6 +229,18 @@ class Lane:
                 json.dump(report, f, indent=2)
                 f.write('\n')
         return 1 if self.failed or not self.number else 0
+
+
+@functools.cache
+def build_tools():
+    """The tools of the tree, which a VM has in its PATH once they are built;
+    their folder."""
+    done = subprocess.run([os.path.join(ROOT, 'tools', 'setup', 'tools')],
+                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                          text=True, check=False)
+    if done.returncode:
+        sys.exit('Bail out! the tools do not build')
+    return done.stdout.split()[-1]
 
 
 def build_module(name, source, kernel, *args):
