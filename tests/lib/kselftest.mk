@@ -3,6 +3,7 @@
 # For the Makefile of a folder of tests with C programs for the guest:
 #
 #	TEST_GEN_PROGS := test_this test_that	each from its .c file; run by tests/guest
+#	TEST_LONG_PROGS := test_all		the same, but takes minutes: tests/guest --long
 #	TEST_GEN_FILES := helper		built too, but not run by itself
 #	TEST_OBJS := this_lib.o			linked into each of them
 #	TEST_LIBALINK := y			link libalink too
@@ -23,7 +24,8 @@ CFLAGS += $(shell pkg-config --cflags libdrm)
 LDLIBS += -lpthread
 
 TESTS_OBJS := $(addprefix $(O)/,$(TEST_OBJS))
-TESTS_BIN := $(addprefix $(O)/,$(TEST_GEN_PROGS) $(TEST_GEN_FILES))
+TESTS_BIN := $(addprefix $(O)/,$(TEST_GEN_PROGS) $(TEST_LONG_PROGS) \
+	$(TEST_GEN_FILES))
 
 ifdef TEST_LIBALINK
 CPPFLAGS += -I$(TESTS_TOP)/tools/lib
@@ -45,8 +47,11 @@ $(O)/lib/libalink.a: FORCE
 
 # The names of what is to be run
 list:
-	@printf '%s\n' $(TEST_GEN_PROGS)
+	@for p in $(TEST_GEN_PROGS); do echo "$$p"; done
+
+list-long:
+	@for p in $(TEST_LONG_PROGS); do echo "$$p"; done
 
 -include $(wildcard $(O)/*.d)
 .PRECIOUS: $(O)/%.o
-.PHONY: all list FORCE
+.PHONY: all list list-long FORCE
