@@ -104,14 +104,19 @@ static int open_rank(struct machine *m, uint32_t i)
 
 static int connect_ring(struct machine *m)
 {
+	uint32_t i, next, n = m->n;
 	struct alink_handle h;
-	uint32_t i;
 	int err = 0;
 
-	for (i = 0; i < m->n && !err; i++) {
-		err = alink_comm_handle(m->rank[(i + 1) % m->n].comm, &h);
+	for (i = 0; i < n && !err; i++) {
+		next = (i + 1) % n;
+		err = alink_comm_handle(m->rank[i].comm, &h);
 		if (!err)
-			err = alink_comm_connect(m->rank[i].comm, &h);
+			err = alink_comm_connect(m->rank[next].comm, i, &h);
+		/* Of two, one is both the next and the one before. */
+		if (!err && n > 2)
+			err = alink_comm_connect(m->rank[(i + n - 1) % n].comm,
+						 i, &h);
 	}
 	return err ? complain(m, "ring", err) : 0;
 }

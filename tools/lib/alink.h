@@ -558,45 +558,116 @@ int alink_comm_open(struct alink_xpu *xpu, const struct alink_comm_config *cfg,
 		    struct alink_comm **comm);
 void alink_comm_close(struct alink_comm *comm);
 
-/*
- * For ALINK_ALGO_RING: what the rank before this one must connect to, and
- * connecting to the next one, (rank + 1) % ranks.
+/**
+ * alink_comm_handle() - what others name when they connect to this rank
+ * @comm:	communicator
+ * @h:		set; once for all of them is enough
+ *
+ * Return: as of alink_export().
  */
 int alink_comm_handle(struct alink_comm *comm, struct alink_handle *h);
-int alink_comm_connect(struct alink_comm *comm,
-		       const struct alink_handle *next);
+/**
+ * alink_comm_connect() - let this rank write to another one
+ * @comm:	communicator
+ * @rank:	the other rank
+ * @h:		its handle
+ *
+ * ALINK_ALGO_RING wants the next rank and the one before it, alink_alltoall()
+ * all others, ALINK_ALGO_SWITCH none.
+ *
+ * Errors: -EINVAL, -EISCONN (it is connected already); as of alink_import().
+ */
+int alink_comm_connect(struct alink_comm *comm, uint32_t rank,
+		       const struct alink_handle *h);
+
+/*
+ * Device virtual address of the communicator's own max_bytes of data. What a
+ * collective finds and leaves there is not copied: see each.
+ */
+uint64_t alink_comm_data(const struct alink_comm *comm);
 
 /* The queue that it works with, for alink_queue_state(). */
 struct alink_queue *alink_comm_queue(struct alink_comm *comm);
 
 enum alink_algo {
 	ALINK_ALGO_SWITCH,	/* reducing read, then multicast write */
-	ALINK_ALGO_RING,	/* copies from rank to rank */
+	ALINK_ALGO_RING,	/* writes to the next rank */
 };
 
+/*
+ * Collectives. Each call appends this rank's part to its queue and starts it;
+ * all ranks call the same ones in the same order, with the same arguments but
+ * for addresses. @dst and @src are device virtual addresses, and with any
+ * alignment of their elements: outside of the communicator's memory, or where
+ * it says so at alink_comm_data(). @seq is set to what alink_comm_wait() wants.
+ *
+ * Errors, before anything has begun: -EINVAL (root, type, algorithm), -ENOTCONN
+ * (no group, or a rank that is not connected), -EMSGSIZE (@count), -EOPNOTSUPP
+ * (no arithmetic on @dtype), -EAGAIN (too many collectives not waited for),
+ * -EOVERFLOW (after 2^31 of them). -ENOTRECOVERABLE: one before failed half way.
+ *
+ * Order of reductions. ALINK_ALGO_SWITCH: all ranks in ascending order of their
+ * endpoint ids, whoever computes it (Documentation/hw/fabric.rst, "Arithmetic").
+ * ALINK_ALGO_RING: the result goes round, from rank to rank; where it begins
+ * depends on the share of the data, in alink_reduce() behind the root.
+ */
+
 /**
- * alink_allreduce() - start an all-reduce on this rank
+ * alink_allreduce() - all ranks get the reduction of what all have
  * @comm:	communicator
  * @algo:	how
- * @dst:	device virtual address for the result
- * @src:	device virtual address of this rank's data; may equal @dst
- * @count:	elements, the same at all ranks
+ * @dst:	@count elements; may be @src, and alink_comm_data()
+ * @src:	@count elements; may be alink_comm_data()
+ * @count:	elements
  * @dtype:	type of the elements
  * @op:		what to do with them
- * @seq:	set to what alink_comm_wait() wants
+ * @seq:	for alink_comm_wait()
  *
- * All ranks call the same collectives in the same order. With
- * ALINK_ALGO_SWITCH, element i of the result is op over all ranks in ascending
- * order of their endpoint ids, whoever computes it (Documentation/hw/fabric.rst,
- * "Arithmetic"). With ALINK_ALGO_RING the order depends on the share that i is
- * in; results are equal at all ranks with both.
- *
- * Errors: -EINVAL, -ENOTCONN (no group, or no next rank), -EMSGSIZE (@count),
- * -EOPNOTSUPP (@dtype), -EAGAIN (too many collectives not waited for).
+ * Results are equal at all ranks.
  */
 int alink_allreduce(struct alink_comm *comm, enum alink_algo algo, uint64_t dst,
 		    uint64_t src, uint64_t count, enum alink_dtype dtype,
 		    enum alink_redop op, uint64_t *seq);
+/*
+ * The same at rank @root only, @dst of the others is left alone. Both may be
+ * alink_comm_data().
+ */
+int alink_reduce(struct alink_comm *comm, enum alink_algo algo, uint32_t root,
+		 uint64_t dst, uint64_t src, uint64_t count,
+		 enum alink_dtype dtype, enum alink_redop op, uint64_t *seq);
+/*
+ * @src: ranks times @count elements; may be alink_comm_data(). Rank r gets the
+ * reduction of the r-th @count of them; @dst may be these.
+ */
+int alink_reduce_scatter(struct alink_comm *comm, enum alink_algo algo,
+			 uint64_t dst, uint64_t src, uint64_t count,
+			 enum alink_dtype dtype, enum alink_redop op,
+			 uint64_t *seq);
+/*
+ * All ranks, the root too, get @count elements that @root has. @src of the
+ * others is not used. Both may be alink_comm_data().
+ */
+int alink_broadcast(struct alink_comm *comm, enum alink_algo algo,
+		    uint32_t root, uint64_t dst, uint64_t src, uint64_t count,
+		    enum alink_dtype dtype, uint64_t *seq);
+/*
+ * All ranks get what all have: @dst, which may be alink_comm_data(), has room
+ * for ranks times @count elements, those of rank r at the r-th place; where
+ * @src may be.
+ */
+int alink_allgather(struct alink_comm *comm, enum alink_algo algo,
+		    uint64_t dst, uint64_t src, uint64_t count,
+		    enum alink_dtype dtype, uint64_t *seq);
+/*
+ * Rank s gets at place r what rank r has at place s; each place is @count
+ * elements. @dst may be @src, and alink_comm_data(). Each rank writes to each:
+ * there is no other algorithm, as no two get the same.
+ */
+int alink_alltoall(struct alink_comm *comm, uint64_t dst, uint64_t src,
+		   uint64_t count, enum alink_dtype dtype, uint64_t *seq);
+/* Ends when all ranks have begun it. */
+int alink_barrier(struct alink_comm *comm, enum alink_algo algo, uint64_t *seq);
+
 /* As alink_queue_wait(). -ETIME may mean that another rank failed. */
 int alink_comm_wait(struct alink_comm *comm, uint64_t seq, int timeout_ms);
 

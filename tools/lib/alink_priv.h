@@ -47,6 +47,8 @@ struct alink_bo {
 int alink_fail(struct alink_ctx *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* -EAGAIN if the ring has no room for so many commands more. */
+int alink_queue_reserve(struct alink_queue *q, uint32_t commands);
 /* -EOPNOTSUPP if the xPU of the queue has no such function. */
 int alink_queue_func(struct alink_queue *q, enum alink_xpu_func func);
 /*

@@ -143,11 +143,11 @@ bool alink_queue_done(const struct alink_queue *q, uint64_t seq)
 	return queue_fence(q) >= seq;
 }
 
-static int queue_room(struct alink_queue *q)
+int alink_queue_reserve(struct alink_queue *q, uint32_t commands)
 {
-	if (q->tail - q->head >= q->depth)
+	if (q->tail - q->head + commands > q->depth)
 		q->head = queue_fence(q);
-	if (q->tail - q->head >= q->depth)
+	if (q->tail - q->head + commands > q->depth)
 		return alink_fail(q->xpu->ctx, -EAGAIN,
 				  "queue is full: kick and wait");
 	return 0;
@@ -169,7 +169,7 @@ int alink_queue_block(struct alink_queue *q, struct alink_xpu_compute **block,
 {
 	uint64_t at = (q->tail & (q->depth - 1)) * sizeof(**block);
 	struct alink_xpu_compute *map;
-	int err = queue_room(q);
+	int err = alink_queue_reserve(q, 1);
 
 	if (!err && !q->blocks)
 		err = alink_bo_alloc(q->xpu, q->depth * sizeof(**block),
@@ -188,7 +188,7 @@ int alink_cmd(struct alink_queue *q, const struct alink_xpu_desc *desc,
 	      uint64_t *seq)
 {
 	struct alink_xpu_desc *slot = &q->ring[q->tail & (q->depth - 1)];
-	int err = queue_room(q);
+	int err = alink_queue_reserve(q, 1);
 
 	if (err)
 		return err;

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Communicators: the memory and the queue of one rank, what it sees of the
+ * others, and how ranks meet. See lib_comm.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib_comm.h"
+
+static int comm_join_group(struct alink_comm *c,
+			   const struct alink_comm_config *cfg)
+{
+	uint64_t size = alink_bo_size(c->memory);
+	int err;
+
+	if (!cfg->group_key)
+		return 0;
+	err = alink_group_bind(c->memory, cfg->group, cfg->group_key, 0, size);
+	if (err)
+		return err;
+	return alink_group_map(c->xpu, cfg->group, cfg->group_key, size,
+			       &c->group);
+}
+
+int alink_comm_open(struct alink_xpu *xpu, const struct alink_comm_config *cfg,
+		    struct alink_comm **out)
+{
+	struct alink_ctx *ctx = xpu->ctx;
+	struct alink_comm *c;
+	uint64_t size;
+	int err;
+
+	if (!cfg->ranks || cfg->ranks > ALINK_COMM_MAX_RANKS ||
+	    cfg->rank >= cfg->ranks)
+		return alink_fail(ctx, -EINVAL,
+				  "rank %u of %u: ranks go up to %u", cfg->rank,
+				  cfg->ranks, ALINK_COMM_MAX_RANKS);
+	if (!cfg->max_bytes)
+		return alink_fail(ctx, -EINVAL, "max_bytes is 0");
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return alink_fail(ctx, -ENOMEM, "out of memory");
+	c->xpu = xpu;
+	c->rank = cfg->rank;
+	c->ranks = cfg->ranks;
+	c->peer = calloc(c->ranks, sizeof(*c->peer));
+	if (!c->peer) {
+		err = alink_fail(ctx, -ENOMEM, "out of memory");
+		goto err_free;
+	}
+	c->room = round_up(cfg->max_bytes, ALINK_PACKET_BYTES * cfg->ranks);
+	c->data_at = round_up(WORD_BYTES(cfg->ranks), xpu->page);
+	c->recv_at = c->data_at + round_up(c->room, xpu->page);
+	size = c->recv_at + round_up(c->room, xpu->page);
+	err = alink_bo_alloc(xpu, size, ALINK_PLACE_HBM, &c->memory);
+	if (err)
+		goto err_peer;
+	err = comm_join_group(c, cfg);
+	if (err)
+		goto err_memory;
+	err = alink_queue_open(xpu, COMM_DEPTH, &c->queue);
+	if (err)
+		goto err_group;
+	*out = c;
+	return 0;
+
+err_group:
+	alink_bo_free(c->group);
+err_memory:
+	alink_bo_free(c->memory);
+err_peer:
+	free(c->peer);
+err_free:
+	free(c);
+	return err;
+}
+
+void alink_comm_close(struct alink_comm *c)
+{
+	uint32_t i;
+
+	if (!c)
+		return;
+	alink_queue_close(c->queue);
+	for (i = 0; i < c->ranks; i++)
+		alink_bo_free(c->peer[i]);
+	alink_bo_free(c->group);
+	alink_bo_free(c->memory);
+	free(c->peer);
+	free(c);
+}
+
+int alink_comm_handle(struct alink_comm *c, struct alink_handle *h)
+{
+	return alink_export(c->memory, ALINK_SEG_WRITE, h);
+}
+
+int alink_comm_connect(struct alink_comm *c, uint32_t rank,
+		       const struct alink_handle *h)
+{
+	struct alink_ctx *ctx = c->xpu->ctx;
+
+	if (rank >= c->ranks || rank == c->rank)
+		return alink_fail(ctx, -EINVAL,
+				  "rank %u of %u cannot connect to rank %u",
+				  c->rank, c->ranks, rank);
+	if (c->peer[rank])
+		return alink_fail(ctx, -EISCONN,
+				  "rank %u is connected to rank %u already",
+				  c->rank, rank);
+	if (h->size != alink_bo_size(c->memory))
+		return alink_fail(ctx, -EINVAL,
+				  "rank %u: rank %u has room for other sizes",
+				  c->rank, rank);
+	return alink_import(c->xpu, h, &c->peer[rank]);
+}
+
+struct alink_queue *alink_comm_queue(struct alink_comm *c)
+{
+	return c->queue;
+}
+
+uint64_t alink_comm_data(const struct alink_comm *c)
+{
+	return comm_data(c);
+}
+
+/* --- how ranks meet ----------------------------------------------------------- */
+
+/*
+ * Both halves of the word say the same, so that a torn look at it is never
+ * ahead of the truth.
+ */
+static uint64_t word_of(uint64_t seq)
+{
+	return seq << 32 | seq;
+}
+
+int comm_copy(struct alink_comm *c, uint64_t dst, uint64_t src, uint64_t bytes)
+{
+	if (dst == src || !bytes)
+		return 0;
+	return alink_cmd_copy(c->queue, dst, src, bytes, NULL);
+}
+
+int comm_signal(struct alink_comm *c, uint64_t word_va)
+{
+	return alink_cmd_fill(c->queue, word_va, (uint32_t)c->seq, 8, NULL);
+}
+
+int comm_wait_word(struct alink_comm *c, uint64_t word)
+{
+	return alink_cmd_wait(c->queue, alink_bo_va(c->memory) + word,
+			      ALINK_WAIT_GE, word_of(c->seq), NULL);
+}
+
+/* The words that all ranks write, the one of rank 0 being @first */
+int comm_wait_all(struct alink_comm *c, uint64_t first)
+{
+	uint32_t i;
+	int err = 0;
+
+	for (i = 0; i < c->ranks && !err; i++)
+		err = comm_wait_word(c, first + (uint64_t)i * WORD_STRIDE);
+	return err;
+}
