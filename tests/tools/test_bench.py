@@ -73,6 +73,22 @@ def test_wrong_options():
     assert doc['error']['exit_code'] == 2, doc
 
 
+def test_collectives():
+    """Options of the sweeps are refused by name, without a device."""
+    code, out, err = call('alink-bench', 'allreduce', '--help')
+    assert (code, err) == (0, '') and '--algo' in out, (code, out, err)
+    for args, text in ((['-b', '4X'], '"4X"'), (['-b', '0'], '-b'),
+                       (['-e', '257M'], '-e'), (['-f', '1'], '-f'),
+                       (['-b', '8K', '-e', '4K'], '-b: 8192'),
+                       (['-n', '65'], '-n'), (['-d', 'fp64'], '"fp64"'),
+                       (['-d', ','], '-d'), (['-o', 'prod'], '"prod"'),
+                       (['--algo', 'tree'], '"tree"'), (['-d', 'uint8'], '-d'),
+                       (['--iters', '0'], '--iters'), (['--speed'], '--speed'),
+                       (['-r'], '-r'), (['4K'], '4K')):
+        code, out, err = call('alink-bench', 'allreduce', *args)
+        assert (code, out) == (2, '') and text in err, (args, code, out, err)
+
+
 def test_host():
     """It computes, and knows nothing else."""
     code, out, err = call('alink-bench-host', 'gemm')

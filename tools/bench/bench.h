@@ -9,6 +9,7 @@
  *   bench_host.c	what only the host below the guest can tell
  *   bench_disk.c	peers: disks, read as quickly as the kernel can
  *   bench_sysfs.c	files of sysfs, programs
+ *   bench_coll*.c	collectives, see bench_coll.h
  *
  * Measures, one area a file: bench_doorbell.c, bench_rate.c, bench_dma.c,
  * bench_window.c, bench_gemm.c, bench_probe.c. Each prepares what it needs,
@@ -140,6 +141,9 @@ void bench_absent(struct bench *b, const struct bench_row *r, const char *why);
 /* How many missed their floor; with JSON, all of it */
 void bench_foot(struct bench *b);
 void bench_report_error(struct bench *b, int code);
+/* @data under @key, with schema and version, to standard output; takes it */
+void bench_print_document(const char *schema, int version, const char *key,
+			  struct json_object *data);
 
 /* --- bench_machine.c ------------------------------------------------------ */
 

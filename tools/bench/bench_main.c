@@ -3,7 +3,8 @@
  * alink-bench: how fast the emulated devices are, as ratios to peers in the same
  * boot. Seconds of an emulated machine say nothing; ratios do, a little.
  *
- * usage: alink-bench [OPTIONS]; see usage() below. What is measured and why
+ * usage: alink-bench [OPTIONS], or alink-bench COLLECTIVE [OPTIONS] for what is
+ * in bench_coll.c; see usage() below. What is measured and why
  * against that: Documentation/admin-guide/bench.rst.
  */
 #include <errno.h>
@@ -14,6 +15,7 @@
 
 #include "../alink/exit.h"
 #include "bench.h"
+#include "bench_coll.h"
 
 #define DEFAULT_ROUNDS	15
 /* With --judge: nothing failed, but a floor is not reached */
@@ -43,7 +45,9 @@ static const struct measure {
 static void usage(FILE *f)
 {
 	fputs("usage: alink-bench [OPTIONS]\n"
+	      "       alink-bench COLLECTIVE [OPTIONS]\n"
 	      "\n"
+	      "  COLLECTIVE    allreduce, ...: a sweep over sizes (allreduce --help)\n"
 	      "  --only NAMES  measures, separated by commas (all)\n"
 	      "  --list        print what measures there are\n"
 	      "  --rounds N    pairs of ours and the peer's, 7 to 31 (15)\n"
@@ -193,6 +197,9 @@ int main(int argc, char **argv)
 	struct options o = {};
 	int code, err;
 
+	code = bench_coll(&b, argc, argv);
+	if (code >= 0)
+		return code;
 	err = take_options(&b, &o, argc, argv);
 	if (err) {
 		bench_report_error(&b, EXIT_USAGE);

@@ -290,8 +290,8 @@ void bench_absent(struct bench *b, const struct bench_row *r, const char *why)
 	fflush(stdout);
 }
 
-static void print_document(const char *schema, int version, const char *key,
-			   struct json_object *data)
+void bench_print_document(const char *schema, int version, const char *key,
+			  struct json_object *data)
 {
 	struct json_object *doc = json_object_new_object();
 
@@ -318,7 +318,7 @@ void bench_foot(struct bench *b)
 	json_object_object_add(boot, "environment", json_place(b));
 	json_object_object_add(boot, "rows", json_object_get(b->rows));
 	json_object_array_add(boots, boot);
-	print_document("alink.bench", 2, "data", boots);
+	bench_print_document("alink.bench", 2, "data", boots);
 }
 
 void bench_report_error(struct bench *b, int code)
@@ -332,5 +332,5 @@ void bench_report_error(struct bench *b, int code)
 	o = json_object_new_object();
 	json_object_object_add(o, "message", json_object_new_string(b->error));
 	json_object_object_add(o, "exit_code", json_object_new_int(code));
-	print_document("alink.error", 1, "error", o);
+	bench_print_document("alink.error", 1, "error", o);
 }

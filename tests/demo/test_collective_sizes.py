@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Collectives by alink-bench on 8 xPUs: results of all types, operations, sizes
+and numbers of ranks; bytes on the links and modelled time are what the
+algorithms promise. KTAP.
+"""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+
+# pylint: disable=wrong-import-position
+from guestlib import main  # noqa: E402
+
+QUICK = ('--iters', '1')
+
+
+def bench(*args, status=0, says=''):
+    """Runs it: what it prints."""
+    done = subprocess.run(['alink-bench', *args], capture_output=True, text=True,
+                          timeout=240, check=False)
+    assert done.returncode == status, (args, done.returncode, done.stdout,
+                                       done.stderr)
+    assert says in done.stderr, (args, done.stderr)
+    return done.stdout
+
+
+def rows(*args):
+    """Lines, as JSON; each was looked at, and nothing was wrong."""
+    data = json.loads(bench(*args, *QUICK, '-j'))['data']
+    assert data['wrong'] == 0 and data['rows'], data
+    for row in data['rows']:
+        assert row['wrong'] == 0 or row['collective'] == 'barrier', row
+    return data['rows']
+
+
+def test_types_and_operations():
+    """All of them, with a size that is no multiple of anything"""
+    found = rows('allreduce', '-d', 'all', '-o', 'all', '-b', '1000', '-e',
+                 '1000')
+    assert len(found) == 6 * 3 * 2, found
+    assert len({(r['type'], r['op'], r['algorithm']) for r in found}) == 36
+
+
+def test_sizes():
+    """From one element to more than a share of packets"""
+    for kind in 'reduce', 'reduce-scatter', 'broadcast', 'allgather', \
+            'alltoall':
+        found = rows(kind, '-b', '1', '-e', '100001', '-f', '316', '-d',
+                     'fp16', *(('-r', '6') if kind in ('reduce', 'broadcast')
+                               else ()))
+        assert len(found) == (3 if kind == 'alltoall' else 6), found
+
+
+def test_ranks():
+    """Numbers that are no powers of two, and one"""
+    for kind, ranks in (('allreduce', '1'), ('alltoall', '1'), ('reduce', '3'),
+                        ('allreduce', '7'), ('reduce-scatter', '5'),
+                        ('allgather', '6'), ('alltoall', '3'),
+                        ('barrier', '7')):
+        rows(kind, '-n', ranks, '-b', '4K', '-e', '4K', '-d', 'int32')
+
+
+def test_bytes_on_links():
+    """Words apart, of which each is 8 bytes: a ring sends 2 (n - 1) / n of the
+    data, the switches take 1 + 1 / n, and 2 ranks gain nothing by them."""
+    size = 1 << 18
+    for n in 2, 8:
+        sent = {r['algorithm']: r['sent_bytes'] for r in
+                rows('allreduce', '-n', str(n), '-b', '256K', '-e', '256K')}
+        assert sent['ring'] == 2 * (n - 1) * size // n + 8 * (2 * n - 1), sent
+        assert sent['switch'] == size + size // n + 8 * 2, sent
+
+
+def test_modelled_time():
+    """Of 8 ranks the switches need at most a third of the ring's, large and
+    small; of a chain no time is given."""
+    found = rows('allreduce', '-b', '1K', '-e', '256K', '-f', '256')
+    for size in {r['size_bytes'] for r in found}:
+        took = {r['algorithm']: r['modelled_ns'] for r in found
+                if r['size_bytes'] == size}
+        assert 0 < 3 * took['switch'] <= took['ring'], (size, took)
+    took = {r['algorithm']: r['modelled_ns'] for r in
+            rows('broadcast', '-b', '1K', '-e', '1K')}
+    assert took['ring'] is None and took['switch'] > 0, took
+
+
+def test_table():
+    """The columns of nccl-tests"""
+    out = bench('allreduce', '-b', '1K', '-e', '4K', *QUICK).splitlines()
+    assert 'algbw' in out[1] and '#wrong' in out[1], out
+    assert len(out) == 3 + 4, out
+    assert out[3].split()[:6] == ['1024', '256', 'fp32', 'sum', '-', 'switch']
+
+
+def test_a_wrong_bit_is_found():
+    """By each algorithm"""
+    for kind in 'allreduce', 'reduce-scatter', 'alltoall':
+        out = bench(kind, '-b', '1K', '-e', '1K', '-d', 'int32', '--spoil', '0',
+                    *QUICK, '-j', status=1)
+        for row in json.loads(out)['data']['rows']:
+            assert row['wrong'] > 0, row
+
+
+def test_refusals():
+    """Before anything is begun, and naming what it is"""
+    bench('allreduce', '-n', '9', status=6, says='9 ranks')
+    bench('reduce', '-r', '8', '-b', '1K', '-e', '1K', status=2, says='root 8')
+
+
+main(test_types_and_operations, test_sizes, test_ranks, test_bytes_on_links,
+     test_modelled_time, test_table, test_a_wrong_bit_is_found, test_refusals)
