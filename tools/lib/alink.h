@@ -333,6 +333,42 @@ uint64_t alink_bo_size(const struct alink_bo *bo);
 /* Maps the buffer on the first call; NULL: alink_error() says why. */
 void *alink_bo_map(struct alink_bo *bo);
 
+/**
+ * alink_bo_user() - let the xPU use memory of the calling process
+ * @xpu:	xPU
+ * @mem:	where it is; a multiple of the page size
+ * @size:	bytes; a multiple of the page size
+ * @bo:		set on success
+ *
+ * Nothing is copied or pinned: the xPU sees what the process has there at any
+ * time, and a command that comes upon a page that is gone fails. The memory is
+ * the caller's before and after; alink_bo_map() returns @mem.
+ *
+ * Errors: -EINVAL (alignment), -EFAULT (not all of it is memory), -EACCES
+ * (memory that may not be written), -EOPNOTSUPP (memory of a device or of a
+ * file on disk, or this xPU cannot).
+ */
+int alink_bo_user(struct alink_xpu *xpu, void *mem, uint64_t size,
+		  struct alink_bo **bo);
+/**
+ * alink_bo_fd() - a buffer as a dma-buf
+ * @bo:	buffer of alink_bo_alloc()
+ * @fd:	set to a file that closes on exec; the memory lasts as long as it
+ *
+ * For other processes, other xPUs of this host, and other drivers. Errors:
+ * -EOPNOTSUPP (not memory of its own), as of the driver.
+ */
+int alink_bo_fd(struct alink_bo *bo, int *fd);
+/**
+ * alink_bo_from_fd() - use a dma-buf
+ * @xpu:	xPU
+ * @fd:		file of alink_bo_fd(), or of another driver; stays the caller's
+ * @bo:		set on success; to read and to write
+ *
+ * Errors: -EBADF, -EINVAL (it is no dma-buf), as of the driver.
+ */
+int alink_bo_from_fd(struct alink_xpu *xpu, int fd, struct alink_bo **bo);
+
 /* Names memory of another xPU; carried between processes as plain bytes. */
 struct alink_handle {
 	uint32_t endpoint;

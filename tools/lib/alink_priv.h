@@ -3,6 +3,9 @@
 #ifndef ALINK_PRIV_H
 #define ALINK_PRIV_H
 
+#include <errno.h>
+#include <sys/ioctl.h>
+
 #include "alink.h"
 
 struct alink_nl;
@@ -27,7 +30,13 @@ struct alink_xpu {
 	char node[64];
 };
 
-enum alink_bo_kind { ALINK_BO_MEMORY, ALINK_BO_SEGMENT, ALINK_BO_GROUP };
+enum alink_bo_kind {
+	ALINK_BO_MEMORY,
+	ALINK_BO_SEGMENT,
+	ALINK_BO_GROUP,
+	ALINK_BO_USER,			/* the caller's, no handle */
+	ALINK_BO_DMABUF,		/* somebody's, by a file */
+};
 
 struct alink_bo {
 	struct alink_xpu *xpu;
@@ -47,6 +56,22 @@ struct alink_bo {
 int alink_fail(struct alink_ctx *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* ioctl() that goes on after a signal: 0 or a negative errno */
+static inline int xpu_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	do {
+		ret = ioctl(fd, request, arg);
+	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
+	return ret < 0 ? -errno : 0;
+}
+
+/* A buffer without handle and address; NULL: alink_error() is set */
+struct alink_bo *alink_bo_new(struct alink_xpu *xpu, enum alink_bo_kind kind,
+			      uint64_t size);
+/* Gives it an address, with rights DRM_ALINK_XPU_VM_BIND_*. */
+int alink_bo_bind(struct alink_bo *bo, uint32_t rights);
 /* -EAGAIN if the ring has no room for so many commands more. */
 int alink_queue_reserve(struct alink_queue *q, uint32_t commands);
 /* -EOPNOTSUPP if the xPU of the queue has no such function. */

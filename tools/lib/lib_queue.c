@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -35,16 +34,6 @@ struct alink_queue {
 	uint64_t kicked;	/* commands started */
 	unsigned int spin;	/* looks at memory before sleep */
 };
-
-static int queue_ioctl(struct alink_xpu *xpu, unsigned long req, void *arg)
-{
-	int ret;
-
-	do {
-		ret = ioctl(xpu->fd, req, arg);
-	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
-	return ret < 0 ? -errno : 0;
-}
 
 int alink_queue_open(struct alink_xpu *xpu, uint32_t depth,
 		     struct alink_queue **out)
@@ -88,7 +77,7 @@ int alink_queue_open(struct alink_xpu *xpu, uint32_t depth,
 	q->fence = (const uint64_t *)(map + q->fence_offset);
 	create.ring = alink_bo_va(q->bo);
 	create.status = alink_bo_va(q->bo) + status_at;
-	err = queue_ioctl(xpu, DRM_IOCTL_ALINK_XPU_QUEUE_CREATE, &create);
+	err = xpu_ioctl(xpu->fd, DRM_IOCTL_ALINK_XPU_QUEUE_CREATE, &create);
 	if (err) {
 		alink_fail(xpu->ctx, err, "%s: create queue: %s", xpu->node,
 			   err == -ENOSPC ? "all queues are in use" :
@@ -111,7 +100,7 @@ int alink_queue_open(struct alink_xpu *xpu, uint32_t depth,
 
 err_queue:
 	destroy.queue_id = q->id;
-	queue_ioctl(xpu, DRM_IOCTL_ALINK_XPU_QUEUE_DESTROY, &destroy);
+	xpu_ioctl(xpu->fd, DRM_IOCTL_ALINK_XPU_QUEUE_DESTROY, &destroy);
 err_bo:
 	alink_bo_free(q->bo);
 err_free:
@@ -127,7 +116,7 @@ void alink_queue_close(struct alink_queue *q)
 		return;
 	destroy.queue_id = q->id;
 	munmap(q->doorbell_page, q->xpu->db_size);
-	queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_QUEUE_DESTROY, &destroy);
+	xpu_ioctl(q->xpu->fd, DRM_IOCTL_ALINK_XPU_QUEUE_DESTROY, &destroy);
 	alink_bo_free(q->blocks);
 	alink_bo_free(q->bo);
 	free(q);
@@ -385,7 +374,7 @@ static int sleep_until(struct alink_queue *q, uint64_t seq, int timeout_ms,
 		.value = seq,
 		.timeout_ns = deadline,
 	};
-	int err = queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_WAIT_FENCE, &wait);
+	int err = xpu_ioctl(q->xpu->fd, DRM_IOCTL_ALINK_XPU_WAIT_FENCE, &wait);
 
 	return wait_result(q, seq, timeout_ms, err, &wait);
 }
@@ -425,7 +414,7 @@ void alink_queue_set_spin(struct alink_queue *q, unsigned int looks)
 static void ask_driver(const struct alink_queue *q, struct alink_queue_state *s)
 {
 	struct drm_alink_xpu_queue_status answer = { .queue_id = q->id };
-	int err = queue_ioctl(q->xpu, DRM_IOCTL_ALINK_XPU_QUEUE_STATUS,
+	int err = xpu_ioctl(q->xpu->fd, DRM_IOCTL_ALINK_XPU_QUEUE_STATUS,
 			      &answer);
 
 	if (err || !answer.error.status)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,16 +17,6 @@
 #define DRIVER_NAME	"alink_xpu"
 
 /* Restarts what a signal interrupted, as the uAPI allows for every call. */
-static int xpu_ioctl(int fd, unsigned long request, void *arg)
-{
-	int ret;
-
-	do {
-		ret = ioctl(fd, request, arg);
-	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
-	return ret < 0 ? -errno : 0;
-}
-
 static int xpu_query(int fd, uint32_t what, void *data, uint32_t size)
 {
 	struct drm_alink_xpu_query q = {
@@ -242,7 +231,7 @@ int alink_xpu_counters(struct alink_xpu *xpu, struct alink_xpu_counters *c)
  * Addresses are handed out once and never again: 2^47 bytes last, and a stale
  * address faults instead of meeting somebody else's buffer.
  */
-static int bo_bind(struct alink_bo *bo, uint32_t rights)
+int alink_bo_bind(struct alink_bo *bo, uint32_t rights)
 {
 	struct alink_xpu *xpu = bo->xpu;
 	uint64_t align = bo->size >= xpu->large_page ? xpu->large_page :
@@ -260,6 +249,10 @@ static int bo_bind(struct alink_bo *bo, uint32_t rights)
 	};
 	int err;
 
+	if (bo->kind == ALINK_BO_USER) {
+		op.op = DRM_ALINK_XPU_VM_BIND_MAP_USER;
+		op.offset = (uintptr_t)bo->map;
+	}
 	op.addr = (xpu->va_next + align - 1) / align * align;
 	if (op.addr >= xpu->va_end || bo->size > xpu->va_end - op.addr)
 		return alink_fail(xpu->ctx, -ENOSPC,
@@ -274,8 +267,8 @@ static int bo_bind(struct alink_bo *bo, uint32_t rights)
 	return 0;
 }
 
-static struct alink_bo *bo_new(struct alink_xpu *xpu, enum alink_bo_kind kind,
-			       uint64_t size)
+struct alink_bo *alink_bo_new(struct alink_xpu *xpu, enum alink_bo_kind kind,
+			      uint64_t size)
 {
 	struct alink_bo *bo = calloc(1, sizeof(*bo));
 
@@ -305,7 +298,7 @@ int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
 	if ((unsigned int)place >= sizeof(flags) / sizeof(flags[0]))
 		return alink_fail(xpu->ctx, -EINVAL, "no such place: %d",
 				  place);
-	bo = bo_new(xpu, ALINK_BO_MEMORY, size);
+	bo = alink_bo_new(xpu, ALINK_BO_MEMORY, size);
 	if (!bo)
 		return -ENOMEM;
 	bo->place = place;
@@ -321,9 +314,9 @@ int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
 	}
 	bo->handle = create.handle;
 	bo->size = create.size;
-	err = bo_bind(bo, DRM_ALINK_XPU_VM_BIND_READ |
-			  DRM_ALINK_XPU_VM_BIND_WRITE |
-			  DRM_ALINK_XPU_VM_BIND_ATOMIC);
+	err = alink_bo_bind(bo, DRM_ALINK_XPU_VM_BIND_READ |
+				DRM_ALINK_XPU_VM_BIND_WRITE |
+				DRM_ALINK_XPU_VM_BIND_ATOMIC);
 	if (err) {
 		alink_bo_free(bo);
 		return err;
@@ -361,7 +354,7 @@ void alink_bo_free(struct alink_bo *bo)
 
 	if (!bo)
 		return;
-	if (bo->map)
+	if (bo->map && bo->kind != ALINK_BO_USER)
 		munmap(bo->map, bo->size);
 	alink_revoke(bo);
 	group_unbind(bo);
@@ -371,8 +364,10 @@ void alink_bo_free(struct alink_bo *bo)
 		op.range = bo->size;
 		xpu_ioctl(bo->xpu->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &bind);
 	}
-	close.handle = bo->handle;
-	xpu_ioctl(bo->xpu->fd, DRM_IOCTL_GEM_CLOSE, &close);
+	if (bo->kind != ALINK_BO_USER) {
+		close.handle = bo->handle;
+		xpu_ioctl(bo->xpu->fd, DRM_IOCTL_GEM_CLOSE, &close);
+	}
 	free(bo);
 }
 
@@ -495,7 +490,7 @@ int alink_import(struct alink_xpu *xpu, const struct alink_handle *h,
 		imp.segment.rights |= DRM_ALINK_XPU_SEGMENT_ATOMIC;
 		rights |= DRM_ALINK_XPU_VM_BIND_ATOMIC;
 	}
-	bo = bo_new(xpu, ALINK_BO_SEGMENT, h->size);
+	bo = alink_bo_new(xpu, ALINK_BO_SEGMENT, h->size);
 	if (!bo)
 		return -ENOMEM;
 	err = xpu_ioctl(xpu->fd, DRM_IOCTL_ALINK_XPU_SEGMENT_IMPORT, &imp);
@@ -507,7 +502,7 @@ int alink_import(struct alink_xpu *xpu, const struct alink_handle *h,
 		return err;
 	}
 	bo->handle = imp.handle;
-	err = bo_bind(bo, rights);
+	err = alink_bo_bind(bo, rights);
 	if (err) {
 		alink_bo_free(bo);
 		return err;
@@ -550,7 +545,7 @@ int alink_group_map(struct alink_xpu *xpu, uint32_t group, uint64_t key,
 		.key = key,
 		.size = size,
 	};
-	struct alink_bo *bo = bo_new(xpu, ALINK_BO_GROUP, size);
+	struct alink_bo *bo = alink_bo_new(xpu, ALINK_BO_GROUP, size);
 	int err;
 
 	if (!bo)
@@ -563,8 +558,8 @@ int alink_group_map(struct alink_xpu *xpu, uint32_t group, uint64_t key,
 		return err;
 	}
 	bo->handle = imp.handle;
-	err = bo_bind(bo, DRM_ALINK_XPU_VM_BIND_READ |
-			  DRM_ALINK_XPU_VM_BIND_WRITE);
+	err = alink_bo_bind(bo, DRM_ALINK_XPU_VM_BIND_READ |
+				DRM_ALINK_XPU_VM_BIND_WRITE);
 	if (err) {
 		alink_bo_free(bo);
 		return err;
