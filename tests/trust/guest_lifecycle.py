@@ -686,12 +686,16 @@ class Life:
                 renew()
                 name = sorted(self.all)[i % len(self.all)]
                 write(f'{knobs}/probability', '1')
-                with contextlib.suppress(OSError):
-                    self.reset_by('flr')(name)
-                with contextlib.suppress(OSError):
-                    self.rebind(name)
-                time.sleep(1)
-                write(f'{knobs}/probability', '0')
+                try:
+                    # Nor does a list of files come whole without memory.
+                    with contextlib.suppress(OSError, KeyError):
+                        self.reset_by('flr')(name)
+                    with contextlib.suppress(OSError):
+                        self.rebind(name)
+                    time.sleep(1)
+                finally:
+                    # Whoever comes after this has memory again.
+                    write(f'{knobs}/probability', '0')
                 base = f'/sys/bus/pci/drivers/{self.drivers[name]}'
                 with contextlib.suppress(OSError):
                     write(f'{base}/unbind', self.all[name])
