@@ -114,6 +114,12 @@ int alink_xpu_read_info(struct xpu_device *xdev)
 	if (!info->hbm_size || !IS_ALIGNED(info->hbm_size, XPU_PAGE_SIZE) ||
 	    info->hbm_size > ALINK_REMOTE_OFFSET_MASK)
 		return xpu_bad(xdev, "an HBM size of", info->hbm_size);
+	if (!pci_resource_len(xdev->pdev, ALINK_XPU_BAR_HBM) ||
+	    pci_resource_flags(xdev->pdev, ALINK_XPU_BAR_HBM) & IORESOURCE_UNSET) {
+		pci_err(xdev->pdev, "BAR 2 has no address: no room below this bridge for %llu bytes\n",
+			info->hbm_visible);
+		return -ENXIO;
+	}
 	if (info->hbm_visible > info->hbm_size ||
 	    !IS_ALIGNED(info->hbm_visible, XPU_PAGE_SIZE) ||
 	    info->hbm_visible > pci_resource_len(xdev->pdev,
