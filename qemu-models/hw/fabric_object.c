@@ -24,6 +24,10 @@
  *   wire=LIST              cables, joined by "+": XPU.LINK:PLANE.PORT, or
  *                          XPU.LINK:none. Without it link p of xPU i goes to
  *                          port i of plane p. Write only.
+ *   headless=LIST          endpoints without a device, joined by "+":
+ *                          FIRST-LAST:LINKS:MBPS:LANES. Nobody uses them, they
+ *                          answer nothing, and populate the ports of switches.
+ *                          Write only.
  * Faults (write only; the numbers are those of the hardware headers):
  *   x-link-fault=xpu|switch:ID:LINK:REASON
  *                          enum alink_down_reason at that end; 0 clears
@@ -47,6 +51,9 @@
 #include "fabric/alink_fabric.h"
 #include "fabric_object.h"
 #include "trace.h"
+
+/* Serial numbers of endpoints without a device */
+#define HEADLESS_SERIAL 0x4ead000000000000ULL
 
 struct AlinkFabric {
     DeviceState parent_obj;
@@ -197,6 +204,72 @@ static void set_wire(Object *obj, const char *value, Error **errp)
             return;
         }
     }
+}
+
+typedef struct Headless {
+    unsigned first, last, links, mbps, lanes;
+} Headless;
+
+static bool parse_headless(const char *s, Headless *h, Error **errp)
+{
+    const char *end;
+
+    if (parse_pair(s, '-', &h->first, &h->last, &end) && *end == ':' &&
+        parse_pair(end + 1, ':', &h->links, &h->mbps, &end) && *end == ':' &&
+        !qemu_strtoui(end + 1, &end, 10, &h->lanes) && !*end &&
+        h->first <= h->last && h->last < ALINK_MAX_ENDPOINTS) {
+        return true;
+    }
+    error_setg(errp, "alink-fabric: headless '%s' is not "
+               "FIRST-LAST:LINKS:MBPS:LANES with ids up to %u", s,
+               ALINK_MAX_ENDPOINTS - 1);
+    return false;
+}
+
+/* All of @list, or nothing */
+static void add_headless(AlinkFabric *fab, const Headless *list, unsigned n,
+                         Error **errp)
+{
+    g_autoptr(GArray) added = g_array_new(false, false, sizeof(unsigned));
+    unsigned i, id;
+    int ret;
+
+    for (i = 0; i < n; i++) {
+        for (id = list[i].first; id <= list[i].last; id++) {
+            ret = af_endpoint_add(fab->af, id, HEADLESS_SERIAL + id, NULL, 0,
+                                  list[i].links, list[i].mbps, list[i].lanes);
+            if (ret) {
+                error_setg(errp, "alink-fabric: headless endpoint %u: %s", id,
+                           ret == -EEXIST ? "it is there already" :
+                                            "no such links");
+                goto undo;
+            }
+            g_array_append_val(added, id);
+        }
+        trace_alink_fabric_headless(list[i].first, list[i].last,
+                                    list[i].links, list[i].mbps,
+                                    list[i].lanes);
+    }
+    return;
+
+undo:
+    for (i = 0; i < added->len; i++) {
+        af_endpoint_remove(fab->af, g_array_index(added, unsigned, i));
+    }
+}
+
+static void set_headless(Object *obj, const char *value, Error **errp)
+{
+    g_auto(GStrv) text = g_strsplit(value, "+", -1);
+    unsigned i, n = g_strv_length(text);
+    g_autofree Headless *list = g_new0(Headless, n);
+
+    for (i = 0; i < n; i++) {
+        if (!parse_headless(text[i], &list[i], errp)) {
+            return;
+        }
+    }
+    add_headless(ALINK_FABRIC(obj), list, n, errp);
 }
 
 /* --- faults ------------------------------------------------------------------ */
@@ -372,6 +445,10 @@ static void alink_fabric_class_init(ObjectClass *oc, void *data)
     object_class_property_add_str(oc, "wire", NULL, set_wire);
     object_class_property_set_description(oc, "wire",
         "cables: XPU.LINK:PLANE.PORT or XPU.LINK:none, joined by +");
+
+    object_class_property_add_str(oc, "headless", NULL, set_headless);
+    object_class_property_set_description(oc, "headless",
+        "endpoints without a device: FIRST-LAST:LINKS:MBPS:LANES, joined by +");
 
     FAULT("x-link-fault", set_link_fault, "xpu|switch:ID:LINK:REASON");
     FAULT("x-mute", set_mute, "XPU:0|1, answers no request");
