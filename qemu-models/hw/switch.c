@@ -5,10 +5,10 @@
  * operations in the fabric core, by the tables that this function writes.
  *
  *   -object alink-fabric,id=fab0
- *   -device alink-switch,fabric=fab0,plane=0[,variant=icn1|alink64]
+ *   -device alink-switch,fabric=fab0,plane=0[,variant=NAME]
  *
  *   variant=NAME  icn1 (default): ICN Switch 1.0, 64 ports x 400 Gb/s;
- *                 alink64: ALink-64, 64 ports x 800 Gb/s
+ *                 others are in the table below, and described in switch.rst
  *   plane=N       plane that it serves; link N of every xPU is wired to it,
  *                 unless the topology of the fabric object says otherwise.
  *                 Ports without a cable are absent.
@@ -53,6 +53,136 @@ static const AlinkSwitchVariant variants[] = {
         .hop_ns = 150,
         .power_mw = 700000,
         .power_max_mw = 1000000,
+    },
+    {
+        .name = "alink64-224",
+        .id = ALINK_SWITCH_ALINK64_224,
+        .model_name = "ALink-64, 224G",
+        .part_number = "AL64-64X1600",
+        .fw_version = 0x01000002,
+        .radix = 64,
+        .port_mbps = 1600000,
+        .lanes = 8,
+        .hop_ns = 200,
+        .power_mw = 1000000,
+        .power_max_mw = 1500000,
+    },
+    {
+        .name = "alink128",
+        .id = ALINK_SWITCH_ALINK128,
+        .model_name = "ALink-128",
+        .part_number = "AL128-128X800",
+        .fw_version = 0x01000002,
+        .radix = 128,
+        .port_mbps = 800000,
+        .lanes = 8,
+        .hop_ns = 200,
+        .power_mw = 1000000,
+        .power_max_mw = 1500000,
+    },
+    {
+        .name = "upn25-256",
+        .id = ALINK_SWITCH_UPN25_256,
+        .model_name = "UPN 25.6T, radix 256",
+        .part_number = "UPN25-256X100",
+        .fw_version = 0x01000002,
+        .radix = 256,
+        .port_mbps = 100000,
+        .lanes = 1,
+        .hop_ns = 150,
+        .power_mw = 450000,
+        .power_max_mw = 650000,
+    },
+    {
+        .name = "upn51-256",
+        .id = ALINK_SWITCH_UPN51_256,
+        .model_name = "UPN 51.2T, radix 256",
+        .part_number = "UPN51-256X200",
+        .fw_version = 0x01000002,
+        .radix = 256,
+        .port_mbps = 200000,
+        .lanes = 2,
+        .hop_ns = 200,
+        .power_mw = 700000,
+        .power_max_mw = 1000000,
+    },
+    {
+        .name = "upn51-256-224",
+        .id = ALINK_SWITCH_UPN51_256_224,
+        .model_name = "UPN 51.2T, radix 256, 224G",
+        .part_number = "UPN51-256X200S",
+        .fw_version = 0x01000002,
+        .radix = 256,
+        .port_mbps = 200000,
+        .lanes = 1,
+        .hop_ns = 200,
+        .power_mw = 700000,
+        .power_max_mw = 1000000,
+    },
+    {
+        .name = "upn51-320",
+        .id = ALINK_SWITCH_UPN51_320,
+        .model_name = "UPN 51.2T, radix 320",
+        .part_number = "UPN51-320X100",
+        .fw_version = 0x01000002,
+        .radix = 320,
+        .port_mbps = 100000,
+        .lanes = 1,
+        .hop_ns = 200,
+        .power_mw = 700000,
+        .power_max_mw = 1000000,
+    },
+    {
+        .name = "upn51-512",
+        .id = ALINK_SWITCH_UPN51_512,
+        .model_name = "UPN 51.2T, radix 512",
+        .part_number = "UPN51-512X100",
+        .fw_version = 0x01000002,
+        .radix = 512,
+        .port_mbps = 100000,
+        .lanes = 1,
+        .hop_ns = 200,
+        .power_mw = 700000,
+        .power_max_mw = 1000000,
+    },
+    {
+        .name = "upn102-512",
+        .id = ALINK_SWITCH_UPN102_512,
+        .model_name = "UPN 102.4T, radix 512",
+        .part_number = "UPN102-512X200",
+        .fw_version = 0x01000002,
+        .radix = 512,
+        .port_mbps = 200000,
+        .lanes = 2,
+        .hop_ns = 250,
+        .power_mw = 1000000,
+        .power_max_mw = 1500000,
+    },
+    {
+        .name = "upn102-512-224",
+        .id = ALINK_SWITCH_UPN102_512_224,
+        .model_name = "UPN 102.4T, radix 512, 224G",
+        .part_number = "UPN102-512X200S",
+        .fw_version = 0x01000002,
+        .radix = 512,
+        .port_mbps = 200000,
+        .lanes = 1,
+        .hop_ns = 250,
+        .power_mw = 1000000,
+        .power_max_mw = 1500000,
+    },
+    {
+        .name = "upn204-1024",
+        .id = ALINK_SWITCH_UPN204_1024,
+        .model_name = "UPN 204.8T, radix 1024",
+        .part_number = "UPN204-1024X200",
+        .fw_version = 0x01000002,
+        .radix = 1024,
+        .port_mbps = 200000,
+        .lanes = 1,
+        .hop_ns = 250,
+        .power_mw = 2000000,
+        .power_max_mw = 2600000,
     },
 };
 
@@ -129,14 +259,16 @@ static const AlinkReg switch_regs[] = {
 
 static const AlinkSwitchVariant *find_variant(const char *name, Error **errp)
 {
+    g_autoptr(GString) all = g_string_new(NULL);
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(variants); i++) {
         if (!strcmp(name, variants[i].name)) {
             return &variants[i];
         }
+        g_string_append_printf(all, "%s%s", i ? ", " : "", variants[i].name);
     }
-    error_setg(errp, "variant '%s' is not one of icn1, alink64", name);
+    error_setg(errp, "variant '%s' is not one of %s", name, all->str);
     return NULL;
 }
 

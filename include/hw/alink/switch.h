@@ -11,6 +11,16 @@
 /* ALINK_REG_VARIANT of a switch; the table is in Documentation/hw/switch.rst */
 #define ALINK_SWITCH_ICN1		0x0001	/* ICN Switch 1.0: 64 x 400G */
 #define ALINK_SWITCH_ALINK64		0x0002	/* ALink-64: 64 x 800G (8 x 112G lanes) */
+#define ALINK_SWITCH_ALINK64_224	0x0003	/* ALink-64: 64 x 1600G (8 x 224G lanes) */
+#define ALINK_SWITCH_ALINK128		0x0004	/* 128 x 800G (8 x 112G lanes) */
+#define ALINK_SWITCH_UPN25_256		0x0010	/* UPN, 25.6 Tb/s: 256 x 100G */
+#define ALINK_SWITCH_UPN51_256		0x0011	/* UPN, 51.2 Tb/s: 256 x 200G (2 x 112G lanes) */
+#define ALINK_SWITCH_UPN51_256_224	0x0012	/* UPN, 51.2 Tb/s: 256 x 200G (224G lane) */
+#define ALINK_SWITCH_UPN51_320		0x0013	/* UPN, 51.2 Tb/s: 320 x 100G */
+#define ALINK_SWITCH_UPN51_512		0x0014	/* UPN, 51.2 Tb/s: 512 x 100G */
+#define ALINK_SWITCH_UPN102_512		0x0015	/* UPN, 102.4 Tb/s: 512 x 200G (2 x 112G lanes) */
+#define ALINK_SWITCH_UPN102_512_224	0x0016	/* UPN, 102.4 Tb/s: 512 x 200G (224G lane) */
+#define ALINK_SWITCH_UPN204_1024	0x0017	/* UPN, 204.8 Tb/s: 1024 x 200G (224G lane) */
 
 #define ALINK_SW_REG_RADIX	0x1000	/* RO 32 -  ports of the variant, populated or not */
 #define ALINK_SW_REG_PLANE	0x1004	/* RO 32 -  plane that the switch serves */

@@ -18,36 +18,105 @@
 
 /* --- variants ------------------------------------------------------------ */
 
-static void check_variant(const char *name, uint32_t variant, uint32_t ports,
-                          uint32_t inc)
-{
-    g_autofree char *args = g_strdup_printf(SWITCH ",plane=7,variant=%s",
-                                            name);
-    AlinkQtest *aq = aq_start(args);
+static const struct {
+    const char *name;
+    uint32_t variant;
+    uint32_t ports;
+    uint32_t mbps;
+    uint32_t lanes;
+    uint32_t hop_ns;
+} variants[] = {
+    { "icn1", ALINK_SWITCH_ICN1, 64, 400000, 4, 150 },
+    { "alink64", ALINK_SWITCH_ALINK64, 64, 800000, 8, 150 },
+    { "alink64-224", ALINK_SWITCH_ALINK64_224, 64, 1600000, 8, 200 },
+    { "alink128", ALINK_SWITCH_ALINK128, 128, 800000, 8, 200 },
+    { "upn25-256", ALINK_SWITCH_UPN25_256, 256, 100000, 1, 150 },
+    { "upn51-256", ALINK_SWITCH_UPN51_256, 256, 200000, 2, 200 },
+    { "upn51-256-224", ALINK_SWITCH_UPN51_256_224, 256, 200000, 1, 200 },
+    { "upn51-320", ALINK_SWITCH_UPN51_320, 320, 100000, 1, 200 },
+    { "upn51-512", ALINK_SWITCH_UPN51_512, 512, 100000, 1, 200 },
+    { "upn102-512", ALINK_SWITCH_UPN102_512, 512, 200000, 2, 250 },
+    { "upn102-512-224", ALINK_SWITCH_UPN102_512_224, 512, 200000, 1, 250 },
+    { "upn204-1024", ALINK_SWITCH_UPN204_1024, 1024, 200000, 1, 250 },
+};
 
-    g_assert_cmphex(aq_rd32(aq, ALINK_REG_VARIANT), ==, variant);
-    g_assert_cmphex(qpci_config_readw(aq->dev, PCI_SUBSYSTEM_ID), ==, variant);
-    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_RADIX), ==, ports);
-    g_assert_cmpuint(aq_rd32(aq, ALINK_REG_NUM_LINKS), ==, ports);
-    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_PLANE), ==, 7);
-    g_assert_cmpuint(aq_rd32(aq, ALINK_REG_FABRIC_ID), ==, 7);
-    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_HOP_NS), ==, 150);
-    g_assert_cmphex(aq_rd32(aq, ALINK_SW_REG_INC_DTYPES), ==, inc);
-    g_assert_cmphex(aq_rd32(aq, ALINK_SW_REG_INC_OPS), ==,
-                    ALINK_BIT(ALINK_OP_SUM) | ALINK_BIT(ALINK_OP_MIN) |
-                    ALINK_BIT(ALINK_OP_MAX));
-    aq_stop(aq);
-}
-
-static void test_variants(void)
+/* The last port has a cable, to an endpoint that nobody uses. */
+static void check_variant(unsigned v)
 {
     uint32_t inc = ALINK_BIT(ALINK_DT_INT32) | ALINK_BIT(ALINK_DT_FP32) |
                    ALINK_BIT(ALINK_DT_BF16) | ALINK_BIT(ALINK_DT_FP16) |
                    ALINK_BIT(ALINK_DT_FP8_E4M3) |
                    ALINK_BIT(ALINK_DT_FP8_E5M2);
+    uint32_t last = variants[v].ports - 1, w = ALINK_LINK_WINDOW(last);
+    g_autofree char *args = g_strdup_printf(
+        "-device alink-fabric,id=fab0,headless=%u-%u:8:%u:%u "
+        "-device alink-switch,id=dut,fabric=fab0,addr=4.0,plane=7,variant=%s",
+        last, last, variants[v].mbps, variants[v].lanes, variants[v].name);
+    AlinkQtest *aq = aq_start(args);
 
-    check_variant("icn1", ALINK_SWITCH_ICN1, 64, inc);
-    check_variant("alink64", ALINK_SWITCH_ALINK64, 64, inc);
+    g_test_message("%s", variants[v].name);
+    g_assert_cmphex(aq_rd32(aq, ALINK_REG_VARIANT), ==, variants[v].variant);
+    g_assert_cmphex(qpci_config_readw(aq->dev, PCI_SUBSYSTEM_ID), ==,
+                    variants[v].variant);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_RADIX), ==, last + 1);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_REG_NUM_LINKS), ==, last + 1);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_PLANE), ==, 7);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_REG_FABRIC_ID), ==, 7);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_HOP_NS), ==, variants[v].hop_ns);
+    g_assert_cmphex(aq_rd32(aq, ALINK_SW_REG_INC_DTYPES), ==, inc);
+    g_assert_cmphex(aq_rd32(aq, ALINK_SW_REG_INC_OPS), ==,
+                    ALINK_BIT(ALINK_OP_SUM) | ALINK_BIT(ALINK_OP_MIN) |
+                    ALINK_BIT(ALINK_OP_MAX));
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_MAX_SPEED), ==,
+                     variants[v].mbps);
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_LANES) >> 16, ==,
+                     variants[v].lanes);
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_STATE), !=, ALINK_LINK_ABSENT);
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_PEER_ID), ==, last);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_LINK_WINDOW(0) + ALINK_LINK_STATE), ==,
+                     ALINK_LINK_ABSENT);
+    aq_stop(aq);
+}
+
+static void test_variants(void)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(variants); i++) {
+        check_variant(i);
+    }
+}
+
+/* Endpoints without a device: only as many as there can be, and once each */
+static void test_headless(void)
+{
+    static const char *const bad[] = {
+        "0-1:1:400000", "0-1:1:400000:4:1", "1-0:1:400000:4",
+        "0-1024:1:400000:4", "0-1:65:400000:4", "0-1:1:0:4", "x", "+",
+        "8-9:1:400000:4+9-9:1:400000:4",
+    };
+    AlinkQtest *aq = aq_start("-device alink-fabric,id=fab0 "
+                              "-device alink-switch,id=dut,fabric=fab0,"
+                              "addr=4.0,plane=0");
+    uint32_t w = ALINK_LINK_WINDOW(7) + ALINK_LINK_STATE;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        QDict *resp = qtest_qmp(aq->qts, "{ 'execute': 'qom-set', "
+                                "'arguments': { 'path': "
+                                "'/machine/peripheral/fab0', 'property': "
+                                "'headless', 'value': %s } }", bad[i]);
+
+        g_assert(qdict_haskey(resp, "error"));
+        qobject_unref(resp);
+    }
+    g_assert_cmpuint(aq_rd32(aq, w), ==, ALINK_LINK_ABSENT);
+    qtest_qmp_assert_success(aq->qts, "{ 'execute': 'qom-set', "
+                             "'arguments': { 'path': "
+                             "'/machine/peripheral/fab0', 'property': "
+                             "'headless', 'value': '7-9:1:400000:4' } }");
+    g_assert_cmpuint(aq_rd32(aq, w), !=, ALINK_LINK_ABSENT);
+    aq_stop(aq);
 }
 
 /* Nobody is at the other end: no port is populated. */
@@ -454,6 +523,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/switch/variants", test_variants);
+    qtest_add_func("/alink/switch/headless", test_headless);
     qtest_add_func("/alink/switch/absent-ports", test_absent_ports);
     qtest_add_func("/alink/switch/routes", test_routes);
     qtest_add_func("/alink/switch/groups", test_groups);
