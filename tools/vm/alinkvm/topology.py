@@ -26,15 +26,19 @@ OPTICS = (("variant", str, None, None, "oc32"),
 MODULE = (("cage", RANGE, 0, 63, None), ("links", str, None, None, ""))
 NIC = (("role", str, None, None, "scaleout"), ("rate", int, 400, 800, 400),
        ("net", str, None, None, "hub"), ("hub", RANGE, 0, 1023, 0))
+HEADLESS = (("endpoints", RANGE, 0, 1023, None), ("links", int, 1, 64, 1),
+            ("rate", int, 1, 1600, 400), ("lanes", int, 1, 8, 4))
 PEER = (("type", str, None, None, None), ("number", int, 1, 64, 1))
 MACHINE = (("description", str, None, None, ""),
            ("memory_mib", int, 256, 65536, 1024), ("cpus", int, 1, 64, 2),
            ("sleeps", bool, None, None, False),
            ("switches", list, None, None, []),
+           ("headless", list, None, None, []),
            ("gpu_nodes", list, None, None, []),
            ("optics", list, None, None, []), ("nics", list, None, None, []),
            ("peers", list, None, None, []))
-GPU_NODE = (("xpus", list, None, None, []), ("nics", list, None, None, []))
+GPU_NODE = (("xpus", list, None, None, []), ("nics", list, None, None, []),
+            ("reserve_gib", int, 0, 4096, 0))
 
 # Serial numbers of the disks among the peers: alink-bench looks for them.
 PEER_SERIAL = "alink-bench-"
@@ -188,6 +192,8 @@ def check(path, topo):
     top = _fields(path, topo, MACHINE)
     out = {k: top[k] for k in ("description", "memory_mib", "cpus", "sleeps")}
     out["switches"] = _objects(f"{path}: switches", top["switches"], SWITCH)
+    out["headless"] = [_fields(f"{path}: headless[{i}]", item, HEADLESS)
+                       for i, item in enumerate(top["headless"])]
     out["nics"] = _nics(f"{path}: nics", top["nics"])
     out["peers"] = _peers(f"{path}: peers", top["peers"])
     out["gpu_nodes"] = []
@@ -196,8 +202,9 @@ def check(path, topo):
         node = _fields(where, node, GPU_NODE)
         out["gpu_nodes"].append({
             "xpus": _objects(f"{where}.xpus", node["xpus"], XPU),
-            "nics": _nics(f"{where}.nics", node["nics"])})
-        if sum(len(v) for v in out["gpu_nodes"][-1].values()) > 32:
+            "nics": _nics(f"{where}.nics", node["nics"]),
+            "reserve_gib": node["reserve_gib"]})
+        if sum(len(out["gpu_nodes"][-1][k]) for k in ("xpus", "nics")) > 32:
             raise Error(f"{where}: a PCIe switch has 32 ports, not more")
     out["optics"] = []
     for i, optics in enumerate(top["optics"]):
@@ -207,8 +214,9 @@ def check(path, topo):
         _unique(where, "cage", [m["cage"] for m in optics["modules"]])
         out["optics"].append(optics)
     _unique(path, "plane", [s["plane"] for s in out["switches"]])
-    _unique(path, "fabric_id", [x["fabric_id"] for n in out["gpu_nodes"]
-                                for x in n["xpus"]])
+    _unique(path, "fabric_id",
+            [x["fabric_id"] for n in out["gpu_nodes"] for x in n["xpus"]] +
+            [e for h in out["headless"] for e in h["endpoints"]])
     return out
 
 
@@ -270,15 +278,21 @@ def _peer(kind, name, root_port):
 
 def devices(topo):
     """QEMU arguments for the devices of a checked topology."""
-    args = ["-device", "alink-fabric,id=fab0"]
+    headless = "+".join(f"{h['endpoints'][0]}-{h['endpoints'][-1]}:"
+                        f"{h['links']}:{h['rate'] * 1000}:{h['lanes']}"
+                        for h in topo["headless"])
+    args = ["-device", "alink-fabric,id=fab0" +
+            (f",headless={headless}" if headless else "")]
     chassis = ports = nics = 0
 
-    def root_port(port):
+    def root_port(port, reserve_gib=0):
         nonlocal chassis, ports
         # Eight functions a slot: q35 has 32 slots, we may have more ports.
         # A slot without function 0 would not be found.
         chassis += 1
         args.extend(_root_port(port, chassis, 16 + ports // 8, ports % 8))
+        if reserve_gib:
+            args[-1] += f",pref64-reserve={reserve_gib}G"
         ports += 1
         return port
 
@@ -300,7 +314,8 @@ def devices(topo):
                  f"variant={switch['variant']}"]
     for n, node in enumerate(topo["gpu_nodes"]):
         args += ["-device",
-                 f"x3130-upstream,id=up{n},bus={root_port(f'rp-node{n}')}"]
+                 f"x3130-upstream,id=up{n},"
+                 f"bus={root_port(f'rp-node{n}', node['reserve_gib'])}"]
         for xpu in node["xpus"]:
             fid = xpu["fabric_id"]
             chassis += 1
