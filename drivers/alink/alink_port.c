@@ -16,6 +16,9 @@
 
 #include "alink_port.h"
 
+/* Netdevs that go under one hold of rtnl */
+#define ALINK_PORTS_BATCH	16U
+
 void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set)
 {
 	u32 ctrl;
@@ -165,8 +168,11 @@ static int alink_port_create_netdev(struct alink_port *port)
 	return err;
 }
 
-/* All at once: the network core waits once for all netdevs, not for each. */
-static void alink_ports_free(struct alink_port **ports, unsigned int n)
+/*
+ * Some at once: the network core waits once for all of them, and not for each;
+ * and not all, since everybody else who wants rtnl waits for a batch.
+ */
+static void alink_ports_unregister(struct alink_port **ports, unsigned int n)
 {
 	LIST_HEAD(netdevs);
 	unsigned int i;
@@ -179,6 +185,15 @@ static void alink_ports_free(struct alink_port **ports, unsigned int n)
 	}
 	unregister_netdevice_many(&netdevs);
 	rtnl_unlock();
+}
+
+static void alink_ports_free(struct alink_port **ports, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i += ALINK_PORTS_BATCH)
+		alink_ports_unregister(ports + i,
+				       min(n - i, ALINK_PORTS_BATCH));
 
 	for (i = 0; i < n; i++) {
 		if (ports[i]->netdev)
