@@ -22,8 +22,8 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 import fwimage  # noqa: E402
 from boardlib import Board  # noqa: E402
 from faultlib import dma_debug_is_off, spare_dma_debug  # noqa: E402
-from guestlib import (PATIENCE, Worker, knob, qmp, read, sh,  # noqa: E402
-                      wait_for, write)
+from guestlib import (PATIENCE, Worker, knob, model, qmp, read,  # noqa: E402
+                      sh, wait_for, write)
 
 DRIVERS = ('alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic')
 # Work on a device that is reset or gone ends in one of these.
@@ -69,7 +69,8 @@ PLUGGED = {
 
 
 def plugged(name):
-    """How QEMU's device NAME is made, in any topology."""
+    """How QEMU's device NAME is made, in any topology; but for the size of an
+    xPU's window, see Life.made()."""
     if name in PLUGGED:
         return PLUGGED[name]
     number = name.lstrip('abcdefghijklmnopqrstuvwxyz')
@@ -135,8 +136,18 @@ class Life:
         self.life, self.race, self.count = life, race, count
         self.number = self.failed = 0
         self.all = devices()
+        # What shows their HBM is as large as before when they come back: Linux
+        # deals the room behind a bridge out in equal parts.
+        self.windows = {n: model(n, 'hbm-bar-size') for n in self.all
+                        if n.startswith('xpu')}
         self.drivers = {n: os.path.basename(os.path.realpath(
             pci(b, 'driver'))) for n, b in self.all.items()}
+
+    def made(self, name):
+        """How QEMU's device NAME is made again."""
+        if name in self.windows:
+            return {**plugged(name), 'hbm-bar-size': self.windows[name]}
+        return plugged(name)
 
     # --- results -----------------------------------------------------------
 
@@ -338,7 +349,7 @@ class Life:
         """device_add of all, as soon as QEMU has let go too"""
         def add(name):
             try:
-                qmp('device_add', id=name, **plugged(name))
+                qmp('device_add', id=name, **self.made(name))
                 return True
             except AssertionError as err:
                 if 'uplicate' in str(err) or 'in use' in str(err):
@@ -503,7 +514,7 @@ class Life:
                 board = Board('xpu0', devices())
                 take(board)
                 self.node_gone(board)
-                board.put_in(plugged)
+                board.put_in(self.made)
             return op
 
         with self.load():
