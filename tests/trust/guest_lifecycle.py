@@ -81,6 +81,15 @@ def plugged(name):
             'netdev': f'net{number}'}
 
 
+def tried(function, *args):
+    """Has it worked this time?"""
+    try:
+        function(*args)
+        return True
+    except OSError:
+        return False
+
+
 def syscall(number, *args):
     """A system call of which the library knows nothing."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -706,7 +715,8 @@ class Life:
                     time.sleep(1)
                 finally:
                     # Whoever comes after this has memory again.
-                    write(f'{knobs}/probability', '0')
+                    wait_for('memory', lambda: tried(
+                        write, f'{knobs}/probability', '0'))
                 base = f'/sys/bus/pci/drivers/{self.drivers[name]}'
                 with contextlib.suppress(OSError):
                     write(f'{base}/unbind', self.all[name])
