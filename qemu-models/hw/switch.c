@@ -8,7 +8,7 @@
  *   -device alink-switch,fabric=fab0,plane=0[,variant=NAME]
  *
  *   variant=NAME  icn1 (default): ICN Switch 1.0, 64 ports x 400 Gb/s;
- *                 others are in the table below, and described in switch.rst
+ *                 others are in hw/alink/switch_table.h and switch.rst
  *   plane=N       plane that it serves; link N of every xPU is wired to it,
  *                 unless the topology of the fabric object says otherwise.
  *                 Ports without a cable are absent.
@@ -27,164 +27,9 @@
 #include "switch.h"
 #include "trace.h"
 
-static const AlinkSwitchVariant variants[] = {
-    {
-        .name = "icn1",
-        .id = ALINK_SWITCH_ICN1,
-        .model_name = "ICN Switch 1.0",
-        .part_number = "ICNSW-64X400",
-        .fw_version = 0x01000002,
-        .radix = 64,
-        .port_mbps = 400000,
-        .lanes = 4,
-        .hop_ns = 150,
-        .power_mw = 450000,
-        .power_max_mw = 650000,
-    },
-    {
-        .name = "alink64",
-        .id = ALINK_SWITCH_ALINK64,
-        .model_name = "ALink-64",
-        .part_number = "AL64-64X800",
-        .fw_version = 0x01000002,
-        .radix = 64,
-        .port_mbps = 800000,
-        .lanes = 8,
-        .hop_ns = 150,
-        .power_mw = 700000,
-        .power_max_mw = 1000000,
-    },
-    {
-        .name = "alink64-224",
-        .id = ALINK_SWITCH_ALINK64_224,
-        .model_name = "ALink-64, 224G",
-        .part_number = "AL64-64X1600",
-        .fw_version = 0x01000002,
-        .radix = 64,
-        .port_mbps = 1600000,
-        .lanes = 8,
-        .hop_ns = 200,
-        .power_mw = 1000000,
-        .power_max_mw = 1500000,
-    },
-    {
-        .name = "alink128",
-        .id = ALINK_SWITCH_ALINK128,
-        .model_name = "ALink-128",
-        .part_number = "AL128-128X800",
-        .fw_version = 0x01000002,
-        .radix = 128,
-        .port_mbps = 800000,
-        .lanes = 8,
-        .hop_ns = 200,
-        .power_mw = 1000000,
-        .power_max_mw = 1500000,
-    },
-    {
-        .name = "upn25-256",
-        .id = ALINK_SWITCH_UPN25_256,
-        .model_name = "UPN 25.6T, radix 256",
-        .part_number = "UPN25-256X100",
-        .fw_version = 0x01000002,
-        .radix = 256,
-        .port_mbps = 100000,
-        .lanes = 1,
-        .hop_ns = 150,
-        .power_mw = 450000,
-        .power_max_mw = 650000,
-    },
-    {
-        .name = "upn51-256",
-        .id = ALINK_SWITCH_UPN51_256,
-        .model_name = "UPN 51.2T, radix 256",
-        .part_number = "UPN51-256X200",
-        .fw_version = 0x01000002,
-        .radix = 256,
-        .port_mbps = 200000,
-        .lanes = 2,
-        .hop_ns = 200,
-        .power_mw = 700000,
-        .power_max_mw = 1000000,
-    },
-    {
-        .name = "upn51-256-224",
-        .id = ALINK_SWITCH_UPN51_256_224,
-        .model_name = "UPN 51.2T, radix 256, 224G",
-        .part_number = "UPN51-256X200S",
-        .fw_version = 0x01000002,
-        .radix = 256,
-        .port_mbps = 200000,
-        .lanes = 1,
-        .hop_ns = 200,
-        .power_mw = 700000,
-        .power_max_mw = 1000000,
-    },
-    {
-        .name = "upn51-320",
-        .id = ALINK_SWITCH_UPN51_320,
-        .model_name = "UPN 51.2T, radix 320",
-        .part_number = "UPN51-320X100",
-        .fw_version = 0x01000002,
-        .radix = 320,
-        .port_mbps = 100000,
-        .lanes = 1,
-        .hop_ns = 200,
-        .power_mw = 700000,
-        .power_max_mw = 1000000,
-    },
-    {
-        .name = "upn51-512",
-        .id = ALINK_SWITCH_UPN51_512,
-        .model_name = "UPN 51.2T, radix 512",
-        .part_number = "UPN51-512X100",
-        .fw_version = 0x01000002,
-        .radix = 512,
-        .port_mbps = 100000,
-        .lanes = 1,
-        .hop_ns = 200,
-        .power_mw = 700000,
-        .power_max_mw = 1000000,
-    },
-    {
-        .name = "upn102-512",
-        .id = ALINK_SWITCH_UPN102_512,
-        .model_name = "UPN 102.4T, radix 512",
-        .part_number = "UPN102-512X200",
-        .fw_version = 0x01000002,
-        .radix = 512,
-        .port_mbps = 200000,
-        .lanes = 2,
-        .hop_ns = 250,
-        .power_mw = 1000000,
-        .power_max_mw = 1500000,
-    },
-    {
-        .name = "upn102-512-224",
-        .id = ALINK_SWITCH_UPN102_512_224,
-        .model_name = "UPN 102.4T, radix 512, 224G",
-        .part_number = "UPN102-512X200S",
-        .fw_version = 0x01000002,
-        .radix = 512,
-        .port_mbps = 200000,
-        .lanes = 1,
-        .hop_ns = 250,
-        .power_mw = 1000000,
-        .power_max_mw = 1500000,
-    },
-    {
-        .name = "upn204-1024",
-        .id = ALINK_SWITCH_UPN204_1024,
-        .model_name = "UPN 204.8T, radix 1024",
-        .part_number = "UPN204-1024X200",
-        .fw_version = 0x01000002,
-        .radix = 1024,
-        .port_mbps = 200000,
-        .lanes = 1,
-        .hop_ns = 250,
-        .power_mw = 2000000,
-        .power_max_mw = 2600000,
-    },
-};
+#include <hw/alink/switch_table.h>
+
+#define FW_VERSION  0x01000002
 
 #define INC_DTYPES  (ALINK_BIT(ALINK_DT_INT32) | ALINK_BIT(ALINK_DT_FP32) | \
                      ALINK_BIT(ALINK_DT_BF16) | ALINK_BIT(ALINK_DT_FP16) | \
@@ -201,7 +46,7 @@ static uint64_t read_const(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
 
     switch (reg->offset) {
     case ALINK_SW_REG_RADIX:
-        return sw->variant->radix;
+        return sw->variant->ports;
     case ALINK_SW_REG_PLANE:
         return sw->plane;
     case ALINK_SW_REG_HOP_NS:
@@ -257,16 +102,19 @@ static const AlinkReg switch_regs[] = {
 
 /* --- life cycle ---------------------------------------------------------- */
 
-static const AlinkSwitchVariant *find_variant(const char *name, Error **errp)
+static const struct alink_switch_chip *find_variant(const char *name,
+                                                    Error **errp)
 {
     g_autoptr(GString) all = g_string_new(NULL);
     unsigned i;
 
-    for (i = 0; i < ARRAY_SIZE(variants); i++) {
-        if (!strcmp(name, variants[i].name)) {
-            return &variants[i];
+    for (i = 0; i < ARRAY_SIZE(alink_switch_chips); i++) {
+        const struct alink_switch_chip *chip = &alink_switch_chips[i];
+
+        if (!strcmp(name, chip->name)) {
+            return chip;
         }
-        g_string_append_printf(all, "%s%s", i ? ", " : "", variants[i].name);
+        g_string_append_printf(all, "%s%s", i ? ", " : "", chip->name);
     }
     error_setg(errp, "variant '%s' is not one of %s", name, all->str);
     return NULL;
@@ -275,7 +123,7 @@ static const AlinkSwitchVariant *find_variant(const char *name, Error **errp)
 static bool switch_realize(AlinkDevice *ad, Error **errp)
 {
     AlinkSwitch *sw = ALINK_SWITCH(ad);
-    const AlinkSwitchVariant *v;
+    const struct alink_switch_chip *v;
     int ret;
 
     v = find_variant(sw->variant_name ?: "icn1", errp);
@@ -288,11 +136,11 @@ static bool switch_realize(AlinkDevice *ad, Error **errp)
     }
     sw->variant = v;
     ad->variant = v->id;
-    ad->model_name = v->model_name;
-    ad->part_number = v->part_number;
-    ad->fw_version = v->fw_version;
+    ad->model_name = v->text;
+    ad->part_number = v->part;
+    ad->fw_version = FW_VERSION;
     ad->fabric_id = sw->plane;
-    ad->num_links = v->radix;
+    ad->num_links = v->ports;
     ad->num_vectors = 2;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_GROUPS | ALINK_CAP_PARTITIONS |
@@ -300,11 +148,12 @@ static bool switch_realize(AlinkDevice *ad, Error **errp)
     alink_sensor_default(ad, ALINK_REG_TEMP, 52000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MAX, 95000);
     alink_sensor_default(ad, ALINK_REG_TEMP_CRIT, 110000);
-    alink_sensor_default(ad, ALINK_REG_POWER, v->power_mw);
-    alink_sensor_default(ad, ALINK_REG_POWER_MAX, v->power_max_mw);
+    alink_sensor_default(ad, ALINK_REG_POWER, v->power_w * 1000);
+    alink_sensor_default(ad, ALINK_REG_POWER_MAX,
+                         v->power_max_w * 1000);
 
-    ret = af_switch_add(ad->af, sw->plane, alink_device_serial(ad), v->radix,
-                        v->port_mbps, v->lanes, v->hop_ns);
+    ret = af_switch_add(ad->af, sw->plane, alink_device_serial(ad), v->ports,
+                        v->port_mbps, v->port_lanes, v->hop_ns);
     if (ret) {
         error_setg_errno(errp, -ret, "plane %u cannot be added to the fabric",
                          sw->plane);

@@ -107,11 +107,11 @@ def memory():
 
 
 def variants():
-    """{name: radix} of the model's table, but for the one that is there."""
-    with open(os.path.join(ROOT, 'qemu-models', 'hw', 'switch.c'),
+    """{name: radix} of the table, but for the one that is there."""
+    with open(os.path.join(ROOT, 'include', 'hw', 'alink', 'switch_table.h'),
               encoding='utf-8') as f:
-        found = re.findall(r'\.name = "([^"]+)".*?\.radix = (\d+)', f.read(),
-                           re.S)
+        found = re.findall(r'\{ ALINK_\w+, "([^"]+)".*\n\s*\d+, \d+, (\d+),',
+                           f.read())
     assert len(found) > 10, found
     return {n: int(r) for n, r in found if n != 'upn102-512'}
 
