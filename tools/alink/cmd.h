@@ -106,6 +106,7 @@ int cmd_list(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_partition_set(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_partition_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_path(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_plan(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_port_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_route_add(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_route_del(struct alink_cmd_env *env, int argc, char **argv);

@@ -29,6 +29,14 @@ const struct alink_command alink_commands[] = {
 		.run = cmd_topo,
 	},
 	{
+		.object = "plan",
+		.args = "[xpus N] [gbps N]",
+		.help = "how large a domain each switch chip makes",
+		.schema = "alink.plan",
+		.version = 1,
+		.run = cmd_plan,
+	},
+	{
 		.object = "link",
 		.verb = "show",
 		.args = "[DEV]",
