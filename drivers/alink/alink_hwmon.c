@@ -22,9 +22,10 @@ static const char *alink_temp_label(int channel)
 /* Returns 0 and the sensor's value as it stands in the register, or -errno. */
 static int alink_sensor(struct alink_dev *adev, u32 reg, u32 *value)
 {
-	*value = alink_rd32(adev, reg);
-	if (!alink_dev_active(adev))
-		return alink_dev_lost(adev) ? -ENODEV : -EAGAIN;
+	int err = alink_read32(adev, reg, value);
+
+	if (err)
+		return err;
 	if (*value == ALINK_SENSOR_NONE)
 		return -ENODATA;
 	return 0;
@@ -32,12 +33,13 @@ static int alink_sensor(struct alink_dev *adev, u32 reg, u32 *value)
 
 static int alink_energy(struct alink_dev *adev, long *val)
 {
-	u64 energy = alink_rd64(adev, ALINK_REG_ENERGY);
+	u64 energy;
+	int err;
 
-	if (!alink_dev_active(adev))
-		return alink_dev_lost(adev) ? -ENODEV : -EAGAIN;
-	*val = energy;
-	return 0;
+	err = alink_read64(adev, ALINK_REG_ENERGY, &energy);
+	if (!err)
+		*val = energy;
+	return err;
 }
 
 static u32 alink_temp_reg(u32 attr, int channel)

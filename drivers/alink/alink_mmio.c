@@ -22,8 +22,9 @@ void alink_mmio_open(struct alink_dev *adev)
 
 	spin_lock_irqsave(&adev->mmio_lock, flags);
 	if (!test_bit(ALINK_DEV_LOST, &adev->flags)) {
-		adev->epoch++;
-		WRITE_ONCE(adev->bar, adev->base);
+		WRITE_ONCE(adev->epoch, adev->epoch + 1);
+		/* Who sees the BAR sees that it was closed. */
+		smp_store_release(&adev->bar, adev->base);
 	}
 	spin_unlock_irqrestore(&adev->mmio_lock, flags);
 }
@@ -34,7 +35,7 @@ void alink_mmio_close(struct alink_dev *adev)
 	unsigned long flags;
 
 	spin_lock_irqsave(&adev->mmio_lock, flags);
-	adev->epoch++;
+	WRITE_ONCE(adev->epoch, adev->epoch + 1);
 	WRITE_ONCE(adev->bar, NULL);
 	spin_unlock_irqrestore(&adev->mmio_lock, flags);
 }
@@ -135,6 +136,57 @@ u64 alink_rd64(struct alink_dev *adev, u32 reg)
 	return value;
 }
 EXPORT_SYMBOL_GPL(alink_rd64);
+
+/*
+ * Whether registers that were read since @epoch was taken say something. That
+ * the BAR is open now is not enough: a whole reset may have gone by.
+ */
+static int alink_mmio_valid(struct alink_dev *adev, u32 epoch)
+{
+	if (alink_dev_lost(adev))
+		return -ENODEV;
+	/* Pairs with alink_mmio_open(): the epoch is that of the BAR, or later. */
+	if (!smp_load_acquire(&adev->bar) || READ_ONCE(adev->epoch) != epoch)
+		return -EAGAIN;
+	return 0;
+}
+
+/**
+ * alink_read32 - read a register for somebody who shows it
+ * @adev:	device
+ * @reg:	offset in BAR0
+ * @value:	set
+ *
+ * Context: any.
+ * Return: 0; -ENODEV: the device is gone; -EAGAIN: it was in reset, and the
+ * value means nothing.
+ */
+int alink_read32(struct alink_dev *adev, u32 reg, u32 *value)
+{
+	/* Before the register */
+	u32 epoch = smp_load_acquire(&adev->epoch);
+
+	*value = alink_rd32(adev, reg);
+	return alink_mmio_valid(adev, epoch);
+}
+
+/**
+ * alink_read64 - as alink_read32(), of a 64-bit register
+ * @adev:	device
+ * @reg:	offset in BAR0
+ * @value:	set
+ *
+ * Context: any.
+ * Return: as alink_read32().
+ */
+int alink_read64(struct alink_dev *adev, u32 reg, u64 *value)
+{
+	/* Before the register */
+	u32 epoch = smp_load_acquire(&adev->epoch);
+
+	*value = alink_rd64(adev, reg);
+	return alink_mmio_valid(adev, epoch);
+}
 
 /**
  * alink_wr32 - write a register

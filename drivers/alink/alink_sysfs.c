@@ -100,11 +100,11 @@ static DEVICE_ATTR_RO(generation);
 static ssize_t alink_show_reg(struct device *dev, u32 reg, char *buf)
 {
 	struct alink_dev *adev = to_alink_dev(dev);
-	u32 value = alink_rd32(adev, reg);
+	u32 value;
+	int err;
 
-	if (!alink_dev_active(adev))
-		return alink_dev_lost(adev) ? -ENODEV : -EAGAIN;
-	return sysfs_emit(buf, "%u\n", value);
+	err = alink_read32(adev, reg, &value);
+	return err ?: sysfs_emit(buf, "%u\n", value);
 }
 
 static ssize_t guest_errors_show(struct device *dev,
