@@ -17,8 +17,8 @@
 #define RANKS		8
 #define COUNT		1000		/* of a block; no power of two */
 #define BLOCK		(COUNT * 4)
-#define WAIT_MS		60000
-#define TESTS_S		120
+#define WAIT_MS		240000
+#define TESTS_S		280
 #define PARTITION	1
 
 enum kind { ALLREDUCE, REDUCE, SCATTER, BROADCAST, GATHER, ALLTOALL, KINDS };

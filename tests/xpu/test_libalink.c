@@ -11,7 +11,7 @@
 #include "kselftest_harness.h"
 
 #define SIZE		(64UL << 10)
-#define WAIT_MS		20000
+#define WAIT_MS		60000
 
 FIXTURE(lib)
 {

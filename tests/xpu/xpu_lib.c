@@ -774,7 +774,7 @@ pid_t xq_waiter(struct xq *q)
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(-xq_wait(q, 60000, NULL));
+		_exit(-xq_wait(q, 200000, NULL));
 	usleep(200000);
 	return pid;
 }
