@@ -33,6 +33,8 @@ HONEST = {'x-lie': 'none', 'x-reads': 'honest', 'x-irq-storm-us': 0,
 # writes thousands.
 LINES = 60
 PATIENCE = 90
+# Of race_xpu: for an hour, with rests. Other VMs want the processors.
+LOAD = '3600:50'
 
 # name: (knobs, what probe must do: True succeed, False refuse, None either)
 CASES = {
@@ -194,7 +196,7 @@ class Evil:
         thread = threading.Thread(target=again)
         if victim.name.startswith('xpu'):
             # Each open of a file, each queue is an admin command.
-            work = Worker('chrt', '--idle', '0', self.race, '3600', 'churn',
+            work = Worker('chrt', '--idle', '0', self.race, LOAD, 'churn',
                           'submit', 'remote')
         thread.start()
         try:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * race_xpu SECONDS ROLE...: one thread for each ROLE, each doing its part with
- * the xPUs again and again, whatever else is done to them meanwhile. A call may
+ * race_xpu SECONDS[:REST] ROLE...: one thread for each ROLE, each doing its part
+ * with the xPUs again and again, whatever else is done to them meanwhile; with
+ * REST it sleeps so many milliseconds before the next time. A call may
  * fail, as devices are reset and unbound under it; what must not happen is what
  * KCSAN, KASAN and lockdep report. Prints "figure ops_ROLE N", and fails when
  * a role got nothing done at all.
@@ -44,6 +45,7 @@
 #define DIM		128
 
 static int64_t deadline;
+static unsigned int rest_ms;
 /* One file for all the roles that share, of whichever xPU is there. */
 static int shared = -1;
 static uint32_t shared_vm;
@@ -597,8 +599,10 @@ static void *worker(void *arg)
 {
 	const struct role *role = arg;
 
-	while (on())
+	while (on()) {
 		atomic_fetch_add(&ops[role - roles], role->once());
+		usleep(rest_ms * 1000);
+	}
 	return NULL;
 }
 
@@ -622,9 +626,11 @@ int main(int argc, char **argv)
 	size_t r;
 
 	if (n < 1 || n > 64) {
-		fprintf(stderr, "usage: race_xpu SECONDS ROLE...\n");
+		fprintf(stderr, "usage: race_xpu SECONDS[:REST] ROLE...\n");
 		return 2;
 	}
+	if (strchr(argv[1], ':'))
+		rest_ms = (unsigned int)atoi(strchr(argv[1], ':') + 1);
 	for (i = 0; i < n; i++) {
 		role[i] = find(argv[i + 2]);
 		wanted[role[i] - roles] = true;
