@@ -4,16 +4,22 @@
 and numbers of ranks; bytes on the links and modelled time are what the
 algorithms promise. KTAP.
 """
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import main  # noqa: E402
+from guestlib import knob, main, sh, wait_for  # noqa: E402
 
+PLANES = 8
+# enum alink_down_reason: no signal
+DOWN = 9
 QUICK = ('--iters', '1')
 
 
@@ -104,6 +110,68 @@ def test_a_wrong_bit_is_found():
             assert row['wrong'] > 0, row
 
 
+def cut(plane, port, reason):
+    """Faults a port of a switch, or with 0 mends it."""
+    knob(f'sw{plane}', 'x-link-fault', f'{port}:{reason}')
+
+
+def up(plane):
+    """Is the first xPU's link to it up?"""
+    ports = json.loads(sh('alink', '-j', 'port', 'show', f'sw{plane}'))['data']
+    return any(p['link'] == 0 and p['state'] == 'up' for p in ports)
+
+
+@contextlib.contextmanager
+def without(planes):
+    """The first xPU has no link to these planes."""
+    try:
+        for plane in planes:
+            cut(plane, 0, DOWN)
+        yield
+    finally:
+        for plane in planes:
+            cut(plane, 0, 0)
+        for plane in planes:
+            wait_for(f'plane {plane}', lambda p=plane: up(p))
+
+
+def test_links_fail_in_a_collective():
+    """Again and again, the same port too: the other planes carry it."""
+    stop, cuts = threading.Event(), []
+
+    def flap():
+        while not stop.is_set():
+            for reason in DOWN, 0:
+                cut(2, 3, reason)
+                cut(5, 0, reason)
+                time.sleep(0.02)
+            cuts.append(1)
+    thread = threading.Thread(target=flap)
+    thread.start()
+    try:
+        data = json.loads(bench('allreduce', '-b', '64K', '-e', '256K', '-f',
+                                '2', '--iters', '20', '-j'))['data']
+    finally:
+        stop.set()
+        thread.join()
+    assert data['wrong'] == 0 and len(data['rows']) == 6, data
+    assert len(cuts) > 2, cuts
+
+
+def test_half_of_the_planes():
+    """The rest carries all of it; with none left it is an error that says so,
+    and once they are back all is as before."""
+    with without(range(PLANES // 2)):
+        half = rows('allreduce', '-b', '256K', '-e', '256K')
+    with without(range(PLANES)):
+        bench('allreduce', '-b', '4K', '-e', '4K', *QUICK, status=1,
+              says='port down')
+    whole = rows('allreduce', '-b', '256K', '-e', '256K')
+    for a, b in zip(half, whole):
+        assert a['modelled_ns'] > b['modelled_ns'], (a, b)
+        assert a['sent_bytes'] == b['sent_bytes'], (a, b)
+
+
 def test_refusals():
     """Before anything is begun, and naming what it is"""
     bench('allreduce', '-n', '9', status=6, says='9 ranks')
@@ -111,4 +179,5 @@ def test_refusals():
 
 
 main(test_types_and_operations, test_sizes, test_ranks, test_bytes_on_links,
-     test_modelled_time, test_table, test_a_wrong_bit_is_found, test_refusals)
+     test_modelled_time, test_table, test_a_wrong_bit_is_found,
+     test_links_fail_in_a_collective, test_half_of_the_planes, test_refusals)
