@@ -88,8 +88,7 @@ static int coll_check(struct alink_comm *c, const struct coll *k,
 	return alink_queue_reserve(c->queue, COMM_COMMANDS(c->ranks));
 }
 
-static int coll_start(struct alink_comm *c, const struct coll *k,
-		      int (*run)(struct alink_comm *c, const struct coll *k),
+static int coll_start(struct alink_comm *c, const struct coll *k, coll_fn *run,
 		      uint64_t *seq)
 {
 	int err;
@@ -107,47 +106,41 @@ static int coll_start(struct alink_comm *c, const struct coll *k,
 	return 0;
 }
 
+static int coll_run(struct alink_comm *c, enum alink_algo algo, struct coll *k,
+		    uint64_t count, unsigned int need, coll_fn *ring,
+		    coll_fn *by_switch, uint64_t *seq)
+{
+	int err = need_algo(c, algo);
+
+	if (!err)
+		err = coll_check(c, k, count, need);
+	if (err)
+		return err;
+	k->bytes = count * alink_dtype_bytes(k->dtype);
+	return coll_start(c, k, algo == ALINK_ALGO_RING ? ring : by_switch,
+			  seq);
+}
+
 int alink_allreduce(struct alink_comm *c, enum alink_algo algo, uint64_t dst,
 		    uint64_t src, uint64_t count, enum alink_dtype dtype,
 		    enum alink_redop op, uint64_t *seq)
 {
-	const struct coll k = {
-		.dst = dst,
-		.src = src,
-		.bytes = count * alink_dtype_bytes(dtype),
-		.dtype = dtype,
-		.op = op,
-	};
-	int err = need_algo(c, algo);
+	struct coll k = { .dst = dst, .src = src, .dtype = dtype, .op = op };
 
-	if (!err)
-		err = coll_check(c, &k, count, NEED_OP);
-	if (err)
-		return err;
-	return coll_start(c, &k, algo == ALINK_ALGO_RING ? ring_allreduce :
-			  switch_allreduce, seq);
+	return coll_run(c, algo, &k, count, NEED_OP, ring_allreduce,
+			switch_allreduce, seq);
 }
 
 int alink_reduce(struct alink_comm *c, enum alink_algo algo, uint32_t root,
 		 uint64_t dst, uint64_t src, uint64_t count,
 		 enum alink_dtype dtype, enum alink_redop op, uint64_t *seq)
 {
-	const struct coll k = {
-		.root = root,
-		.dst = dst,
-		.src = src,
-		.bytes = count * alink_dtype_bytes(dtype),
-		.dtype = dtype,
-		.op = op,
+	struct coll k = {
+		.root = root, .dst = dst, .src = src, .dtype = dtype, .op = op,
 	};
-	int err = need_algo(c, algo);
 
-	if (!err)
-		err = coll_check(c, &k, count, NEED_OP | NEED_ROOT);
-	if (err)
-		return err;
-	return coll_start(c, &k, algo == ALINK_ALGO_RING ? ring_reduce :
-			  switch_reduce, seq);
+	return coll_run(c, algo, &k, count, NEED_OP | NEED_ROOT, ring_reduce,
+			switch_reduce, seq);
 }
 
 int alink_reduce_scatter(struct alink_comm *c, enum alink_algo algo,
@@ -155,94 +148,54 @@ int alink_reduce_scatter(struct alink_comm *c, enum alink_algo algo,
 			 enum alink_dtype dtype, enum alink_redop op,
 			 uint64_t *seq)
 {
-	const struct coll k = {
-		.dst = dst,
-		.src = src,
-		.bytes = count * alink_dtype_bytes(dtype),
-		.dtype = dtype,
-		.op = op,
-	};
-	int err = need_algo(c, algo);
+	struct coll k = { .dst = dst, .src = src, .dtype = dtype, .op = op };
 
-	if (!err)
-		err = coll_check(c, &k, count, NEED_OP | NEED_BLOCKS);
-	if (err)
-		return err;
-	return coll_start(c, &k, algo == ALINK_ALGO_RING ? ring_reduce_scatter :
-			  switch_reduce_scatter, seq);
+	return coll_run(c, algo, &k, count, NEED_OP | NEED_BLOCKS,
+			ring_reduce_scatter, switch_reduce_scatter, seq);
 }
 
 int alink_broadcast(struct alink_comm *c, enum alink_algo algo, uint32_t root,
 		    uint64_t dst, uint64_t src, uint64_t count,
 		    enum alink_dtype dtype, uint64_t *seq)
 {
-	const struct coll k = {
-		.root = root,
-		.dst = dst,
-		.src = src,
-		.bytes = count * alink_dtype_bytes(dtype),
-		.dtype = dtype,
+	struct coll k = {
+		.root = root, .dst = dst, .src = src, .dtype = dtype,
 	};
-	int err = need_algo(c, algo);
 
-	if (!err)
-		err = coll_check(c, &k, count, NEED_ROOT);
-	if (err)
-		return err;
-	return coll_start(c, &k, algo == ALINK_ALGO_RING ? ring_broadcast :
-			  switch_broadcast, seq);
+	return coll_run(c, algo, &k, count, NEED_ROOT, ring_broadcast,
+			switch_broadcast, seq);
 }
 
 int alink_allgather(struct alink_comm *c, enum alink_algo algo, uint64_t dst,
 		    uint64_t src, uint64_t count, enum alink_dtype dtype,
 		    uint64_t *seq)
 {
-	const struct coll k = {
-		.dst = dst,
-		.src = src,
-		.bytes = count * alink_dtype_bytes(dtype),
-		.dtype = dtype,
-	};
-	int err = need_algo(c, algo);
+	struct coll k = { .dst = dst, .src = src, .dtype = dtype };
 
-	if (!err)
-		err = coll_check(c, &k, count, NEED_BLOCKS);
-	if (err)
-		return err;
-	return coll_start(c, &k, algo == ALINK_ALGO_RING ? ring_allgather :
-			  switch_allgather, seq);
+	return coll_run(c, algo, &k, count, NEED_BLOCKS, ring_allgather,
+			switch_allgather, seq);
 }
 
 int alink_alltoall(struct alink_comm *c, uint64_t dst, uint64_t src,
 		   uint64_t count, enum alink_dtype dtype, uint64_t *seq)
 {
-	const struct coll k = {
-		.dst = dst,
-		.src = src,
-		.bytes = count * alink_dtype_bytes(dtype),
-		.dtype = dtype,
-	};
+	struct coll k = { .dst = dst, .src = src, .dtype = dtype };
 	uint32_t i;
 	int err = 0;
 
 	for (i = 0; i < c->ranks && !err; i++)
 		err = need_peer(c, i);
-	if (!err)
-		err = coll_check(c, &k, count, NEED_BLOCKS);
-	return err ? err : coll_start(c, &k, direct_alltoall, seq);
+	/* A ring needs no more than that. */
+	return err ? err : coll_run(c, ALINK_ALGO_RING, &k, count, NEED_BLOCKS,
+				    direct_alltoall, direct_alltoall, seq);
 }
 
 int alink_barrier(struct alink_comm *c, enum alink_algo algo, uint64_t *seq)
 {
-	const struct coll k = {};
-	int err = need_algo(c, algo);
+	struct coll k = {};
 
-	if (!err)
-		err = coll_check(c, &k, 0, NEED_NOTHING);
-	if (err)
-		return err;
-	return coll_start(c, &k, algo == ALINK_ALGO_RING ? ring_barrier :
-			  switch_barrier, seq);
+	return coll_run(c, algo, &k, 0, NEED_NOTHING, ring_barrier,
+			switch_barrier, seq);
 }
 
 int alink_comm_wait(struct alink_comm *c, uint64_t seq, int timeout_ms)

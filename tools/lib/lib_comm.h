@@ -66,6 +66,9 @@ struct coll {
 	enum alink_redop op;
 };
 
+/* How a rank runs it: appends commands. */
+typedef int coll_fn(struct alink_comm *c, const struct coll *k);
+
 static inline uint64_t round_up(uint64_t v, uint64_t to)
 {
 	return (v + to - 1) / to * to;
@@ -110,20 +113,20 @@ int comm_signal(struct alink_comm *c, uint64_t word_va);
 int comm_wait_word(struct alink_comm *c, uint64_t word);
 int comm_wait_all(struct alink_comm *c, uint64_t first);
 
-int ring_allreduce(struct alink_comm *c, const struct coll *k);
-int ring_reduce(struct alink_comm *c, const struct coll *k);
-int ring_reduce_scatter(struct alink_comm *c, const struct coll *k);
-int ring_broadcast(struct alink_comm *c, const struct coll *k);
-int ring_allgather(struct alink_comm *c, const struct coll *k);
-int ring_barrier(struct alink_comm *c, const struct coll *k);
+coll_fn ring_allreduce;
+coll_fn ring_reduce;
+coll_fn ring_reduce_scatter;
+coll_fn ring_broadcast;
+coll_fn ring_allgather;
+coll_fn ring_barrier;
 
-int switch_allreduce(struct alink_comm *c, const struct coll *k);
-int switch_reduce(struct alink_comm *c, const struct coll *k);
-int switch_reduce_scatter(struct alink_comm *c, const struct coll *k);
-int switch_broadcast(struct alink_comm *c, const struct coll *k);
-int switch_allgather(struct alink_comm *c, const struct coll *k);
-int switch_barrier(struct alink_comm *c, const struct coll *k);
+coll_fn switch_allreduce;
+coll_fn switch_reduce;
+coll_fn switch_reduce_scatter;
+coll_fn switch_broadcast;
+coll_fn switch_allgather;
+coll_fn switch_barrier;
 
-int direct_alltoall(struct alink_comm *c, const struct coll *k);
+coll_fn direct_alltoall;
 
 #endif /* LIB_COMM_H */
