@@ -695,6 +695,19 @@ class Life:
             self.cycles('suspend', asleep, xpus, how='keep')
             self.cycles('processor off', cpu, ['all'])
 
+    def programs_start(self):
+        """9p may remember of a file that there was no memory for it, as if it
+        were none: what is remembered goes, until a program starts."""
+        def started():
+            done = subprocess.run([self.life, 'commands', '0'], check=False,
+                                  stdin=subprocess.DEVNULL,
+                                  capture_output=True)
+            if done.returncode != 127:
+                return True
+            write('/proc/sys/vm/drop_caches', '2')
+            return False
+        wait_for('programs start', started)
+
     def memory(self):
         """One allocation in a hundred fails, whoever asks"""
         knobs = '/sys/kernel/debug/failslab'
@@ -720,6 +733,7 @@ class Life:
                     # Whoever comes after this has memory again.
                     wait_for('memory', lambda: tried(
                         write, f'{knobs}/probability', '0'))
+                self.programs_start()
                 base = f'/sys/bus/pci/drivers/{self.drivers[name]}'
                 with contextlib.suppress(OSError):
                     write(f'{base}/unbind', self.all[name])
