@@ -50,6 +50,7 @@ static const struct genl_split_ops alink_nl_ops[] = {
 	},
 	{
 		.cmd		= ALINK_CMD_ROUTE_GET,
+		.start		= alink_nl_table_get_start,
 		.dumpit		= alink_nl_route_get_dumpit,
 		.policy		= alink_route_policy,
 		.maxattr	= ALINK_A_ROUTE_DEV_INDEX,
@@ -71,7 +72,7 @@ static const struct genl_split_ops alink_nl_ops[] = {
 	},
 	{
 		.cmd		= ALINK_CMD_GROUP_GET,
-		.start		= alink_nl_group_get_start,
+		.start		= alink_nl_table_get_start,
 		.dumpit		= alink_nl_group_get_dumpit,
 		.policy		= alink_group_policy,
 		.maxattr	= ALINK_A_GROUP_DEV_INDEX,

@@ -43,8 +43,8 @@ int alink_nl_partition_set_doit(struct sk_buff *skb, struct genl_info *info);
 
 /* alink_netlink_show.c */
 u32 alink_nl_partition_of(struct alink_dev *adev, u32 endpoint, int *err);
+int alink_nl_table_get_start(struct netlink_callback *cb);
 int alink_nl_route_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
-int alink_nl_group_get_start(struct netlink_callback *cb);
 int alink_nl_group_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int alink_nl_partition_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb);

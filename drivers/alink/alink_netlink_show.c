@@ -11,7 +11,7 @@
 
 #include "alink_netlink.h"
 
-/* Room for one page of a table; fits the largest group. */
+/* Room for one page of a table; fits the largest route and group. */
 #define ALINK_NL_PAGE	8192
 
 /**
@@ -113,6 +113,16 @@ static int alink_nl_dump_table(struct sk_buff *skb,
 		NL_SET_ERR_MSG_FMT(cb->extack, "%s: table cannot be read",
 				   adev->name);
 	return err;
+}
+
+/*
+ * The ports of a large route, and the members of a large group, are more than
+ * the first message of a dump has room for by itself.
+ */
+int alink_nl_table_get_start(struct netlink_callback *cb)
+{
+	cb->min_dump_alloc = ALINK_NL_PAGE;
+	return 0;
 }
 
 /* --- routes --------------------------------------------------------------- */
@@ -229,13 +239,6 @@ static int alink_nl_dump_groups(struct sk_buff *skb,
 	return alink_nl_dump_table(skb, cb, adev, next, ALINK_ADMIN_GROUP_GET,
 				   ALINK_CMD_GROUP_GET, ALINK_TLV_GROUP,
 				   alink_nl_fill_group);
-}
-
-/* The members of a large group are more than the first message has room for. */
-int alink_nl_group_get_start(struct netlink_callback *cb)
-{
-	cb->min_dump_alloc = ALINK_NL_PAGE;
-	return 0;
 }
 
 int alink_nl_group_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
