@@ -6,6 +6,8 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 
 #include "alink_priv.h"
 
@@ -25,8 +27,8 @@ static bool alink_event_ready(struct alink_dev *adev, u32 head)
 	const struct alink_event *entry;
 	u16 phase;
 
-	entry = &adev->events[head % ALINK_EVENT_RING_SIZE];
-	phase = !((head / ALINK_EVENT_RING_SIZE) & 1);
+	entry = &adev->events[head % adev->event_size];
+	phase = !((head / adev->event_size) & 1);
 	return (le16_to_cpu(READ_ONCE(entry->phase)) & 1) == phase;
 }
 
@@ -109,13 +111,13 @@ static void alink_event_work(struct work_struct *work)
 	u32 lost;
 
 	mutex_lock(&adev->event_lock);
-	for (budget = ALINK_EVENT_RING_SIZE; budget; budget--) {
+	for (budget = adev->event_size; budget; budget--) {
 		if (!adev->events_on ||
 		    !alink_event_ready(adev, adev->event_head))
 			break;
 		/* the rest of the entry is not older than its phase */
 		dma_rmb();
-		event = adev->events[adev->event_head % ALINK_EVENT_RING_SIZE];
+		event = adev->events[adev->event_head % adev->event_size];
 		adev->event_head++;
 		alink_wr32(adev, ALINK_REG_EVENT_HEAD, adev->event_head);
 		alink_event_handle(adev, &event);
@@ -167,12 +169,20 @@ void alink_event_kick(struct alink_dev *adev)
 		queue_work(adev->wq, &adev->event_work);
 }
 
+/*
+ * What befalls a switch befalls all its ports at once. The ring has room for
+ * two events of each, so that nothing has to be read again then.
+ */
 int alink_event_init(struct alink_dev *adev)
 {
+	u32 size = clamp(2 * adev->num_links, ALINK_EVENT_RING_MIN,
+			 ALINK_EVENT_RING_MAX);
+
 	mutex_init(&adev->event_lock);
 	INIT_WORK(&adev->event_work, alink_event_work);
+	adev->event_size = roundup_pow_of_two(size);
 	adev->events = dma_alloc_coherent(&adev->pdev->dev,
-					  ALINK_EVENT_RING_SIZE *
+					  adev->event_size *
 					  sizeof(*adev->events),
 					  &adev->events_dma, GFP_KERNEL);
 	return adev->events ? 0 : -ENOMEM;
@@ -180,7 +190,7 @@ int alink_event_init(struct alink_dev *adev)
 
 void alink_event_fini(struct alink_dev *adev)
 {
-	dma_free_coherent(&adev->pdev->dev, ALINK_EVENT_RING_SIZE *
+	dma_free_coherent(&adev->pdev->dev, adev->event_size *
 			  sizeof(*adev->events), adev->events,
 			  adev->events_dma);
 	adev->events = NULL;
@@ -195,13 +205,13 @@ int alink_event_start(struct alink_dev *adev)
 	lockdep_assert_held(&adev->state_lock);
 
 	mutex_lock(&adev->event_lock);
-	memset(adev->events, 0, ALINK_EVENT_RING_SIZE * sizeof(*adev->events));
+	memset(adev->events, 0, adev->event_size * sizeof(*adev->events));
 	WRITE_ONCE(adev->event_head, 0);
 	adev->events_on = true;
 	mutex_unlock(&adev->event_lock);
 
 	alink_wr64(adev, ALINK_REG_EVENT_BASE, adev->events_dma);
-	alink_wr32(adev, ALINK_REG_EVENT_SIZE, ALINK_EVENT_RING_SIZE);
+	alink_wr32(adev, ALINK_REG_EVENT_SIZE, adev->event_size);
 	alink_wr32(adev, ALINK_REG_EVENT_CTRL, 1);
 	if (alink_rd32(adev, ALINK_REG_EVENT_CTRL) != 1) {
 		if (alink_dev_lost(adev))

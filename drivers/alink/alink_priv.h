@@ -42,7 +42,10 @@
 #define ALINK_ADMIN_TIMEOUT_MS		10000
 #define ALINK_ADMIN_RING_SIZE		32
 #define ALINK_ADMIN_SLOTS		8
-#define ALINK_EVENT_RING_SIZE		256
+
+/* Entries of the event ring: at least, and the most that there can be */
+#define ALINK_EVENT_RING_MIN		256U
+#define ALINK_EVENT_RING_MAX		4096U
 
 /**
  * struct alink_admin_slot - one command in flight
@@ -149,6 +152,7 @@ enum alink_dev_flag {
  * @event_lock:	protects the consumer side of the event ring
  * @events:	event ring, device writes
  * @events_dma:	DMA address of @events
+ * @event_size:	entries of @events, a power of 2
  * @event_head:	free-running consumer index, under @event_lock; read without
  *		it only to guess whether there is work
  * @events_on:	the device may write to the ring, under @event_lock
@@ -203,6 +207,7 @@ struct alink_dev {
 	struct mutex event_lock;
 	struct alink_event *events;
 	dma_addr_t events_dma;
+	u32 event_size;
 	u32 event_head;
 	bool events_on;
 	u64 events_lost;
