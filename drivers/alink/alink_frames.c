@@ -33,6 +33,7 @@
  * @tx_tail:	free-running producer index
  * @tx_head:	free-running index of the oldest frame not done
  * @rx_head:	free-running consumer index; NAPI only
+ * @tx_waiting:	ports whose queue waits for room
  * @tx_skb:	frames by descriptor
  * @tx_map:	their DMA addresses
  * @rx_page:	receive buffers by descriptor
@@ -52,6 +53,7 @@ struct alink_frames {
 	u32 tx_tail;
 	u32 tx_head;
 	u32 rx_head;
+	unsigned int tx_waiting;
 	struct sk_buff *tx_skb[ALINK_FRAMES_RING];
 	dma_addr_t tx_map[ALINK_FRAMES_RING];
 	struct page *rx_page[ALINK_FRAMES_RING];
@@ -63,7 +65,10 @@ static struct device *alink_frames_dev(struct alink_frames *frames)
 	return &frames->adev->pdev->dev;
 }
 
-/* Queues that found the ring full may go on. */
+/*
+ * Queues that found the ring full may go on. Mostly there is none: a thousand
+ * ports are not looked at for each frame.
+ */
 static void alink_frames_wake(struct alink_frames *frames)
 {
 	struct alink_dev *adev = frames->adev;
@@ -72,11 +77,12 @@ static void alink_frames_wake(struct alink_frames *frames)
 
 	lockdep_assert_held(&frames->tx_lock);
 
-	for (i = 0; i < adev->num_links; i++) {
+	for (i = 0; frames->tx_waiting && i < adev->num_links; i++) {
 		port = adev->ports[i];
 		if (!port->tx_waiting)
 			continue;
 		port->tx_waiting = false;
+		frames->tx_waiting--;
 		netif_wake_queue(port->netdev);
 	}
 }
@@ -172,6 +178,7 @@ netdev_tx_t alink_frames_xmit(struct sk_buff *skb, struct net_device *netdev)
 	full = frames->tx_tail - frames->tx_head == ALINK_FRAMES_RING;
 	if (err == -ENOSPC || (!err && full)) {
 		/* Whoever filled the ring: wait until it has room. */
+		frames->tx_waiting += !port->tx_waiting;
 		port->tx_waiting = true;
 		netif_stop_queue(netdev);
 	}
