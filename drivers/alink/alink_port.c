@@ -11,13 +11,22 @@
 #include <linux/etherdevice.h>
 #include <linux/export.h>
 #include <linux/jhash.h>
+#include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
 #include "alink_port.h"
 
-/* Netdevs that go under one hold of rtnl */
+/*
+ * Netdevs that go under one hold of rtnl: as many as keep others from it for no
+ * longer than this. Below the least, what all of a batch wait for would be most
+ * of its time, and the way to the end would be long.
+ */
+#define ALINK_PORTS_HOLD_US	45000
 #define ALINK_PORTS_BATCH	16U
+#define ALINK_PORTS_BATCH_MIN	8U
+#define ALINK_PORTS_BATCH_MAX	64U
 
 void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set)
 {
@@ -168,33 +177,53 @@ static int alink_port_create_netdev(struct alink_port *port)
 	return err;
 }
 
-/*
- * Some at once: the network core waits once for all of them, and not for each;
- * and not all, since everybody else who wants rtnl waits for a batch.
- */
-static void alink_ports_unregister(struct alink_port **ports, unsigned int n)
+/* Returns for how long it held rtnl, in microseconds. */
+static s64 alink_ports_unregister_batch(struct alink_port **ports,
+					unsigned int n)
 {
 	LIST_HEAD(netdevs);
 	unsigned int i;
+	ktime_t start;
+	s64 held;
 
 	rtnl_lock();
+	start = ktime_get();
 	for (i = 0; i < n; i++) {
 		ports[i]->removing = true;
 		if (ports[i]->netdev)
 			unregister_netdevice_queue(ports[i]->netdev, &netdevs);
 	}
 	unregister_netdevice_many(&netdevs);
+	held = ktime_us_delta(ktime_get(), start);
 	rtnl_unlock();
+	return held;
+}
+
+/*
+ * The network core waits once for all netdevs of a batch, not for each, and
+ * everybody else who wants rtnl waits for a batch. What a netdev costs depends
+ * on the machine, and on what users have put on it.
+ */
+static void alink_ports_unregister(struct alink_port **ports, unsigned int n)
+{
+	unsigned int batch = ALINK_PORTS_BATCH, num;
+	s64 held;
+
+	for (; n; ports += num, n -= num) {
+		num = min(n, batch);
+		held = alink_ports_unregister_batch(ports, num);
+		if (held > ALINK_PORTS_HOLD_US)
+			batch = max(batch / 2, ALINK_PORTS_BATCH_MIN);
+		else if (held < ALINK_PORTS_HOLD_US / 3)
+			batch = min(batch * 2, ALINK_PORTS_BATCH_MAX);
+	}
 }
 
 static void alink_ports_free(struct alink_port **ports, unsigned int n)
 {
 	unsigned int i;
 
-	for (i = 0; i < n; i += ALINK_PORTS_BATCH)
-		alink_ports_unregister(ports + i,
-				       min(n - i, ALINK_PORTS_BATCH));
-
+	alink_ports_unregister(ports, n);
 	for (i = 0; i < n; i++) {
 		if (ports[i]->netdev)
 			free_netdev(ports[i]->netdev);
@@ -257,9 +286,13 @@ static void alink_ports_publish(struct alink_dev *adev,
 	rtnl_lock();
 	mutex_lock(&adev->event_lock);
 	adev->ports = ports;
-	alink_ports_resync(adev);
 	mutex_unlock(&adev->event_lock);
 	rtnl_unlock();
+
+	/* A register of each port is read: others need not wait for that. */
+	mutex_lock(&adev->event_lock);
+	alink_ports_resync(adev);
+	mutex_unlock(&adev->event_lock);
 }
 
 /**
