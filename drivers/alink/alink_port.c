@@ -124,6 +124,31 @@ static void alink_port_set_addr(struct alink_port *port)
 	eth_hw_addr_set(port->netdev, addr);
 }
 
+/*
+ * A link window is a port and has one other end; there are as many as the chip
+ * has ports, and none to give to a part of one. So no port is splittable, which
+ * devlink says by itself when there is somebody to ask.
+ */
+static int alink_port_split(struct devlink *devlink, struct devlink_port *port,
+			    unsigned int count, struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG(extack, "Port cannot be split: there is no link window for a part");
+	return -EOPNOTSUPP;
+}
+
+static int alink_port_unsplit(struct devlink *devlink,
+			      struct devlink_port *port,
+			      struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG(extack, "Port is not split");
+	return -EINVAL;
+}
+
+static const struct devlink_port_ops alink_port_devlink_ops = {
+	.port_split	= alink_port_split,
+	.port_unsplit	= alink_port_unsplit,
+};
+
 static int alink_port_create_devlink(struct alink_port *port, bool populated)
 {
 	struct devlink_port_attrs attrs = {
@@ -134,7 +159,8 @@ static int alink_port_create_devlink(struct alink_port *port, bool populated)
 	};
 
 	devlink_port_attrs_set(&port->dl_port, &attrs);
-	return devl_port_register(port->devlink, &port->dl_port, port->num);
+	return devl_port_register_with_ops(port->devlink, &port->dl_port,
+					   port->num, &alink_port_devlink_ops);
 }
 
 static int alink_port_create_netdev(struct alink_port *port)

@@ -83,6 +83,19 @@ def test_devlink():
     assert health[dev][0]['state'] == 'healthy', health
 
 
+def test_no_split():
+    """Ports are whole, and whoever wants parts is told so."""
+    shown = json.loads(sh('devlink', '-j', 'port', 'show'))['port']
+    for number in 0, 63:
+        port = f'pci/{function("sw0")}/{number}'
+        assert shown[port]['splittable'] is False, shown[port]
+        assert shown[port]['lanes'] == 4, shown[port]
+        fails('devlink', 'port', 'split', port, 'count', '2',
+              says='cannot be split')
+        fails('devlink', 'port', 'unsplit', port, says='is not split')
+    assert json.loads(sh('devlink', '-j', 'port', 'show'))['port'] == shown
+
+
 def faults():
     """Faults that devlink was told of since the driver was bound."""
     dev = f'pci/{function("sw0")}'
@@ -219,6 +232,6 @@ def test_module_cycles():
 
 if __name__ == '__main__':
     main(test_populated_ports, test_ethtool, test_frames, test_devlink,
-         test_fault, test_hwmon, test_link_fault, test_link_errors, test_reset,
-         test_unbind_with_open_ports, test_surprise_removal,
-         test_failed_self_test, test_module_cycles)
+         test_no_split, test_fault, test_hwmon, test_link_fault,
+         test_link_errors, test_reset, test_unbind_with_open_ports,
+         test_surprise_removal, test_failed_self_test, test_module_cycles)
