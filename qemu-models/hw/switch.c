@@ -111,6 +111,9 @@ static const struct alink_switch_chip *find_variant(const char *name,
     for (i = 0; i < ARRAY_SIZE(alink_switch_chips); i++) {
         const struct alink_switch_chip *chip = &alink_switch_chips[i];
 
+        if (!chip->id) {
+            continue;
+        }
         if (!strcmp(name, chip->name)) {
             return chip;
         }

@@ -16,7 +16,7 @@ ALINK = os.environ.get('ALINK', 'alink')
 # What is said of the chips of UPN512: Tb/s, lanes, xPUs
 PUBLISHED = [(25.6, 112, 256), (51.2, 112, 320), (51.2, 112, 256),
              (51.2, 224, 256), (51.2, 112, 512), (102.4, 112, 512),
-             (102.4, 224, 512), (204.8, 224, 1024)]
+             (102.4, 224, 512), (204.8, 224, 1024), (1024.0, 224, 2560)]
 
 
 def plan(*args):
@@ -35,9 +35,15 @@ def rows(*args):
 
 
 def test_published_chips():
-    """Each is there, with the domain that it is said to make."""
+    """Each is there, with the domain that it is said to make; and that there
+    is no device of one says why."""
     found = {(r['chip_gbps'] / 1000, r['lane_g'], r['xpus']) for r in rows()}
     assert not set(PUBLISHED) - found, found
+    for r in rows():
+        assert (r['variant'] is None) == (r['xpus'] > 1024), r
+        assert bool(r['reason']) == (r['variant'] is None), r
+        assert (r['planes'], r['xpu_gbps']) == \
+            (6400 // r['port_gbps'], 6400), r
 
 
 def test_bandwidth():
@@ -57,11 +63,13 @@ def test_bandwidth():
 
 def test_size():
     """Only chips with enough ports; none is an error that says so."""
-    assert {r['xpus'] for r in rows('xpus', '300')} == {320, 512, 1024}
-    code, out, err = plan('plan', 'xpus', '1025')
-    assert (code, out) == (1, '') and '1024 ports' in err, (code, out, err)
-    code, out, err = plan('plan', 'xpus', '1024')
-    assert code == 0 and len(out.splitlines()) == 2, (out, err)
+    assert {r['xpus'] for r in rows('xpus', '300')} == {320, 512, 1024, 2560}
+    code, out, err = plan('plan', 'xpus', '2561')
+    assert (code, out) == (1, '') and '2560 ports' in err, (code, out, err)
+    for xpus, lines in ('1024', 3), ('1025', 2), ('2560', 2):
+        code, out, err = plan('plan', 'xpus', xpus)
+        assert code == 0 and len(out.splitlines()) == lines, (out, err)
+    assert 'no such device' in out, out
 
 
 def test_wrong_arguments():

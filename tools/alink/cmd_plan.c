@@ -34,30 +34,48 @@ static bool fits(const struct alink_switch_chip *c, const struct plan *p)
 	return c->ports >= p->xpus;
 }
 
+/* What is to be said of a chip and its planes; NULL: nothing is in the way */
+static const char *reason(const struct alink_switch_chip *c, uint32_t n,
+			  char *buf, size_t room)
+{
+	if (n > ALINK_MAX_PLANES)
+		snprintf(buf, room, "%u planes: an xPU has %u links at most", n,
+			 ALINK_MAX_PLANES);
+	else if (!c->id)
+		snprintf(buf, room, "no such device: there are %u endpoint ids",
+			 ALINK_MAX_ENDPOINTS);
+	else
+		return NULL;
+	return buf;
+}
+
 static void print_text(const struct plan *p)
 {
 	const struct alink_switch_chip *c;
+	char ports[32], buf[80];
+	const char *why;
 	uint32_t n;
 	size_t i;
 
 	printf("%-15s %7s %5s  %-12s %5s %7s %10s\n", "chip", "Tb/s", "lanes",
 	       "ports", "xPUs", "planes", "Gb/s a xPU");
 	for (i = 0; i < NUM_CHIPS; i++) {
-		char ports[32];
-
 		c = &alink_switch_chips[i];
 		if (!fits(c, p))
 			continue;
 		n = planes(c, p);
+		why = reason(c, n, buf, sizeof(buf));
 		snprintf(ports, sizeof(ports), "%u x %uG", c->ports,
 			 c->port_mbps / 1000);
 		printf("%-15s %7.1f %4uG  %-12s %5u ", c->name,
 		       c->chip_gbps / 1000.0, c->lane_g, ports, c->ports);
 		if (n <= ALINK_MAX_PLANES)
-			printf("%7u %10u\n", n, n * (c->port_mbps / 1000));
+			printf("%7u %10u", n, n * (c->port_mbps / 1000));
 		else
-			printf("%7s %10s (%u planes: an xPU has %u links at most)\n",
-			       "-", "-", n, ALINK_MAX_PLANES);
+			printf("%7s %10s", "-", "-");
+		if (why)
+			printf(" (%s)", why);
+		putchar('\n');
 	}
 }
 
@@ -65,7 +83,7 @@ static struct json_object *plan_json(const struct plan *p)
 {
 	struct json_object *array = json_object_new_array(), *o;
 	const struct alink_switch_chip *c;
-	char reason[80];
+	char buf[80];
 	uint32_t n;
 	size_t i;
 
@@ -76,6 +94,8 @@ static struct json_object *plan_json(const struct plan *p)
 		o = json_object_new_object();
 		json_str(o, "chip", c->name);
 		json_str(o, "text", c->text);
+		json_object_object_add(o, "variant",
+				       c->id ? json_u64(c->id) : NULL);
 		json_num(o, "chip_gbps", c->chip_gbps);
 		json_num(o, "lane_g", c->lane_g);
 		json_num(o, "ports", c->ports);
@@ -86,15 +106,11 @@ static struct json_object *plan_json(const struct plan *p)
 		if (n <= ALINK_MAX_PLANES) {
 			json_num(o, "planes", n);
 			json_num(o, "xpu_gbps", n * (c->port_mbps / 1000));
-			json_str(o, "reason", NULL);
 		} else {
 			json_object_object_add(o, "planes", NULL);
 			json_object_object_add(o, "xpu_gbps", NULL);
-			snprintf(reason, sizeof(reason),
-				 "%u planes: an xPU has %u links at most", n,
-				 ALINK_MAX_PLANES);
-			json_str(o, "reason", reason);
 		}
+		json_str(o, "reason", reason(c, n, buf, sizeof(buf)));
 		json_object_array_add(array, o);
 	}
 	return array;

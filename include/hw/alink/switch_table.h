@@ -10,7 +10,7 @@
 #include <hw/alink/switch.h>
 
 struct alink_switch_chip {
-	unsigned int id;	/* ALINK_REG_VARIANT */
+	unsigned int id;	/* ALINK_REG_VARIANT; 0: there is no such device */
 	const char *name;
 	const char *text;
 	const char *part;
@@ -19,7 +19,7 @@ struct alink_switch_chip {
 	unsigned int ports;
 	unsigned int port_mbps;
 	unsigned int port_lanes;
-	unsigned int hop_ns;
+	unsigned int hop_ns;	/* 0, as power: of no device */
 	unsigned int power_w;
 	unsigned int power_max_w;
 };
@@ -49,6 +49,9 @@ static const struct alink_switch_chip alink_switch_chips[] = {
 	  102400, 224, 512, 200000, 1, 250, 1000, 1500 },
 	{ ALINK_SWITCH_UPN204_1024, "upn204-1024", "UPN 204.8T, radix 1024", "UPN204-1024X200",
 	  204800, 224, 1024, 200000, 1, 250, 2000, 2600 },
+	/* More ports than ALINK_MAX_PORTS, and more xPUs than endpoint ids */
+	{ 0, "upn1024-2560", "UPN 1024T, radix 2560", "",
+	  1024000, 224, 2560, 400000, 2, 0, 0, 0 },
 };
 
 #endif /* HW_ALINK_SWITCH_TABLE_H */

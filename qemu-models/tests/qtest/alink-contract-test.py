@@ -8,9 +8,11 @@ The register comments of include/hw/alink/*.h, the register tables of
 Documentation/hw/*.rst, and live devices are compared: name, offset, access
 class, width, reset value; that RO and RC refuse writes, that RW keeps what is
 written and W1C does not set, that WO reads 0, that RC clears, and that nothing
-answers where the contract has nothing. --static leaves out the devices.
+answers where the contract has nothing. So is the table of switch chips.
+--static leaves out the devices.
 Needs QTEST_QEMU_BINARY. Prints TAP.
 """
+import itertools
 import os
 import re
 import subprocess
@@ -20,6 +22,8 @@ import tempfile
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..',
                                     '..'))
 COLUMNS = ['Name', 'Offset', 'Access', 'Width', 'Reset', 'Meaning']
+CHIPS = ['Variant', 'Name', '``variant=``', 'Ports', 'Rate of a port',
+         'Lanes of a port', 'Latency']
 DOCS = {'common.h': 'common.rst', 'link.h': 'fabric.rst',
         'switch.h': 'switch.rst', 'xpu.h': 'xpu.rst',
         'optics.h': 'optics.rst', 'nic.h': 'nic.rst'}
@@ -120,8 +124,8 @@ def read_header(name):
     return regs
 
 
-def read_tables(name):
-    """The rows of all register tables of a document."""
+def read_tables(name, columns):
+    """The rows of all tables of a document that have these columns."""
     path = os.path.join(ROOT, 'Documentation', 'hw', name)
     try:
         with open(path, encoding='utf-8') as f:
@@ -140,10 +144,10 @@ def read_tables(name):
         elif row is not None and re.match(r'^       \S', line):
             row[-1] += ' ' + line.strip()
         elif line and not line.startswith(' '):
-            if table and table[0] == COLUMNS:
+            if table and table[0] == columns:
                 rows += table[1:]
             table, row = None, None
-    if table and table[0] == COLUMNS:
+    if table and table[0] == columns:
         rows += table[1:]
     return rows
 
@@ -151,7 +155,7 @@ def read_tables(name):
 def doc_registers(name):
     """Registers of a document; the form of each cell is checked."""
     regs = []
-    for row in read_tables(name):
+    for row in read_tables(name, COLUMNS):
         if len(row) != len(COLUMNS):
             raise Mismatch(f'{name}: row {row} has not six cells')
         cells = [cell.strip('`') for cell in row[:5]]
@@ -184,6 +188,43 @@ def compare_document(header):
     if faults:
         raise Mismatch('; '.join(faults))
     return f'{len(want)} registers'
+
+
+def read_chips():
+    """The rows of switch_table.h that are devices, as the document has them."""
+    text = {}
+    for name in 'switch.h', 'switch_table.h':
+        path = os.path.join(ROOT, 'include', 'hw', 'alink', name)
+        with open(path, encoding='utf-8') as f:
+            text[name] = f.read()
+    ids = dict(re.findall(r'^#define (ALINK_SWITCH_\w+)\s+(0x[0-9a-f]{4})\s',
+                          text['switch.h'], re.M))
+    rows = []
+    for row in re.findall(r'^\t\{ (\w+), "([^"]+)", "([^"]+)", "[^"]*",\n'
+                          r'\t  (\d+(?:, \d+){7}) \},$',
+                          text['switch_table.h'], re.M):
+        name, variant, title, numbers = row
+        _, lane, ports, mbps, lanes, hop, _, _ = map(int, numbers.split(', '))
+        if mbps != lanes * {112: 100000, 224: 200000}[lane]:
+            raise Mismatch(f'{variant}: {lanes} lanes of {lane}G are not '
+                           f'{mbps} Mb/s')
+        if name != '0':
+            rows.append([ids.pop(name), f'{name}, "{title}"', variant,
+                         f'{ports}', f'{mbps // 1000} Gb/s', f'{lanes}',
+                         f'{hop} ns'])
+    if ids or len(rows) < 2:
+        raise Mismatch(f'switch_table.h lacks {", ".join(ids) or "rows"}')
+    return rows
+
+
+def compare_chips():
+    """The table of switch chips is that of its document."""
+    want, have = read_chips(), read_tables('switch.rst', CHIPS)
+    if want != have:
+        raise Mismatch('; '.join(
+            f'table {w}, document {h}' for w, h in
+            itertools.zip_longest(want, have) if w != h))
+    return f'{len(want)} chips'
 
 
 class Machine:
@@ -543,7 +584,7 @@ def main():
         print('Bail out! QTEST_QEMU_BINARY is not set')
         return 1
     headers = sorted(DOCS)
-    print(f'1..{len(headers) + (0 if static else len(DEVICES) * len(LIVE))}')
+    print(f'1..{len(headers) + 1 + (0 if static else len(DEVICES) * len(LIVE))}')
     for header in headers:
         title = f'{header} against {DOCS[header]}'
         if not os.path.exists(os.path.join(ROOT, 'Documentation', 'hw',
@@ -551,6 +592,7 @@ def main():
             tap.skip(title, f'Documentation/hw/{DOCS[header]} is missing')
             continue
         tap.run(title, compare_document, header)
+    tap.run('switch_table.h against switch.rst', compare_chips)
     if not static:
         known = models()
         for name, device_id, files, args in DEVICES:

@@ -490,6 +490,8 @@ static void test_bad_options(void)
 {
     static const char *const bad[] = {
         "'driver': 'alink-switch', 'fabric': 'fab0', 'variant': 'icn9'",
+        "'driver': 'alink-switch', 'fabric': 'fab0', 'plane': 9, "
+        "'variant': 'upn1024-2560'",
         "'driver': 'alink-switch', 'fabric': 'fab0', 'plane': 64",
         "'driver': 'alink-switch', 'fabric': 'fab0', 'plane': 4294967295",
         "'driver': 'alink-switch', 'plane': 3",
