@@ -265,6 +265,71 @@ static void test_routes(void)
     aq_stop(aq);
 }
 
+/* --- the largest number of a port ---------------------------------------- */
+
+static void expect_event(AlinkQtest *aq, uint16_t type, uint32_t id,
+                         uint32_t code, uint32_t info)
+{
+    struct alink_event ev;
+
+    g_assert(aq_event_poll(aq, &ev));
+    g_assert_cmpuint(le16_to_cpu(ev.type), ==, type);
+    g_assert_cmpuint(le32_to_cpu(ev.id), ==, id);
+    g_assert_cmpuint(le32_to_cpu(ev.code), ==, code);
+    g_assert_cmpuint(le32_to_cpu(ev.info), ==, info);
+}
+
+/* Whatever takes the number of a port takes that of the last, and none beyond. */
+static void test_last_port(void)
+{
+    const uint32_t last = ALINK_MAX_PORTS - 1;
+    const uint32_t w = ALINK_LINK_WINDOW(last), s = ALINK_LSTAT_BLOCK(last);
+    AlinkQtest *aq = aq_start(
+        "-device alink-fabric,id=fab0,headless=1023-1023:1:200000:1 "
+        "-device alink-switch,id=dut,fabric=fab0,addr=4.0,variant=upn204-1024");
+    struct alink_route route = {
+        .dst = cpu_to_le32(last),
+        .min_ports = cpu_to_le32(ALINK_MAX_PORTS),
+    };
+    uint8_t buf[4096];
+    uint16_t status;
+
+    aq_admin_enable(aq, 16);
+    aq_event_enable(aq, 16);
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_STATE), ==, ALINK_LINK_UP);
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_SPEED), ==, 200000);
+
+    memset(route.ports, 0xff, sizeof(route.ports));
+    g_assert_cmpuint(aq_admin_tlv(aq, ALINK_ADMIN_ROUTE_SET, ALINK_TLV_ROUTE,
+                                  &route, sizeof(route)), ==, ALINK_ST_OK);
+    expect_event(aq, ALINK_EVENT_ROUTE, last, 1, 0);
+    g_assert_cmpuint(list(aq, ALINK_ADMIN_ROUTE_GET, last, sizeof(buf), buf,
+                          &status), ==, 1);
+    g_assert_cmpmem(buf + 8, sizeof(route), &route, sizeof(route));
+
+    aq_set_str(aq, "x-link-errors", "1023:5:0:7");
+    g_assert_cmpuint(aq_rd64(aq, w + ALINK_LINK_FEC_CORR), ==, 5);
+    g_assert_cmpuint(aq_rd64(aq, w + ALINK_LINK_CRC_ERRORS), ==, 7);
+    g_assert_cmpuint(aq_rd64(aq, s + ALINK_LSTAT_FEC_CORR(0)), ==, 5);
+    aq_set_str_bad(aq, "x-link-errors", "1024:5");
+    /* The port has one lane. */
+    aq_set_str_bad(aq, "x-link-errors", "1023:5:0:0:0:1");
+
+    aq_set_str(aq, "x-link-fault", "1023:9");
+    expect_event(aq, ALINK_EVENT_LINK, last, 0, ALINK_DOWN_SIGNAL);
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_STATE), ==, ALINK_LINK_DOWN);
+    g_assert_cmpuint(aq_rd64(aq, w + ALINK_LINK_DOWNS), ==, 1);
+    aq_set_str(aq, "x-link-fault", "1023:0");
+    expect_event(aq, ALINK_EVENT_LINK, last, 1, ALINK_DOWN_NONE);
+    aq_set_str_bad(aq, "x-link-fault", "1024:9");
+
+    aq_wr32(aq, w + ALINK_LINK_CTRL, 0);
+    expect_event(aq, ALINK_EVENT_LINK, last, 0, ALINK_DOWN_ADMIN);
+    aq_flr(aq);
+    g_assert_cmpuint(aq_rd32(aq, w + ALINK_LINK_STATE), ==, ALINK_LINK_UP);
+    aq_stop(aq);
+}
+
 /* --- groups -------------------------------------------------------------- */
 
 static uint16_t group_add(AlinkQtest *aq, uint32_t id, uint64_t key,
@@ -528,6 +593,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/switch/headless", test_headless);
     qtest_add_func("/alink/switch/absent-ports", test_absent_ports);
     qtest_add_func("/alink/switch/routes", test_routes);
+    qtest_add_func("/alink/switch/last-port", test_last_port);
     qtest_add_func("/alink/switch/groups", test_groups);
     qtest_add_func("/alink/switch/partition-limits", test_partition_limits);
     qtest_add_func("/alink/switch/two-planes", test_two_planes);
