@@ -27,7 +27,7 @@ FIXTURE_SETUP(lib)
 
 	ASSERT_EQ(0, alink_new(&self->ctx));
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, alink_xpu_open_minor(self->ctx, i, &self->xpu[i]));
+		ASSERT_EQ(0, alink_xpu_open(self->ctx, i, &self->xpu[i]));
 		ASSERT_EQ(0, alink_queue_open(self->xpu[i], 16,
 					      &self->queue[i]));
 	}
