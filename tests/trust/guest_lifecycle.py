@@ -699,11 +699,12 @@ class Life:
         """9p may remember of a file that there was no memory for it, as if it
         were none: what is remembered goes, until a program starts."""
         def started():
-            done = subprocess.run([self.life, 'commands', '0'], check=False,
-                                  stdin=subprocess.DEVNULL,
-                                  capture_output=True)
-            if done.returncode != 127:
-                return True
+            with contextlib.suppress(OSError):
+                done = subprocess.run([self.life, 'commands', '0'],
+                                      check=False, stdin=subprocess.DEVNULL,
+                                      capture_output=True)
+                if done.returncode != 127:
+                    return True
             write('/proc/sys/vm/drop_caches', '2')
             return False
         wait_for('programs start', started)
