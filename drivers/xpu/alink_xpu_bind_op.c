@@ -47,12 +47,17 @@ static void xpu_va_link(struct xpu_va *xva, struct drm_gpuvm_bo *vm_bo)
 	mutex_unlock(&bo->gpuva_lock);
 }
 
-/* Off the books, but its object stays until the TLB has been invalidated. */
+/*
+ * Off the books, but its object stays until the TLB has been invalidated; and so
+ * does what says that the VM has to do with it: who moves the object out of HBM
+ * must wait for the VM's lock, as old translations lead there until then.
+ */
 static void xpu_va_remove(struct xpu_step *step, struct xpu_va *xva)
 {
 	struct drm_gem_object *obj = xva->base.gem.obj;
 
 	drm_gem_object_get(obj);
+	xva->held = drm_gpuvm_bo_get(xva->base.vm_bo);
 	mutex_lock(&to_xpu_bo(obj)->gpuva_lock);
 	drm_gpuva_unlink(&xva->base);
 	mutex_unlock(&to_xpu_bo(obj)->gpuva_lock);
@@ -66,9 +71,14 @@ static void xpu_va_remove(struct xpu_step *step, struct xpu_va *xva)
 void alink_xpu_vas_free(struct list_head *removed)
 {
 	struct xpu_va *xva, *next;
+	struct xpu_bo *bo;
 
 	list_for_each_entry_safe(xva, next, removed, node) {
-		drm_gem_object_put(xva->base.gem.obj);
+		bo = to_xpu_bo(xva->base.gem.obj);
+		mutex_lock(&bo->gpuva_lock);
+		drm_gpuvm_bo_put(xva->held);
+		mutex_unlock(&bo->gpuva_lock);
+		drm_gem_object_put(xpu_gem(bo));
 		kfree(xva);
 	}
 	INIT_LIST_HEAD(removed);

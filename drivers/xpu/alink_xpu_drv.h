@@ -652,6 +652,7 @@ struct xpu_va {
 	struct drm_gpuva base;
 	u32 rights;
 	struct list_head node;		/* of those to free after the flush */
+	struct drm_gpuvm_bo *held;	/* once removed: until then */
 };
 
 static inline struct xpu_va *to_xpu_va(struct drm_gpuva *va)
