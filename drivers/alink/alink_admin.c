@@ -7,13 +7,14 @@
  *
  * What the device writes is checked before use: a completion must name the
  * cid of a command in flight, and a response cannot be longer than its room.
- * The buffers of a command that timed out stay with the device until its
- * completion comes after all or the queue is stopped.
+ * The buffers of a command that timed out, or whose thread was killed, stay with
+ * the device until its completion comes after all or the queue is stopped.
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "alink_priv.h"
@@ -301,16 +302,41 @@ static struct alink_admin_slot *alink_admin_try_slot(struct alink_admin *admin,
 	return slot;
 }
 
-static struct alink_admin_slot *alink_admin_get_slot(struct alink_admin *admin)
+/* Return: there is a slot, or *error. */
+static bool alink_admin_look(struct alink_admin *admin,
+			     struct alink_admin_slot **slot, int *error)
+{
+	*slot = alink_admin_try_slot(admin, error);
+	return *slot || *error;
+}
+
+static long alink_admin_await_slot(struct alink_admin *admin,
+				   struct alink_admin_slot **slot, int *error,
+				   bool killable)
+{
+	const long most = msecs_to_jiffies(ALINK_ADMIN_TIMEOUT_MS);
+
+	if (!killable)
+		return wait_event_timeout(admin->wait,
+					  alink_admin_look(admin, slot, error),
+					  most);
+	return wait_event_killable_timeout(admin->wait,
+					   alink_admin_look(admin, slot, error),
+					   most);
+}
+
+static struct alink_admin_slot *alink_admin_get_slot(struct alink_admin *admin,
+						     bool killable)
 {
 	struct alink_admin_slot *slot = NULL;
 	int error = 0;
+	long left;
 
-	wait_event_timeout(admin->wait,
-			   (slot = alink_admin_try_slot(admin, &error)) ||
-			   error, msecs_to_jiffies(ALINK_ADMIN_TIMEOUT_MS));
+	left = alink_admin_await_slot(admin, &slot, &error, killable);
 	if (slot)
 		return slot;
+	if (left < 0)
+		return ERR_PTR(-EINTR);
 	return ERR_PTR(error ?: -EBUSY);
 }
 
@@ -372,21 +398,35 @@ static void alink_admin_missed_irq(struct alink_dev *adev, u16 opcode)
 			 opcode);
 }
 
+/* As wait_for_completion_timeout(); below 0 for who is @killable and killed */
+static long alink_admin_wait_some(struct alink_admin_slot *slot,
+				  unsigned long ms, bool killable)
+{
+	const unsigned long most = msecs_to_jiffies(ms);
+
+	if (killable)
+		return wait_for_completion_killable_timeout(&slot->done, most);
+	return wait_for_completion_timeout(&slot->done, most);
+}
+
 /* @orphan: out: the slot is the device's and not the caller's any more */
 static int alink_admin_wait(struct alink_dev *adev,
 			    struct alink_admin_slot *slot, u16 opcode,
-			    bool *orphan)
+			    bool killable, bool *orphan)
 {
 	unsigned long start = jiffies, slice = ALINK_ADMIN_POLL_MIN_MS;
 	unsigned long late = start + msecs_to_jiffies(ALINK_ADMIN_LATE_MS);
 	unsigned long end = start + msecs_to_jiffies(ALINK_ADMIN_TIMEOUT_MS);
 	struct alink_admin *admin = &adev->admin;
+	long left;
 
 	*orphan = false;
 	for (;;) {
-		if (wait_for_completion_timeout(&slot->done,
-						msecs_to_jiffies(slice)))
+		left = alink_admin_wait_some(slot, slice, killable);
+		if (left > 0)
 			return slot->error;
+		if (left < 0)
+			break;
 
 		/* Has the device gone, or did an interrupt get lost? */
 		alink_rd32(adev, ALINK_REG_STATE);
@@ -408,10 +448,81 @@ static int alink_admin_wait(struct alink_dev *adev,
 	spin_unlock_irq(&admin->lock);
 	if (!*orphan)
 		return slot->error;
+	if (left < 0)
+		return -EINTR;
 
 	pci_err(adev->pdev, "command %#x not answered in %u s\n", opcode,
 		ALINK_ADMIN_TIMEOUT_MS / 1000);
 	return -ETIMEDOUT;
+}
+
+static int alink_admin_run(struct alink_dev *adev, u16 opcode,
+			   const void *req, size_t req_len,
+			   void *resp, size_t resp_len, size_t *resp_used,
+			   u16 *status, bool killable)
+{
+	struct alink_admin *admin = &adev->admin;
+	struct alink_admin_slot *slot;
+	u16 st = ALINK_ST_ABORTED;
+	size_t used = 0;
+	bool orphan;
+	int err;
+
+	might_sleep();
+
+	if (resp_used)
+		*resp_used = 0;
+	if (status)
+		*status = st;
+	if (!(adev->caps & ALINK_CAP_ADMIN))
+		return -ENODEV;
+	if (req_len > ALINK_ADMIN_BUF_MAX || resp_len > ALINK_ADMIN_BUF_MAX)
+		return -EMSGSIZE;
+	/* Nothing is sent that nobody waits for. */
+	if (killable && fatal_signal_pending(current))
+		return -EINTR;
+
+	slot = alink_admin_get_slot(admin, killable);
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+
+	err = alink_admin_alloc_bufs(adev, slot, max(req_len, resp_len) >
+				     ALINK_ADMIN_BUF_SMALL ?
+				     ALINK_ADMIN_BUF_MAX :
+				     ALINK_ADMIN_BUF_SMALL);
+	if (err)
+		goto out_put_slot;
+
+	if (req_len)
+		memcpy(slot->req, req, req_len);
+	err = alink_admin_submit(adev, slot, opcode, req_len, resp_len);
+	if (err)
+		goto out_put_slot;
+	err = alink_admin_wait(adev, slot, opcode, killable, &orphan);
+	if (orphan)
+		return err;
+	if (err)
+		goto out_put_slot;
+
+	st = le16_to_cpu(slot->cpl.status);
+	used = le32_to_cpu(slot->cpl.resp_len);
+	if (st != ALINK_ST_NO_ROOM && used > resp_len) {
+		pci_err(adev->pdev, "command %#x claims %zu bytes of response in %zu\n",
+			opcode, used, resp_len);
+		err = -EPROTO;
+		goto out_put_slot;
+	}
+	if (st == ALINK_ST_OK && used)
+		memcpy(resp, slot->resp, used);
+	if (resp_used)
+		*resp_used = used;
+	if (status)
+		*status = st;
+	err = alink_status_errno(st);
+
+out_put_slot:
+	alink_admin_put_slot(admin, slot);
+	return err;
 }
 
 /**
@@ -438,67 +549,38 @@ int alink_admin_exec(struct alink_dev *adev, u16 opcode,
 		     void *resp, size_t resp_len, size_t *resp_used,
 		     u16 *status)
 {
-	struct alink_admin *admin = &adev->admin;
-	struct alink_admin_slot *slot;
-	u16 st = ALINK_ST_ABORTED;
-	size_t used = 0;
-	bool orphan;
-	int err;
-
-	might_sleep();
-
-	if (resp_used)
-		*resp_used = 0;
-	if (status)
-		*status = st;
-	if (!(adev->caps & ALINK_CAP_ADMIN))
-		return -ENODEV;
-	if (req_len > ALINK_ADMIN_BUF_MAX || resp_len > ALINK_ADMIN_BUF_MAX)
-		return -EMSGSIZE;
-
-	slot = alink_admin_get_slot(admin);
-	if (IS_ERR(slot))
-		return PTR_ERR(slot);
-
-	err = alink_admin_alloc_bufs(adev, slot, max(req_len, resp_len) >
-				     ALINK_ADMIN_BUF_SMALL ?
-				     ALINK_ADMIN_BUF_MAX :
-				     ALINK_ADMIN_BUF_SMALL);
-	if (err)
-		goto out_put_slot;
-
-	if (req_len)
-		memcpy(slot->req, req, req_len);
-	err = alink_admin_submit(adev, slot, opcode, req_len, resp_len);
-	if (err)
-		goto out_put_slot;
-	err = alink_admin_wait(adev, slot, opcode, &orphan);
-	if (orphan)
-		return err;
-	if (err)
-		goto out_put_slot;
-
-	st = le16_to_cpu(slot->cpl.status);
-	used = le32_to_cpu(slot->cpl.resp_len);
-	if (st != ALINK_ST_NO_ROOM && used > resp_len) {
-		pci_err(adev->pdev, "command %#x claims %zu bytes of response in %zu\n",
-			opcode, used, resp_len);
-		err = -EPROTO;
-		goto out_put_slot;
-	}
-	if (st == ALINK_ST_OK && used)
-		memcpy(resp, slot->resp, used);
-	if (resp_used)
-		*resp_used = used;
-	if (status)
-		*status = st;
-	err = alink_status_errno(st);
-
-out_put_slot:
-	alink_admin_put_slot(admin, slot);
-	return err;
+	return alink_admin_run(adev, opcode, req, req_len, resp, resp_len,
+			       resp_used, status, false);
 }
 EXPORT_SYMBOL_GPL(alink_admin_exec);
+
+/**
+ * alink_admin_exec_killable - alink_admin_exec() that a fatal signal ends
+ * @adev:	device
+ * @opcode:	as for alink_admin_exec(), as are all that follow
+ * @req:	request
+ * @req_len:	bytes of @req
+ * @resp:	room for the response
+ * @resp_len:	bytes of @resp
+ * @resp_used:	out: bytes of response
+ * @status:	out: status of the device
+ *
+ * Who is killed does not learn what has become of the command. The device does
+ * it before any that comes later, or not at all. So this is for commands that
+ * change nothing, and not for those that make what somebody has to undo.
+ *
+ * Context: process; sleeps.
+ * Return: as alink_admin_exec(), or -EINTR on a fatal signal.
+ */
+int alink_admin_exec_killable(struct alink_dev *adev, u16 opcode,
+			      const void *req, size_t req_len,
+			      void *resp, size_t resp_len, size_t *resp_used,
+			      u16 *status)
+{
+	return alink_admin_run(adev, opcode, req, req_len, resp, resp_len,
+			       resp_used, status, true);
+}
+EXPORT_SYMBOL_GPL(alink_admin_exec_killable);
 
 /**
  * alink_admin_tlv - run an admin command with one TLV and no response

@@ -60,8 +60,8 @@ int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room)
 	resp = kzalloc(ALINK_IDENTIFY_LEN, GFP_KERNEL);
 	if (!resp)
 		return -ENOMEM;
-	err = alink_admin_exec(adev, ALINK_ADMIN_IDENTIFY, NULL, 0, resp,
-			       ALINK_IDENTIFY_LEN, &used, NULL);
+	err = alink_admin_exec_killable(adev, ALINK_ADMIN_IDENTIFY, NULL, 0,
+					resp, ALINK_IDENTIFY_LEN, &used, NULL);
 	if (!err) {
 		err = -ENOENT;
 		while (err && (tlv = alink_tlv_next(resp, used, tlv))) {
@@ -100,9 +100,9 @@ int alink_devlink_info_get(struct devlink *devlink,
 	resp = kzalloc(ALINK_IDENTIFY_LEN, GFP_KERNEL);
 	if (!resp)
 		return -ENOMEM;
-	err = alink_admin_exec(adev, ALINK_ADMIN_IDENTIFY, NULL, 0, resp,
-			       ALINK_IDENTIFY_LEN, &used, NULL);
-	if (err == -ENOMEM)
+	err = alink_admin_exec_killable(adev, ALINK_ADMIN_IDENTIFY, NULL, 0,
+					resp, ALINK_IDENTIFY_LEN, &used, NULL);
+	if (err == -ENOMEM || err == -EINTR)
 		goto out_free;
 	/* Who is in reset, gone or silent: what is known is told all the same. */
 	if (err) {

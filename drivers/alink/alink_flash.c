@@ -67,7 +67,7 @@ void alink_fw_text(char *text, u32 version)
  *
  * Context: process; sleeps.
  * Return: 0, -EPROTO for an answer against the contract, or as
- * alink_admin_exec().
+ * alink_admin_exec_killable().
  */
 int alink_flash_info(struct alink_dev *adev, struct alink_flash_info *info)
 {
@@ -76,8 +76,8 @@ int alink_flash_info(struct alink_dev *adev, struct alink_flash_info *info)
 	size_t used;
 	int err;
 
-	err = alink_admin_exec(adev, ALINK_ADMIN_FLASH_INFO, NULL, 0, resp,
-			       sizeof(resp), &used, NULL);
+	err = alink_admin_exec_killable(adev, ALINK_ADMIN_FLASH_INFO, NULL, 0,
+					resp, sizeof(resp), &used, NULL);
 	if (err)
 		return err;
 	do {
@@ -153,7 +153,7 @@ int alink_flash_put_info(struct alink_dev *adev, struct devlink_info_req *req)
 		return err;
 
 	err = alink_flash_info(adev, &info);
-	if (err == -ENOMEM)
+	if (err == -ENOMEM || err == -EINTR)
 		return err;
 	if (err) {
 		pci_info_ratelimited(adev->pdev,

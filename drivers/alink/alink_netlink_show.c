@@ -36,8 +36,8 @@ static int alink_nl_read_page(struct alink_dev *adev, u16 opcode, u32 first,
 			    sizeof(id));
 	if (err)
 		return err;
-	return alink_admin_exec(adev, opcode, req, buf.len, page->data,
-				sizeof(page->data), &page->len, NULL);
+	return alink_admin_exec_killable(adev, opcode, req, buf.len, page->data,
+					 sizeof(page->data), &page->len, NULL);
 }
 
 /*

@@ -121,6 +121,10 @@ int alink_admin_exec(struct alink_dev *adev, u16 opcode,
 		     const void *req, size_t req_len,
 		     void *resp, size_t resp_len, size_t *resp_used,
 		     u16 *status);
+int alink_admin_exec_killable(struct alink_dev *adev, u16 opcode,
+			      const void *req, size_t req_len,
+			      void *resp, size_t resp_len, size_t *resp_used,
+			      u16 *status);
 int alink_admin_tlv(struct alink_dev *adev, u16 opcode, u16 tlv,
 		    const void *payload, size_t len, u16 *status);
 int alink_admin_id(struct alink_dev *adev, u16 opcode, u32 id, u16 *status);
