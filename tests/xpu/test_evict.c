@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -598,6 +599,105 @@ TEST_F_TIMEOUT(evict, who_pays, SLOW)
 		close(ready[1]);
 	}
 	rmdir(OURS);
+}
+
+/* --- what is unbound, but not forgotten yet ------------------------------------ */
+
+/* So many make a call that is not over at once: what each binds, page by page */
+#define OPS	256
+#define VA_MANY	(VA_OUT + 0x10000000UL + PAGE)
+
+struct unbinds {
+	struct evict *o;
+	atomic_bool done;
+	int err;
+};
+
+/* First it takes a binding away, and is busy for a while then. */
+static void *unbind_thread(void *arg)
+{
+	struct drm_alink_xpu_vm_bind_op op[OPS] = {};
+	struct unbinds *u = arg;
+	int i;
+
+	op[0].op = DRM_ALINK_XPU_VM_BIND_UNMAP;
+	op[0].addr = VA_OF(0);
+	op[0].range = SIZE;
+	for (i = 1; i < OPS; i++) {
+		op[i].op = DRM_ALINK_XPU_VM_BIND_MAP;
+		op[i].flags = RW;
+		op[i].handle = u->o->out_bo;
+		op[i].addr = VA_MANY;
+		op[i].range = SIZE;
+	}
+	u->err = vm_bind(u->o->fd, u->o->vm, op, OPS);
+	u->done = true;
+	return NULL;
+}
+
+/* Waits for the first of the operations; false: the call was over by then. */
+static bool first_is_done(struct unbinds *u)
+{
+	bool seen = false;
+	char text[4096];
+
+	while (!seen && !u->done) {
+		if (read_file(TRACE "trace", text, sizeof(text)) < 0)
+			break;
+		seen = strstr(text, " alink_xpu_bind: ");
+	}
+	return seen && !u->done;
+}
+
+/*
+ * A call takes a binding off the books at once, and invalidates translations
+ * last. What is moved out of HBM meanwhile is not given to somebody else before
+ * that: else the device reaches his memory by the old address.
+ */
+TEST_F_TIMEOUT(evict, not_before_translations_end, SLOW)
+{
+	struct drm_alink_xpu_queue_error e;
+	struct evict *o = SELF;
+	unsigned int i, k, tried = 0;
+	struct unbinds u;
+	pthread_t thread;
+	uint64_t before;
+	uint32_t a, bo[3];
+	bool early;
+
+	for (i = 0; i < 10 && tried < 2; i++) {
+		u = (struct unbinds){ .o = o };
+		ASSERT_EQ(make(o, 0, HBM, SIZE, &a), 0);
+		/* Brings the translations in. */
+		ASSERT_EQ(dev_put(o, VA_OF(0), SIZE, 6), 0);
+		for (k = 0; k < 2; k++)
+			ASSERT_EQ(make(o, -1, HBM, SIZE, &bo[k]), 0);
+		before = memory(o->fd).evictions;
+
+		trace_start(_metadata);
+		ASSERT_EQ(pthread_create(&thread, NULL, unbind_thread, &u), 0);
+		early = first_is_done(&u);
+		free(trace_stop());
+		tried += early;
+		/* What was used longest ago has to leave for it. */
+		EXPECT_EQ(make(o, -1, HBM, SIZE, &bo[2]), 0);
+		EXPECT_EQ(memory(o->fd).evictions, before + 1);
+		EXPECT_EQ(run(o, copy_desc(VA_OUT, VA_OF(0), PAGE), &e), -EIO);
+		EXPECT_EQ(e.status, ALINK_ST_PAGE_FAULT);
+		ASSERT_EQ(pthread_join(thread, NULL), 0);
+		EXPECT_EQ(u.err, 0);
+
+		/* And what has left is what was there. */
+		xq_close(&o->q);
+		ASSERT_EQ(xq_open(&o->q, o->fd, o->vm, VA_Q, 64), 0);
+		ASSERT_EQ(vm_map(o->fd, o->vm, a, 0, VA_OF(0), SIZE, RWA), 0);
+		EXPECT_EQ(dev_check(o, VA_OF(0), SIZE, 6), 0);
+		gem_close(o->fd, a);
+		for (k = 0; k < 3; k++)
+			gem_close(o->fd, bo[k]);
+	}
+	EXPECT_EQ(tried, 2);
+	TH_LOG("%u rounds, in %u of them the call went on", i, tried);
 }
 
 /* --- bad pages ---------------------------------------------------------------- */
