@@ -258,7 +258,8 @@ void alink_netlink_dev(struct alink_dev *adev, u8 cmd)
 	msg = alink_nl_event_new(cmd, &hdr);
 	if (!msg)
 		return;
-	if (alink_nl_put_dev(msg, adev))
+	/* It comes last: better an event without the model's name than none. */
+	if (alink_nl_put_dev(msg, adev) == -EMSGSIZE)
 		alink_nl_event_cancel(msg);
 	else
 		alink_nl_event_send(msg, hdr);

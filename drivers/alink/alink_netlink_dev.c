@@ -19,17 +19,24 @@ const struct nla_policy alink_link_policy[ALINK_A_LINK_MAX + 1] = {
 
 /* --- devices -------------------------------------------------------------- */
 
-/* A device that is in reset or gone has no model name at the moment. */
+/*
+ * A device that is in reset or gone has no model name at the moment. A caller
+ * without memory, or who was killed, is told so, and not that there is none.
+ */
 static int alink_nl_put_model(struct sk_buff *msg, struct alink_dev *adev)
 {
 	char name[ALINK_IDENTIFY_TEXT];
+	int err;
 
-	if (!alink_dev_active(adev) ||
-	    alink_identify(adev, ALINK_TLV_NAME, name, sizeof(name)))
+	if (!alink_dev_active(adev))
 		return 0;
+	err = alink_identify(adev, ALINK_TLV_NAME, name, sizeof(name));
+	if (err)
+		return err == -ENOMEM || err == -EINTR ? err : 0;
 	return nla_put_string(msg, ALINK_A_DEV_MODEL, name);
 }
 
+/* Return: 0; -EMSGSIZE if there is no room in @msg; -ENOMEM, -EINTR. */
 int alink_nl_put_dev(struct sk_buff *msg, struct alink_dev *adev)
 {
 	u32 version = alink_dev_fw_version(adev);
@@ -63,14 +70,16 @@ static int alink_nl_fill_dev(struct sk_buff *msg, struct alink_dev *adev,
 			     u32 portid, u32 seq, int flags)
 {
 	void *hdr;
+	int err;
 
 	hdr = genlmsg_put(msg, portid, seq, &alink_genl_family, flags,
 			  ALINK_CMD_DEV_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (alink_nl_put_dev(msg, adev)) {
+	err = alink_nl_put_dev(msg, adev);
+	if (err) {
 		genlmsg_cancel(msg, hdr);
-		return -EMSGSIZE;
+		return err;
 	}
 	genlmsg_end(msg, hdr);
 	return 0;
