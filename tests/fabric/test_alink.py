@@ -12,9 +12,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import PATIENCE, wait_for  # noqa: E402
+from guestlib import PATIENCE, knob, wait_for  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
+LATE_S = 9      # of an answer; less than what makes a command time out
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 
 
@@ -319,6 +320,29 @@ def test_permissions():
     refused(9, 'initial network namespace', 'link', 'show',
             prefix=['unshare', '-n'])
     good('group', 'del', '8')
+
+
+def test_who_asks_can_be_killed():
+    """A device that takes its time for an answer does not hold its caller, nor
+    those who come after."""
+    pci = os.path.basename(os.path.realpath('/sys/class/alink/sw0/device'))
+    for ask in (['devlink', 'dev', 'info', f'pci/{pci}'],
+                ['alink', 'route', 'show', 'sw0']):
+        knob('sw0', 'x-latency-us', LATE_S * 1000000)
+        began = time.monotonic()
+        with subprocess.Popen(ask, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as child:
+            time.sleep(1)
+            assert child.poll() is None, f'{ask} did not wait'
+            child.kill()
+            child.wait(PATIENCE)
+        took = time.monotonic() - began
+        # The device, which answers after all, is what it is measured by.
+        assert took < LATE_S, f'{ask}: {took:.1f} s'
+        knob('sw0', 'x-latency-us', 0)
+        assert good('route', 'show', 'sw0')
+    assert sysfs('sw0', 'guest_errors') == '0'
+    assert sysfs('sw0', 'state') == 'ready'
 
 
 def test_reset_empties_the_switch():
