@@ -11,7 +11,7 @@
 
 #include "evict.h"
 
-#define ROUNDS	8
+#define ROUNDS	5
 /* A guard against hangs, no measure: so long nothing moves, at most. */
 #define STUCK_S	120
 
@@ -80,7 +80,7 @@ TEST_F_TIMEOUT(evict, one_command_goes_through, SLOW)
 	}
 }
 
-#define COPIES	6
+#define COPIES	4
 
 /* A process whose commands each need more than half of HBM. Its exit status. */
 static int greedy(uint32_t seed)
@@ -325,7 +325,7 @@ TEST_F_TIMEOUT(evict, killed, SLOW)
 
 /* --- one object, from all sides ----------------------------------------------- */
 
-#define ENOUGH	20
+#define ENOUGH	10
 #define WORDS	256
 #define OBJ	(16 * MIB)
 
