@@ -106,6 +106,28 @@ static const struct genl_split_ops alink_nl_ops[] = {
 		.maxattr	= ALINK_A_PARTITION_PARTITION,
 		.flags		= ALINK_NL_DO | GENL_ADMIN_PERM,
 	},
+	{
+		.cmd		= ALINK_CMD_MANAGER_GET,
+		.doit		= alink_nl_manager_get_doit,
+		.flags		= ALINK_NL_DO,
+	},
+	{
+		.cmd		= ALINK_CMD_MANAGER_CLAIM,
+		.doit		= alink_nl_manager_claim_doit,
+		.policy		= alink_manager_policy,
+		.maxattr	= ALINK_A_MANAGER_BEAT_MS,
+		.flags		= ALINK_NL_DO | GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= ALINK_CMD_MANAGER_BEAT,
+		.doit		= alink_nl_manager_beat_doit,
+		.flags		= ALINK_NL_DO | GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= ALINK_CMD_MANAGER_RELEASE,
+		.doit		= alink_nl_manager_release_doit,
+		.flags		= ALINK_NL_DO | GENL_ADMIN_PERM,
+	},
 };
 
 struct genl_family alink_genl_family __ro_after_init = {
@@ -215,7 +237,7 @@ int alink_nl_dump_devs(struct sk_buff *skb, struct netlink_callback *cb,
 
 /* --- events --------------------------------------------------------------- */
 
-static struct sk_buff *alink_nl_event_new(u8 cmd, void **hdr)
+struct sk_buff *alink_nl_event_new(u8 cmd, void **hdr)
 {
 	struct sk_buff *msg;
 
@@ -235,14 +257,14 @@ err_lost:
 	return NULL;
 }
 
-static void alink_nl_event_send(struct sk_buff *msg, void *hdr)
+void alink_nl_event_send(struct sk_buff *msg, void *hdr)
 {
 	genlmsg_end(msg, hdr);
 	genlmsg_multicast(&alink_genl_family, msg, 0, ALINK_NL_GRP_EVENTS,
 			  GFP_KERNEL);
 }
 
-static void alink_nl_event_cancel(struct sk_buff *msg)
+void alink_nl_event_cancel(struct sk_buff *msg)
 {
 	nlmsg_free(msg);
 	genl_set_err(&alink_genl_family, &init_net, 0, ALINK_NL_GRP_EVENTS,
@@ -358,10 +380,19 @@ void alink_netlink_event(struct alink_dev *adev,
 
 int __init alink_netlink_init(void)
 {
-	return genl_register_family(&alink_genl_family);
+	int err;
+
+	err = alink_manager_init();
+	if (err)
+		return err;
+	err = genl_register_family(&alink_genl_family);
+	if (err)
+		alink_manager_exit();
+	return err;
 }
 
 void alink_netlink_exit(void)
 {
 	genl_unregister_family(&alink_genl_family);
+	alink_manager_exit();
 }

@@ -13,9 +13,10 @@
 
 /*
  * Serialises writers, so that all-or-none on several switches is not mixed
- * with another writer's. Outside of every lock of a device.
+ * with another writer's, and who manages the fabric does not change meanwhile.
+ * Outside of every lock of a device.
  */
-static DEFINE_MUTEX(alink_table_lock);
+DEFINE_MUTEX(alink_table_lock);
 
 static const struct netlink_range_validation alink_key_range = {
 	.min = 1,
@@ -241,16 +242,20 @@ static int alink_nl_route_set(struct genl_info *info, struct alink_dev *adev)
 	route.min_ports = cpu_to_le32(min_ports);
 
 	mutex_lock(&alink_table_lock);
+	err = alink_manager_check(info);
+	if (err)
+		goto out_unlock;
 	err = alink_admin_tlv(adev, ALINK_ADMIN_ROUTE_SET, ALINK_TLV_ROUTE,
 			      &route, sizeof(route), &status);
-	mutex_unlock(&alink_table_lock);
 	if (err)
 		alink_nl_refused(info, info->attrs[ALINK_A_ROUTE_DST], adev,
 				 err, status);
+out_unlock:
+	mutex_unlock(&alink_table_lock);
 	return err;
 }
 
-static int alink_nl_need(struct genl_info *info, u32 attr, const char *what)
+int alink_nl_need(struct genl_info *info, u32 attr, const char *what)
 {
 	if (!GENL_REQ_ATTR_CHECK(info, attr))
 		return 0;
@@ -293,13 +298,17 @@ int alink_nl_route_del_doit(struct sk_buff *skb, struct genl_info *info)
 		goto out_put;
 
 	mutex_lock(&alink_table_lock);
+	err = alink_manager_check(info);
+	if (err)
+		goto out_unlock;
 	err = alink_admin_id(adev, ALINK_ADMIN_ROUTE_DEL,
 			     nla_get_u32(info->attrs[ALINK_A_ROUTE_DST]),
 			     &status);
-	mutex_unlock(&alink_table_lock);
 	if (err)
 		alink_nl_refused(info, info->attrs[ALINK_A_ROUTE_DST], adev,
 				 err, status);
+out_unlock:
+	mutex_unlock(&alink_table_lock);
 out_put:
 	alink_dev_put(adev);
 	return err;
@@ -529,7 +538,7 @@ int alink_nl_partition_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	mutex_lock(&alink_table_lock);
-	err = alink_nl_partition_set(info);
+	err = alink_manager_check(info) ?: alink_nl_partition_set(info);
 	mutex_unlock(&alink_table_lock);
 	return err;
 }

@@ -52,7 +52,10 @@ def good_requests(switch):
             'group-get dump': [u32(1, switch)],
             'group-add do': group, 'group-del do': group[:2],
             'partition-get dump': [u32(1, switch)],
-            'partition-set do': [u32(1, switch), u32(2, 500), u32(3, 4)]}
+            'partition-set do': [u32(1, switch), u32(2, 500), u32(3, 4)],
+            'manager-get do': [],
+            'manager-claim do': [attr(1, b'tester\0'), u32(2, 5000)],
+            'manager-beat do': [], 'manager-release do': []}
 
 
 def spoilt(attrs):

@@ -68,8 +68,7 @@ def requests():
                             re.M).group(1)
             found = re.search(r'request:\n\s+attributes: \[(.*?)\]', own,
                               re.S)
-            names = [n.strip() for n in found.group(1).split(',')] \
-                if found else []
+            names = re.findall(r'[\w-]+', found.group(1)) if found else []
             yield name, kind, which, names
 
 
