@@ -107,7 +107,7 @@ int coll_node_up(struct coll_node *m, struct bench *b, uint32_t n,
 	err = find(m, id, n);
 	if (err)
 		return err;
-	err = alink_fabric_up(b->ctx, PARTITION);
+	err = alink_fabric_ensure(b->ctx, PARTITION);
 	if (err)
 		return bench_fail_alink(b, "fabric", err);
 	for (i = 0; i < m->n; i++)

@@ -118,7 +118,7 @@ int bench_machine_up(struct bench *b)
 	if (err)
 		return err;
 	b->fabric_id = id[0];
-	err = alink_fabric_up(b->ctx, PARTITION);
+	err = alink_fabric_ensure(b->ctx, PARTITION);
 	if (!err)
 		err = alink_xpu_open(b->ctx, id[0], &b->xpu);
 	if (!err)

@@ -137,7 +137,7 @@ int machine_up(struct machine *m)
 	m->rank = calloc(m->n, sizeof(*m->rank));
 	if (!m->rank)
 		return -ENOMEM;
-	err = alink_fabric_up(m->ctx, PARTITION);
+	err = alink_fabric_ensure(m->ctx, PARTITION);
 	if (err)
 		return complain(m, "fabric", err);
 	err = make_group(m);

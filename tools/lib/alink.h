@@ -264,6 +264,74 @@ int alink_group_make(struct alink_ctx *ctx, const struct alink_set *members,
  */
 int alink_fabric_up(struct alink_ctx *ctx, uint32_t partition);
 
+/**
+ * alink_fabric_ensure() - alink_fabric_up(), unless somebody manages the fabric
+ * @ctx:	context
+ * @partition:	as for alink_fabric_up()
+ *
+ * For programs that want to work with or without a fabric manager: where there
+ * is one, who may reach whom is for it to say, and this does nothing.
+ */
+int alink_fabric_ensure(struct alink_ctx *ctx, uint32_t partition);
+
+/* --- fabric: who manages it ----------------------------------------------- */
+
+/**
+ * struct alink_manager_info - who manages the fabric
+ * @managed:	somebody does: nobody else writes routes and partitions
+ * @silent:	it has not beaten for longer than @beat_ms
+ * @epoch:	claims since alink.ko was loaded
+ * @pid:	its process
+ * @beat_ms:	how often it promised to beat
+ * @age_ms:	since its last beat
+ * @name:	what it calls itself
+ */
+struct alink_manager_info {
+	bool managed;
+	bool silent;
+	uint32_t epoch;
+	uint32_t pid;
+	uint32_t beat_ms;
+	uint32_t age_ms;
+	char name[32];
+};
+
+int alink_manager(struct alink_ctx *ctx, struct alink_manager_info *m);
+
+/**
+ * alink_manager_claim() - manage the fabric from this context
+ * @ctx:	context; CAP_NET_ADMIN
+ * @name:	1 to 31 characters, for those who are refused
+ * @beat_ms:	100..30000: alink_manager_beat() is called that often at least
+ *
+ * Lasts until alink_manager_release(), alink_free(), or the process ends,
+ * however. The tables stay as they are then.
+ *
+ * Errors: -EBUSY: somebody manages it, whom alink_error() names; -EPERM.
+ */
+int alink_manager_claim(struct alink_ctx *ctx, const char *name,
+			uint32_t beat_ms);
+/* Errors: -ENOENT: this context does not manage the fabric (any more). */
+int alink_manager_beat(struct alink_ctx *ctx);
+int alink_manager_release(struct alink_ctx *ctx);
+
+struct alink_watch;
+
+/**
+ * alink_watch_open() - be told when something happens in the fabric
+ * @ctx:	context
+ * @watch:	set on success; alink_watch_close() frees it
+ *
+ * Devices that come and go, links, faults, tables, managers. What it was is to
+ * be looked up: events that pile up are as good as one.
+ */
+int alink_watch_open(struct alink_ctx *ctx, struct alink_watch **watch);
+void alink_watch_close(struct alink_watch *watch);
+/* For poll(): readable when something has happened */
+int alink_watch_fd(const struct alink_watch *watch);
+/* Takes what has happened, and counts it; does not wait. */
+int alink_watch_drain(struct alink_watch *watch, unsigned int *events);
+
 /* --- an xPU -------------------------------------------------------------- */
 
 struct alink_xpu_info {

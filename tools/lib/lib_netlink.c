@@ -30,6 +30,7 @@ struct exchange {
 	nl_reply_fn fn;
 	void *arg;
 	int err;
+	bool over;		/* nothing of it is still to come */
 };
 
 void alink_nl_close(struct alink_nl *nl)
@@ -109,6 +110,7 @@ static int on_error(const struct nlmsghdr *nlh, void *data)
 				    x->req->what);
 		return MNL_CB_STOP;
 	}
+	x->over = true;
 	if (!e->error)
 		return MNL_CB_STOP;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
@@ -123,6 +125,7 @@ static int on_done(const struct nlmsghdr *nlh, void *data)
 	struct exchange *x = data;
 	int err = 0;
 
+	x->over = true;
 	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(err))
 		memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
 	if (err < 0)
@@ -203,6 +206,34 @@ static void request_header(struct nl_request *req, uint16_t type, uint8_t cmd,
 	genl->version = ALINK_FAMILY_VERSION;
 }
 
+/* What is looked for in the answer of the controller */
+struct group_search {
+	const char *name;
+	uint32_t id;
+};
+
+static int on_groups(const struct nlattr *tb[], void *arg)
+{
+	const struct nlattr *entry, *attr, *name, *id;
+	struct group_search *s = arg;
+
+	if (!tb[CTRL_ATTR_MCAST_GROUPS])
+		return -EPROTO;
+	mnl_attr_for_each_nested(entry, tb[CTRL_ATTR_MCAST_GROUPS]) {
+		name = id = NULL;
+		mnl_attr_for_each_nested(attr, entry) {
+			if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME)
+				name = attr;
+			if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID)
+				id = attr;
+		}
+		if (name && !mnl_attr_validate(name, MNL_TYPE_NUL_STRING) &&
+		    !strcmp(mnl_attr_get_str(name), s->name))
+			return alink_nl_get_u32(id, &s->id);
+	}
+	return -EPROTO;
+}
+
 static int find_family(struct alink_ctx *ctx, struct alink_nl *nl)
 {
 	struct nl_request req = { .what = "look for the family alink" };
@@ -250,6 +281,22 @@ err_free:
 	return err;
 }
 
+int alink_nl_group(struct alink_ctx *ctx, const char *name, uint32_t *group)
+{
+	struct nl_request req = { .what = "look for events of alink" };
+	struct group_search search = { .name = name };
+	int err = nl_open(ctx);
+
+	if (err)
+		return err;
+	request_header(&req, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
+	mnl_attr_put_strz((void *)req.buf, CTRL_ATTR_FAMILY_NAME,
+			  ALINK_FAMILY_NAME);
+	err = alink_nl_run(ctx, &req, on_groups, &search);
+	*group = search.id;
+	return err;
+}
+
 int alink_nl_start(struct alink_ctx *ctx, struct nl_request *req, uint8_t cmd,
 		   bool dump)
 {
@@ -289,8 +336,11 @@ int alink_nl_run(struct alink_ctx *ctx, const struct nl_request *req,
 	struct exchange x = { .ctx = ctx, .req = req, .fn = fn, .arg = arg };
 	int err = exchange(ctx->nl, &x);
 
-	/* What may still come must not be taken for the next answer. */
-	if (err) {
+	/*
+	 * What may still come must not be taken for the next answer. But the
+	 * socket of who manages the fabric is what makes him that.
+	 */
+	if (err && !x.over) {
 		alink_nl_close(ctx->nl);
 		ctx->nl = NULL;
 	}

@@ -34,6 +34,8 @@ void alink_nl_u32(struct nl_request *req, uint16_t attr, uint32_t value);
 void alink_nl_u64(struct nl_request *req, uint16_t attr, uint64_t value);
 void alink_nl_set(struct nl_request *req, uint16_t attr,
 		  const struct alink_set *set);
+/* The number of a multicast group of the family */
+int alink_nl_group(struct alink_ctx *ctx, const char *name, uint32_t *group);
 int alink_nl_run(struct alink_ctx *ctx, const struct nl_request *req,
 		 nl_reply_fn fn, void *arg);
 

@@ -150,3 +150,11 @@ int alink_fabric_up(struct alink_ctx *ctx, uint32_t partition)
 	free(w.link);
 	return err;
 }
+
+int alink_fabric_ensure(struct alink_ctx *ctx, uint32_t partition)
+{
+	struct alink_manager_info m;
+	int err = alink_manager(ctx, &m);
+
+	return err || m.managed ? err : alink_fabric_up(ctx, partition);
+}

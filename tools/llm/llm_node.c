@@ -254,7 +254,7 @@ int llm_node_up(struct llm_node *n, bool seen)
 		err = find_xpus(n);
 	if (err)
 		return err;
-	err = alink_fabric_up(n->ctx, PARTITION);
+	err = alink_fabric_ensure(n->ctx, PARTITION);
 	if (err)
 		return llm_node_fail(n, "fabric", err);
 	err = make_group(n);
