@@ -16,6 +16,7 @@ struct alink_cmd_env {
 	const char *where;
 	bool json;
 	bool pretty;
+	bool quiet;	/* errors are returned, and not printed */
 };
 
 /**
@@ -96,6 +97,10 @@ const char *amount(uint64_t v, char *buf, size_t room);
 /* --- commands ------------------------------------------------------------- */
 
 int cmd_fabric_up(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_fm_disable(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_fm_enable(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_fm_show(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_fm_wait(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_fw_pack(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_fw_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_group_add(struct alink_cmd_env *env, int argc, char **argv);

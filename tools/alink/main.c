@@ -132,6 +132,37 @@ const struct alink_command alink_commands[] = {
 		.run = cmd_partition_set,
 	},
 	{
+		.object = "fm",
+		.verb = "show",
+		.help = "the fabric manager, and where each xPU is",
+		.schema = "alink.fm",
+		.version = 1,
+		.run = cmd_fm_show,
+	},
+	{
+		.object = "fm",
+		.verb = "wait",
+		.args = "[--timeout SECONDS] [--degraded]",
+		.help = "until the fabric is what it should be",
+		.schema = "alink.fm",
+		.version = 1,
+		.run = cmd_fm_wait,
+	},
+	{
+		.object = "fm",
+		.verb = "enable",
+		.args = "XPU",
+		.help = "let an xPU that failed back in",
+		.run = cmd_fm_enable,
+	},
+	{
+		.object = "fm",
+		.verb = "disable",
+		.args = "XPU",
+		.help = "take an xPU out of its partition",
+		.run = cmd_fm_disable,
+	},
+	{
 		.object = "fw",
 		.verb = "pack",
 		.args = "PAYLOAD IMAGE type TYPE version V [...]",
@@ -205,6 +236,8 @@ static int fail_text(struct alink_cmd_env *env, int code, const char *text)
 	struct json_object *doc, *e;
 	char full[512];
 
+	if (env->quiet)
+		return code;
 	if (env->where) {
 		snprintf(full, sizeof(full), "%s%s", env->where, text);
 		text = full;

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is a failure, and what is done about it. Nothing here asks or tells the
+ * kernel: from what was seen, and was decided before, follows what is wanted now.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fm.h"
+
+static uint32_t members_home(const struct fm_config *c, uint32_t xpu)
+{
+	const struct fm_partition *p;
+
+	/* Who says nothing wants what "alink fabric up" does. */
+	if (!c->num_partitions)
+		return 1;
+	p = fm_config_of(c, xpu);
+	return p && alink_set_has(&p->members, xpu) ? p->id : 0;
+}
+
+uint32_t fm_policy_partition(const struct fm_config *c,
+			     const struct fm_state *s, uint32_t xpu)
+{
+	const struct fm_xpu *x = &s->xpu[xpu];
+
+	if (x->out)
+		return 0;
+	if (x->spare_for != FM_NONE)
+		return members_home(c, x->spare_for);
+	return members_home(c, xpu);
+}
+
+bool fm_policy_known(const struct fm_config *c, const struct fm_state *s,
+		     uint32_t xpu)
+{
+	return s->xpu[xpu].seen || s->xpu[xpu].out || fm_config_of(c, xpu);
+}
+
+/* --- failures --------------------------------------------------------------------- */
+
+static bool given_up(const struct alink_device_info *d)
+{
+	return !strcmp(d->state, "faulted") || !strcmp(d->state, "lost") ||
+	       !strcmp(d->state, "stopped");
+}
+
+/* What has failed of an xPU; FM_NUM_FAILURES: nothing. */
+static enum fm_failure failure(const struct fm_config *c,
+			       const struct fm_view *v,
+			       const struct fm_state *s,
+			       const struct alink_set *there, uint32_t xpu,
+			       char *cause, size_t room)
+{
+	const struct fm_partition *p = fm_config_of(c, xpu);
+	const struct alink_device_info *d;
+	uint32_t up, links, least;
+
+	d = fm_view_dev(v, ALINK_DEVTYPE_XPU, xpu);
+	if (d && given_up(d)) {
+		snprintf(cause, room, "%s is %s", d->name, d->state);
+		return FM_FAIL_XPU;
+	}
+	/* One that was never there is late, and has not failed. */
+	if (!s->xpu[xpu].seen)
+		return FM_NUM_FAILURES;
+	if ((!d && s->xpu[xpu].here) || !alink_set_has(there, xpu)) {
+		snprintf(cause, room, "xPU %u is gone", xpu);
+		return FM_FAIL_XPU;
+	}
+	fm_view_links(v, xpu, &up, &links);
+	least = p ? p->min_links : 1;
+	if (links && up < least) {
+		snprintf(cause, room, "%u of %u links are up, %u are needed",
+			 up, links, least);
+		return FM_FAIL_LINKS;
+	}
+	return FM_NUM_FAILURES;
+}
+
+static void take_out(struct fm_state *s, uint32_t xpu, const char *cause)
+{
+	struct fm_xpu *x = &s->xpu[xpu];
+
+	x->out = true;
+	x->by_hand = false;
+	snprintf(x->cause, sizeof(x->cause), "%s", cause);
+}
+
+static void stand_in(const struct fm_config *c, struct fm_state *s,
+		     const struct alink_set *there, uint32_t failed)
+{
+	uint32_t role = s->xpu[failed].spare_for, spare;
+	const struct fm_partition *p;
+	size_t i;
+
+	/* A spare that fails hands on the place that it took. */
+	if (role == FM_NONE)
+		role = failed;
+	s->xpu[failed].spare_for = FM_NONE;
+	p = fm_config_of(c, role);
+	for (i = 0; p && i < p->num_spares; i++) {
+		spare = p->spares[i];
+		if (s->xpu[spare].out || s->xpu[spare].spare_for != FM_NONE ||
+		    !alink_set_has(there, spare))
+			continue;
+		s->xpu[spare].spare_for = role;
+		fm_log(FM_WARN, "xPU %u takes the place of xPU %u in partition %s",
+		       spare, role, p->name);
+		return;
+	}
+	fm_log(FM_ERR, "xPU %u failed, and there is no spare for it", failed);
+}
+
+static void disable_partition(const struct fm_config *c, struct fm_state *s,
+			      uint32_t partition, const char *cause)
+{
+	uint32_t i;
+
+	fm_log(FM_ERR, "partition %u is disabled: %s", partition, cause);
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++)
+		if (fm_policy_known(c, s, i) &&
+		    fm_policy_partition(c, s, i) == partition)
+			take_out(s, i, cause);
+}
+
+static void act(const struct fm_config *c, struct fm_state *s,
+		const struct alink_set *there, uint32_t xpu,
+		enum fm_failure failed, const char *cause)
+{
+	uint32_t partition = fm_policy_partition(c, s, xpu);
+
+	if (c->action[failed] == FM_DISABLE_PARTITION) {
+		disable_partition(c, s, partition, cause);
+		return;
+	}
+	fm_log(FM_ERR, "xPU %u leaves partition %u: %s", xpu, partition, cause);
+	take_out(s, xpu, cause);
+	if (c->action[failed] == FM_SPARE)
+		stand_in(c, s, there, xpu);
+}
+
+/* --- one look ----------------------------------------------------------------------- */
+
+static bool note_planes(const struct fm_view *v, struct fm_state *s)
+{
+	const struct alink_device_info *d;
+	bool decided = false;
+	size_t i;
+
+	memset(&s->reset, 0, sizeof(s->reset));
+	for (i = 0; i < v->num_devs; i++) {
+		d = &v->dev[i];
+		if (d->type != ALINK_DEVTYPE_SWITCH || !fm_view_usable(d) ||
+		    d->fabric_id >= ALINK_MAX_PLANES)
+			continue;
+		if (alink_set_has(&s->planes, d->fabric_id) &&
+		    s->generation[d->fabric_id] == d->generation)
+			continue;
+		if (alink_set_has(&s->planes, d->fabric_id))
+			alink_set_add(&s->reset, d->fabric_id);
+		alink_set_add(&s->planes, d->fabric_id);
+		s->generation[d->fabric_id] = d->generation;
+		decided = true;
+	}
+	return decided;
+}
+
+/* Of a failure that lasts long enough: @since is where its start is kept. */
+static bool lasts(const struct fm_config *c, uint64_t *since, uint64_t now_ms,
+		  unsigned int *result)
+{
+	if (!*since)
+		*since = now_ms;
+	if (now_ms - *since >= c->hold_ms)
+		return true;
+	*result |= FM_WAITING;
+	return false;
+}
+
+static void look_at_planes(const struct fm_config *c, const struct fm_view *v,
+			   struct fm_state *s, uint64_t now_ms,
+			   unsigned int *result)
+{
+	uint32_t i, partition, missing = FM_NONE;
+	char cause[96];
+
+	for (i = 0; i < ALINK_MAX_PLANES && missing == FM_NONE; i++)
+		if (alink_set_has(&s->planes, i) &&
+		    !fm_view_usable(fm_view_dev(v, ALINK_DEVTYPE_SWITCH, i)))
+			missing = i;
+	if (missing == FM_NONE) {
+		s->plane_since_ms = 0;
+		return;
+	}
+	if (c->action[FM_FAIL_PLANE] != FM_DISABLE_PARTITION ||
+	    !lasts(c, &s->plane_since_ms, now_ms, result))
+		return;
+	snprintf(cause, sizeof(cause), "plane %u is gone", missing);
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
+		partition = fm_policy_known(c, s, i) ?
+			    fm_policy_partition(c, s, i) : 0;
+		if (partition) {
+			disable_partition(c, s, partition, cause);
+			*result |= FM_DECIDED;
+		}
+	}
+}
+
+unsigned int fm_policy(const struct fm_config *c, const struct fm_view *v,
+		       struct fm_state *s, uint64_t now_ms)
+{
+	unsigned int result = note_planes(v, s) ? FM_DECIDED : 0;
+	struct alink_set there;
+	enum fm_failure failed;
+	char cause[96];
+	uint32_t i;
+
+	fm_view_xpus(v, &there);
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
+		if (!fm_policy_known(c, s, i) && !alink_set_has(&there, i))
+			continue;
+		s->xpu[i].seen |= alink_set_has(&there, i);
+		s->xpu[i].here |= !!fm_view_dev(v, ALINK_DEVTYPE_XPU, i);
+		failed = failure(c, v, s, &there, i, cause, sizeof(cause));
+		if (failed == FM_NUM_FAILURES) {
+			s->xpu[i].since_ms = 0;
+			continue;
+		}
+		if (!fm_policy_partition(c, s, i) ||
+		    c->action[failed] == FM_REPORT ||
+		    !lasts(c, &s->xpu[i].since_ms, now_ms, &result))
+			continue;
+		act(c, s, &there, i, failed, cause);
+		result |= FM_DECIDED;
+	}
+	look_at_planes(c, v, s, now_ms, &result);
+	return result;
+}
+
+/* --- by hand -------------------------------------------------------------------------- */
+
+int fm_policy_enable(const struct fm_config *c, struct fm_state *s,
+		     uint32_t xpu)
+{
+	uint32_t i;
+
+	if (!fm_policy_known(c, s, xpu))
+		return -ENOENT;
+	if (!s->xpu[xpu].out)
+		return -EALREADY;
+	s->xpu[xpu].out = false;
+	s->xpu[xpu].by_hand = false;
+	s->xpu[xpu].since_ms = 0;
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++)
+		if (s->xpu[i].spare_for == xpu)
+			s->xpu[i].spare_for = FM_NONE;
+	return 0;
+}
+
+int fm_policy_disable(const struct fm_config *c, struct fm_state *s,
+		      uint32_t xpu)
+{
+	if (!fm_policy_known(c, s, xpu))
+		return -ENOENT;
+	if (s->xpu[xpu].out)
+		return -EALREADY;
+	take_out(s, xpu, "taken out by hand");
+	s->xpu[xpu].by_hand = true;
+	return 0;
+}

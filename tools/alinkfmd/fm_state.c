@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The state file: decisions that a manager must not forget. Tables are not in it,
+ * they are in the devices. JSON; written to a file beside it, which takes its
+ * place when it is on the disk.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fm.h"
+
+#define VERSION	1
+
+const char *const fm_stage_names[FM_NUM_STAGES] = {
+	[FM_NOT_STARTED] = "not-started",
+	[FM_IN_PROGRESS] = "in-progress",
+	[FM_COMPLETED] = "completed",
+	[FM_DEGRADED] = "degraded",
+	[FM_DISABLED] = "disabled",
+};
+
+void fm_state_init(struct fm_state *s)
+{
+	unsigned int i;
+
+	memset(s, 0, sizeof(*s));
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++)
+		s->xpu[i].spare_for = FM_NONE;
+}
+
+/* --- reading --------------------------------------------------------------------- */
+
+static bool number(const struct json_object *o, const char *key, uint32_t max,
+		   uint32_t *value)
+{
+	struct json_object *v;
+	int64_t n;
+
+	if (!json_object_object_get_ex(o, key, &v) ||
+	    !json_object_is_type(v, json_type_int))
+		return false;
+	n = json_object_get_int64(v);
+	*value = (uint32_t)n;
+	return n >= 0 && n <= max;
+}
+
+static bool truth(const struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) &&
+	       json_object_get_boolean(v);
+}
+
+static bool read_xpu(struct fm_state *s, const struct json_object *o)
+{
+	struct fm_xpu *x;
+	uint32_t id;
+
+	if (!number(o, "xpu", ALINK_MAX_ENDPOINTS - 1, &id))
+		return false;
+	x = &s->xpu[id];
+	x->out = truth(o, "out");
+	x->by_hand = truth(o, "by_hand");
+	if (json_object_object_get_ex(o, "spare_for", NULL))
+		return number(o, "spare_for", ALINK_MAX_ENDPOINTS - 1,
+			      &x->spare_for);
+	return true;
+}
+
+static bool read_plane(struct fm_state *s, const struct json_object *o)
+{
+	uint32_t plane;
+
+	if (!number(o, "plane", ALINK_MAX_PLANES - 1, &plane) ||
+	    !number(o, "generation", UINT32_MAX, &s->generation[plane]))
+		return false;
+	alink_set_add(&s->planes, plane);
+	return true;
+}
+
+static bool read_array(struct fm_state *s, const struct json_object *root,
+		       const char *key,
+		       bool (*one)(struct fm_state *s,
+				   const struct json_object *o))
+{
+	struct json_object *array;
+	size_t i;
+
+	if (!json_object_object_get_ex(root, key, &array) ||
+	    !json_object_is_type(array, json_type_array))
+		return false;
+	for (i = 0; i < json_object_array_length(array); i++)
+		if (!one(s, json_object_array_get_idx(array, i)))
+			return false;
+	return true;
+}
+
+/*
+ * A file that is not understood is put aside, and the manager begins anew: its
+ * decisions are lost, but the fabric is managed.
+ */
+static int put_aside(struct fm_state *s, const char *path, const char *why)
+{
+	char *bad;
+	int err = 0;
+
+	fm_state_init(s);
+	if (asprintf(&bad, "%s.bad", path) < 0)
+		return -ENOMEM;
+	if (rename(path, bad)) {
+		err = -errno;
+		fm_log(FM_ERR, "%s: %s, and it cannot be put aside: %s", path,
+		       why, strerror(errno));
+	} else {
+		fm_log(FM_WARN, "%s: %s: kept as %s, begun anew", path, why,
+		       bad);
+	}
+	free(bad);
+	return err;
+}
+
+int fm_state_load(struct fm_state *s, const char *path)
+{
+	struct json_object *root;
+	uint32_t version = 0;
+	bool good;
+
+	fm_state_init(s);
+	if (access(path, F_OK) && errno == ENOENT)
+		return 0;
+	root = json_object_from_file(path);
+	if (!root)
+		return put_aside(s, path, "no JSON");
+	good = number(root, "version", VERSION, &version) &&
+	       version == VERSION && read_array(s, root, "xpus", read_xpu) &&
+	       read_array(s, root, "planes", read_plane);
+	json_object_put(root);
+	return good ? 0 : put_aside(s, path, "not a state of this version");
+}
+
+/* --- writing --------------------------------------------------------------------- */
+
+static void add_number(struct json_object *o, const char *key, uint32_t n)
+{
+	json_object_object_add(o, key, json_object_new_int64(n));
+}
+
+static struct json_object *state_json(const struct fm_state *s)
+{
+	struct json_object *root = json_object_new_object(), *array, *o;
+	const struct fm_xpu *x;
+	uint32_t i;
+
+	add_number(root, "version", VERSION);
+	array = json_object_new_array();
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
+		x = &s->xpu[i];
+		if (!x->out && x->spare_for == FM_NONE)
+			continue;
+		o = json_object_new_object();
+		add_number(o, "xpu", i);
+		json_object_object_add(o, "out", json_object_new_boolean(x->out));
+		json_object_object_add(o, "by_hand",
+				       json_object_new_boolean(x->by_hand));
+		if (x->spare_for != FM_NONE)
+			add_number(o, "spare_for", x->spare_for);
+		json_object_array_add(array, o);
+	}
+	json_object_object_add(root, "xpus", array);
+	array = json_object_new_array();
+	for (i = 0; i < ALINK_MAX_PLANES; i++) {
+		if (!alink_set_has(&s->planes, i))
+			continue;
+		o = json_object_new_object();
+		add_number(o, "plane", i);
+		add_number(o, "generation", s->generation[i]);
+		json_object_array_add(array, o);
+	}
+	json_object_object_add(root, "planes", array);
+	return root;
+}
+
+static int write_all(int fd, const char *text)
+{
+	size_t len = strlen(text);
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+/* The new name is on the disk, too. */
+static int sync_folder(const char *path)
+{
+	char *folder = strdup(path), *end;
+	int fd, err = 0;
+
+	if (!folder)
+		return -ENOMEM;
+	end = strrchr(folder, '/');
+	if (end)
+		*end = 0;
+	fd = open(!end ? "." : *folder ? folder : "/",
+		  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return err;
+}
+
+int fm_state_save(const struct fm_state *s, const char *path)
+{
+	struct json_object *root = state_json(s);
+	int fd, err = 0;
+	char *new;
+
+	if (asprintf(&new, "%s.new", path) < 0) {
+		json_object_put(root);
+		return -ENOMEM;
+	}
+	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		err = -errno;
+	} else {
+		err = write_all(fd, json_object_to_json_string_ext(root,
+						JSON_C_TO_STRING_PRETTY));
+		if (close(fd) && !err)
+			err = -errno;
+	}
+	if (!err && rename(new, path))
+		err = -errno;
+	if (!err)
+		err = sync_folder(path);
+	if (err)
+		fm_log(FM_ERR, "%s: cannot be written: %s", path,
+		       strerror(-err));
+	free(new);
+	json_object_put(root);
+	return err;
+}
