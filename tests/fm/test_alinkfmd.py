@@ -1,0 +1,322 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The fabric manager: brings the fabric up, keeps it so, and can be killed. KTAP."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+# pylint: disable=wrong-import-position
+from fmlib import (BAD_CONFIG, BEAT_MS, CONFIG, MANAGED,  # noqa: E402
+                   NOBODY, PERMISSION, STATE, Manager, alink, become,
+                   configure, data, driver, log, manager, name_of, partitions,
+                   set_link, stages, state, usable)
+from guestlib import PATIENCE, wait_for, write  # noqa: E402
+from taplib import main, tests_of  # noqa: E402
+
+TWO = 'partitions = ( { id = 5; xpus = [ 0, 1 ]; }, ' \
+    '{ id = 6; name = "alone"; xpus = [ 2 ]; } );'
+
+
+def daemon(*args, prefix=()):
+    """One that ends by itself: status and standard error."""
+    done = subprocess.run([*prefix, 'alinkfmd', *args], capture_output=True,
+                          text=True, timeout=PATIENCE, check=False)
+    return done.returncode, done.stderr.strip()
+
+
+def test_nobody_manages():
+    """And that is told from all other states."""
+    found = data('fm', 'show')
+    assert found['stage'] == 'not-managed' and found['manager'] is None, found
+    code, _, err = alink('fm', 'wait', '--timeout', '1')
+    assert code == 1 and 'not-managed after 1 s' in err, (code, err)
+    code, _, err = alink('fm', 'enable', '0')
+    assert code == 6 and 'no fabric manager runs' in err, (code, err)
+
+
+def test_brings_the_fabric_up():
+    """Without partitions in its configuration: all in one."""
+    configure()
+    assert not usable(0, 1)
+    with Manager() as m:
+        assert set(stages().values()) == {('completed', None, 1)}
+        assert partitions() == {0: 1, 1: 1, 2: 1}
+        assert usable(0, 1) == usable(1, 2) == usable(2, 0) == 2
+        found = data('fm', 'show')
+        assert (found['stage'], found['manager'], found['pid'],
+                found['switches'], found['miswired']) == \
+            ('completed', 'alinkfmd', m.child.pid, 2, 0), found
+        assert log().count('missing') >= 5, log()
+    assert 'tables stay as they are' in log()
+    assert usable(0, 1) == 2 and data('fm', 'show')['stage'] == 'not-managed'
+
+
+def test_partitions():
+    """Default deny: who is not named in one reaches nobody."""
+    configure(TWO)
+    with Manager():
+        assert partitions() == {0: 5, 1: 5, 2: 6}
+        assert usable(0, 1) == 2 and not usable(0, 2) and not usable(2, 1)
+        configure('partitions = ( { id = 5; xpus = [ 0, 2 ]; } );')
+        os.kill(manager()['pid'], signal.SIGHUP)
+        become(1, 'not-started', 'in no partition')
+        become(2, 'completed')
+        assert partitions() == {0: 5, 2: 5}
+        assert usable(0, 2) == 2 and not usable(0, 1)
+
+
+def test_bad_configuration():
+    """Each line that is wrong is named; and one that runs keeps the good one."""
+    configure('partitions = (\n  { id = 0; xpus = [ 1 ]; spare = [ 1 ]; }\n);')
+    code, err = daemon('--check-config', '--config', CONFIG)
+    assert code == BAD_CONFIG, (code, err)
+    for line in (f'{CONFIG}:4: spare: no such setting',
+                 f'{CONFIG}:4: id: a number from 1 to 1023 is wanted'):
+        assert line in err, err
+    assert daemon('--config', CONFIG)[0] == BAD_CONFIG
+    assert daemon('--config', '/nowhere')[0] == BAD_CONFIG
+    assert daemon('what')[0] == 2
+    configure(TWO)
+    assert daemon('--check-config', '--config', CONFIG)[0] == 0
+    with Manager() as m:
+        configure('partitions = ( { id = 9; xpus = [ 0; } );')
+        m.child.send_signal(signal.SIGHUP)
+        wait_for('its word', lambda: 'stays as it was' in log(), PATIENCE)
+        m.wait()
+        assert partitions() == {0: 5, 1: 5, 2: 6}
+        configure(TWO)
+
+
+def test_second_is_refused():
+    """And told by whom; the first does not notice."""
+    configure()
+    with Manager() as m:
+        for _ in range(2):
+            code, err = daemon('--config', CONFIG)
+            assert code == MANAGED and \
+                f'alinkfmd (pid {m.child.pid}) manages the fabric' in err, err
+        assert manager()['pid'] == m.child.pid
+        m.wait()
+
+
+def test_others_cannot_write():
+    """Routes and partitions are the manager's, groups are everybody's."""
+    configure()
+    with Manager():
+        before = data('route', 'show'), partitions()
+        for args in (('route', 'del', 'sw0', '0'),
+                     ('route', 'add', 'sw0', '0', '0'),
+                     ('partition', 'set', '0', '7'), ('fabric', 'up')):
+            code, _, err = alink(*args)
+            assert code == 1 and 'manages the fabric' in err, (args, code, err)
+        assert alink('group', 'add', '3', '0-1', 'key', '9')[0] == 0
+        assert alink('group', 'del', '3')[0] == 0
+        assert (data('route', 'show'), partitions()) == before
+    assert alink('partition', 'set', '0', '1')[0] == 0
+
+
+def test_permissions():
+    """Who may not write tables cannot manage; the socket is not for all."""
+    configure()
+    os.chmod(os.path.dirname(CONFIG), 0o755)
+    code, err = daemon('--config', CONFIG, prefix=NOBODY)
+    assert code == PERMISSION and 'CAP_NET_ADMIN' in err, (code, err)
+    with Manager():
+        code, _, err = alink('fm', 'disable', '0', prefix=NOBODY)
+        assert code == PERMISSION and 'not permitted' in err, (code, err)
+        assert stages()[0][0] == 'completed'
+
+
+def test_killed_under_load():
+    """No operation fails, nothing is written by the next one."""
+    configure(TWO.replace('[ 0, 1 ]', '[ 0, 1, 2 ]').replace(
+        '[ 2 ]', '[ 7 ]'))
+    manager_of = Manager(whole=False)
+    for xpu in range(3):
+        become(xpu, 'completed')
+    # One that is configured and was never seen is not ready.
+    assert stages()[7][:2] == ('in-progress', 'not seen yet'), stages()
+    before = data('route', 'show'), partitions()
+    with subprocess.Popen(
+            ['alink-bench', 'allreduce', '-b', '64K', '-e', '64K', '--iters',
+             '1000', '-j'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True) as load:
+        # It has found out by then that somebody manages the fabric.
+        wait_for('the load', lambda: load.poll() is not None or
+                 data('group', 'show'), PATIENCE)
+        for _ in range(3):
+            manager_of.kill()
+            assert data('fm', 'show')['stage'] == 'not-managed'
+            manager_of = Manager(anew=False, whole=False)
+            become(0, 'completed')
+            assert 'written' not in log(), log()
+        assert load.poll() is None, load.communicate()[0]
+        out, _ = load.communicate(timeout=PATIENCE)
+        assert load.returncode == 0 and '"wrong":0' in out, out
+    assert (data('route', 'show'), partitions()) == before
+    manager_of.kill()
+
+
+def test_changed_while_nobody_managed():
+    """What differs is mended, and told with its cause."""
+    configure()
+    Manager().kill()
+    assert alink('route', 'del', 'xpu0', '1')[0] == 0
+    assert alink('route', 'add', 'sw1', '2', '0')[0] == 0
+    assert alink('route', 'add', 'sw0', '900', '0')[0] == 0
+    assert alink('partition', 'set', '2', '77')[0] == 0
+    with Manager(anew=False):
+        assert usable(0, 1) == usable(1, 2) == 2
+        assert partitions() == {0: 1, 1: 1, 2: 1}
+        assert not [r for r in data('route', 'show') if r['dst'] == 900]
+        for line in ('xpu0: 1 routes written: 1 missing, 0 different, 0 stale: '
+                     'found so at the start',
+                     'sw1: 1 routes written: 0 missing, 1 different, 0 stale',
+                     'sw0: 1 routes written: 0 missing, 0 different, 1 stale'):
+            assert line in log(), log()
+
+
+def test_switch_is_reset():
+    """Its tables come back, with the reset as their cause."""
+    configure()
+    with Manager() as m:
+        pci = os.path.realpath('/sys/class/alink/sw0/device')
+        write(f'{pci}/reset', '1')
+        wait_for('the tables', lambda: usable(0, 1) == 2, PATIENCE)
+        m.wait()
+        assert partitions() == {0: 1, 1: 1, 2: 1}
+        assert 'sw0: 3 routes written: 3 missing, 0 different, 0 stale: ' \
+            'it has had a reset' in log(), log()
+        # So it is also when nobody looked.
+        m.child.send_signal(signal.SIGSTOP)
+        write(f'{pci}/reset', '1')
+        m.kill()
+    with Manager(anew=False):
+        assert usable(0, 1) == 2
+        assert '3 missing, 0 different, 0 stale: it has had a reset' in log(), \
+            log()
+
+
+def test_hangs():
+    """One that does not beat is seen as such; traffic goes on."""
+    configure()
+    with Manager() as m:
+        m.child.send_signal(signal.SIGSTOP)
+        wait_for('silence', lambda: data('fm', 'show')['silent'], PATIENCE)
+        found = data('fm', 'show')
+        assert found['stage'] == 'silent' and found['age_ms'] > BEAT_MS and \
+            f'alinkfmd (pid {m.child.pid}) is silent' in found['cause'], found
+        code, _, err = alink('fm', 'wait', '--timeout', '0')
+        assert code == 1 and 'silent' in err, (code, err)
+        assert usable(0, 1) == 2
+        # Nobody knows what it has half done: it stays the manager.
+        assert daemon('--config', CONFIG)[0] == MANAGED
+        m.child.send_signal(signal.SIGCONT)
+        wait_for('a beat', lambda: not data('fm', 'show')['silent'], PATIENCE)
+        m.wait()
+
+
+def test_links_and_planes():
+    """Less than there should be is degraded, and says what is missing."""
+    configure()
+    pci, folder = driver(name_of('switch', 1))
+    with Manager() as m:
+        set_link(0, 0, 'up', 'down')
+        become(0, 'degraded', '^1 of 2 links are up$')
+        assert stages()[1][0] == 'completed'
+        code, _, err = alink('fm', 'wait', '--timeout', '0')
+        assert code == 1 and 'degraded' in err, (code, err)
+        m.wait('--degraded')
+        set_link(0, 0, 'up')
+        m.wait()
+        write(f'{folder}/unbind', pci)
+        become(1, 'degraded', 'plane 1 is not there')
+        assert usable(0, 1) == 1
+        write(f'{folder}/bind', pci)
+        m.wait()
+        assert usable(0, 1) == 2
+
+
+def test_nothing_to_manage():
+    """No switch, or no driver: said so, and no failure; and it is not for ever."""
+    configure()
+    switches = [driver(f'sw{i}') for i in range(2)]
+    with Manager() as m:
+        for pci, folder in switches:
+            write(f'{folder}/unbind', pci)
+        wait_for('nothing', lambda: data('fm', 'show')['stage'] ==
+                 'nothing-to-manage', PATIENCE)
+        m.wait()
+        assert 'no switch' in data('fm', 'show')['cause']
+        for pci, folder in switches:
+            write(f'{folder}/bind', pci)
+        wait_for('the fabric', lambda: usable(0, 1) == 2, PATIENCE)
+        m.wait()
+        modules = ['alink_switch', 'alink_xpu', 'alink_optics', 'alink_nic',
+                   'alink']
+        subprocess.run(['modprobe', '-r', *modules], check=True)
+        wait_for('nothing', lambda: data('fm', 'show')['stage'] ==
+                 'nothing-to-manage', PATIENCE)
+        assert 'alink.ko is not loaded' in data('fm', 'show')['cause']
+        m.wait()
+        subprocess.run(['modprobe', '-a', *modules], check=True)
+        wait_for('all devices', lambda: all(
+            state(n) == 'ready' for n in ('sw0', 'sw1', 'xpu0', 'xpu1', 'xpu2')
+        ), PATIENCE)
+        wait_for('the fabric', lambda: usable(0, 1) == 2, PATIENCE)
+        m.wait()
+        assert manager()['pid'] == m.child.pid
+
+
+def test_bad_state():
+    """A state file that is none is put aside, and it goes on."""
+    configure()
+    for bad in ('', '{', '{"version": 2}', '[]', '{"version": 1, "xpus": [{}]}'):
+        with open(STATE, 'w', encoding='utf-8') as f:
+            f.write(bad)
+        with Manager(anew=False):
+            assert 'begun anew' in log(), (bad, log())
+        with open(f'{STATE}.bad', encoding='utf-8') as f:
+            assert f.read() == bad
+
+
+def test_questions_that_are_none():
+    """Each client gets an answer, or is sent away; the manager goes on."""
+    # pylint: disable-next=import-outside-toplevel
+    import socket
+    configure()
+    with Manager() as m:
+        for question, says in ((b'\n', b'"error"'), (b'{}\n', b'"error"'),
+                               (b'{"command": 7}\n', b'"error"'),
+                               (b'{"command": "x"}\n', b'no such command'),
+                               (b'{"command": "enable"}\n', b'a number'),
+                               (b'{"command": "enable", "xpu": 4096}\n',
+                                b'a number'),
+                               (b'{"command": "enable", "xpu": -1}\n',
+                                b'a number'),
+                               (b'x' * 8192, b'')):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect('/run/alink/fm.sock')
+                s.settimeout(PATIENCE)
+                s.sendall(question)
+                try:
+                    answer = s.recv(65536)
+                except ConnectionResetError:
+                    answer = b''
+                assert says in answer and bool(says) == bool(answer), \
+                    (question[:40], answer)
+        idle = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+        for s in idle:
+            s.connect('/run/alink/fm.sock')
+        time.sleep(0.2)
+        for s in idle:
+            s.close()
+        m.wait()
+
+
+if __name__ == '__main__':
+    main(*tests_of(globals()))
