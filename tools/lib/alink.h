@@ -172,6 +172,57 @@ struct alink_link_info {
 	struct alink_link_stats stats;
 };
 
+enum alink_module_presence {
+	ALINK_MODULE_UNKNOWN,	/* its controller is not managed from this host */
+	ALINK_MODULE_MISSING,	/* nothing in the cage */
+	ALINK_MODULE_SILENT,	/* in the cage, and cannot be read */
+	ALINK_MODULE_FITTED,
+};
+
+/**
+ * struct alink_module_info - the optical module that carries a link
+ * @controller:	name of its controller, empty when unknown
+ * @cage:	cage of the controller
+ * @first_lane:	first lane of the link in the module, from 0
+ * @presence:	whether it is there
+ * @state:	CMIS_STATE_* of hw/alink/cmis.h; 0: not known
+ * @fault:	CMIS_FAULT_*, with CMIS_STATE_FAULT
+ * @part:	part number, empty when not known
+ * @serial:	serial number, empty when not known
+ * @temp_known:	@temp is set
+ * @temp:	temperature, milli-degree Celsius
+ */
+struct alink_module_info {
+	char controller[32];
+	uint32_t cage;
+	uint32_t first_lane;
+	enum alink_module_presence presence;
+	uint32_t state;
+	uint32_t fault;
+	char part[20];
+	char serial[20];
+	bool temp_known;
+	int32_t temp;
+};
+
+/**
+ * alink_module() - the module behind a link
+ * @ctx:	context
+ * @link:	the link
+ * @dev:	devices of this host, see alink_devices()
+ * @n:		their number
+ * @info:	set on success
+ *
+ * Whether a module is there, and its temperature, anybody may know. Its state
+ * and what it is called come from its memory, as for "ethtool -m", which takes
+ * CAP_NET_ADMIN and the netdev of the link: without them they are not known.
+ *
+ * Errors: -ENOENT: the link is copper; -ENOMEM.
+ */
+int alink_module(struct alink_ctx *ctx, const struct alink_link_info *link,
+		 const struct alink_device_info *dev, size_t n,
+		 struct alink_module_info *info);
+
 /* A set of ports, or of endpoints */
 struct alink_set {
 	uint64_t bits[ALINK_MAX_PORTS / 64];
@@ -779,6 +830,8 @@ int alink_comm_wait(struct alink_comm *comm, uint64_t seq, int timeout_ms);
 const char *alink_status_name(uint32_t status);
 const char *alink_reason_name(uint32_t reason);
 const char *alink_link_state_name(uint32_t state);
+const char *alink_module_state_name(uint32_t state);
+const char *alink_module_fault_name(uint32_t fault);
 const char *alink_devtype_name(uint32_t type);
 const char *alink_dtype_name(uint32_t dtype);
 const char *alink_fec_name(uint32_t fec);

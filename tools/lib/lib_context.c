@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hw/alink/cmis.h>
+
 #include "alink_priv.h"
 
 #ifndef ALINK_LIB_VERSION
@@ -142,6 +144,34 @@ const char *alink_link_state_name(uint32_t state)
 	};
 
 	return NAME_OF(names, state);
+}
+
+const char *alink_module_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[CMIS_STATE_LOW_POWER]	= "low power",
+		[CMIS_STATE_POWER_UP]	= "powering up",
+		[CMIS_STATE_READY]	= "ready",
+		[CMIS_STATE_POWER_DOWN]	= "powering down",
+		[CMIS_STATE_FAULT]	= "fault",
+	};
+
+	return NAME_OF(names, state);
+}
+
+const char *alink_module_fault_name(uint32_t fault)
+{
+	static const char *const names[] = {
+		[CMIS_FAULT_NONE]		= "none",
+		[CMIS_FAULT_TEC]		= "cooler",
+		[CMIS_FAULT_DATA_MEMORY]	= "data memory",
+		[CMIS_FAULT_PROGRAM_MEMORY]	= "program memory",
+		[CMIS_FAULT_TRANSMITTER]	= "transmitter",
+		[CMIS_FAULT_RECEIVER]		= "receiver",
+		[CMIS_FAULT_TEMPERATURE]	= "temperature",
+	};
+
+	return NAME_OF(names, fault);
 }
 
 const char *alink_devtype_name(uint32_t type)

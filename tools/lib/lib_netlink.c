@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic netlink family "alink", over libmnl: one socket a context, one
- * request at a time. What the kernel refuses comes back in its words, with the
+ * The generic netlink family "alink", and that of ethtool for modules, over
+ * libmnl: one socket a context, one request at a time. What the kernel refuses comes back in its words, with the
  * name of the attribute at fault.
  */
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/ethtool_netlink.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
@@ -20,6 +21,7 @@
 struct alink_nl {
 	struct mnl_socket *sock;
 	uint16_t family;
+	uint16_t ethtool;		/* 0: not looked for yet */
 	uint32_t seq;
 };
 
@@ -234,17 +236,22 @@ static int on_groups(const struct nlattr *tb[], void *arg)
 	return -EPROTO;
 }
 
-static int find_family(struct alink_ctx *ctx, struct alink_nl *nl)
+static int find_family(struct alink_ctx *ctx, struct alink_nl *nl,
+		       const char *name, uint16_t *family)
 {
-	struct nl_request req = { .what = "look for the family alink" };
+	struct nl_request req = { .what = "look for a netlink family" };
 	struct exchange x = { .ctx = ctx, .req = &req, .fn = on_family,
-			      .arg = &nl->family };
-	int err;
+			      .arg = family };
 
 	request_header(&req, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
-	mnl_attr_put_strz((void *)req.buf, CTRL_ATTR_FAMILY_NAME,
-			  ALINK_FAMILY_NAME);
-	err = exchange(nl, &x);
+	mnl_attr_put_strz((void *)req.buf, CTRL_ATTR_FAMILY_NAME, name);
+	return exchange(nl, &x);
+}
+
+static int find_own_family(struct alink_ctx *ctx, struct alink_nl *nl)
+{
+	int err = find_family(ctx, nl, ALINK_FAMILY_NAME, &nl->family);
+
 	if (err == -ENOENT)
 		return alink_fail(ctx, -ENOPROTOOPT,
 				  "alink.ko is not loaded, or this is not the initial network namespace: modprobe alink");
@@ -268,7 +275,7 @@ static int nl_open(struct alink_ctx *ctx)
 		goto err_free;
 	}
 	mnl_socket_setsockopt(nl->sock, NETLINK_EXT_ACK, &one, sizeof(one));
-	err = find_family(ctx, nl);
+	err = find_own_family(ctx, nl);
 	if (err)
 		goto err_free;
 	ctx->nl = nl;
@@ -307,6 +314,34 @@ int alink_nl_start(struct alink_ctx *ctx, struct nl_request *req, uint8_t cmd,
 	request_header(req, ctx->nl->family, cmd,
 		       dump ? NLM_F_DUMP : NLM_F_ACK);
 	return 0;
+}
+
+int alink_nl_start_ethtool(struct alink_ctx *ctx, struct nl_request *req,
+			   uint8_t cmd)
+{
+	int err = nl_open(ctx);
+
+	if (!err && !ctx->nl->ethtool)
+		err = find_family(ctx, ctx->nl, ETHTOOL_GENL_NAME,
+				  &ctx->nl->ethtool);
+	if (err)
+		return err;
+	request_header(req, ctx->nl->ethtool, cmd, NLM_F_ACK);
+	return 0;
+}
+
+void alink_nl_u8(struct nl_request *req, uint16_t attr, uint8_t value)
+{
+	mnl_attr_put_u8((void *)req->buf, attr, value);
+}
+
+void alink_nl_nest_u32(struct nl_request *req, uint16_t nest, uint16_t attr,
+		       uint32_t value)
+{
+	struct nlattr *n = mnl_attr_nest_start((void *)req->buf, nest);
+
+	mnl_attr_put_u32((void *)req->buf, attr, value);
+	mnl_attr_nest_end((void *)req->buf, n);
 }
 
 void alink_nl_u32(struct nl_request *req, uint16_t attr, uint32_t value)
@@ -366,6 +401,14 @@ int alink_nl_get_u64(const struct nlattr *attr, uint64_t *value)
 	if (mnl_attr_validate(attr, MNL_TYPE_U64))
 		return -EPROTO;
 	*value = mnl_attr_get_u64(attr);
+	return 0;
+}
+
+int alink_nl_get_bytes(const struct nlattr *attr, void *data, size_t len)
+{
+	if (!attr || mnl_attr_get_payload_len(attr) != len)
+		return -EPROTO;
+	memcpy(data, mnl_attr_get_payload(attr), len);
 	return 0;
 }
 

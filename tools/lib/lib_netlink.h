@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests to the generic netlink family "alink", for files of libalink. */
+/*
+ * Requests to the generic netlink families "alink" and "ethtool", for files of
+ * libalink.
+ */
 #ifndef ALINK_LIB_NETLINK_H
 #define ALINK_LIB_NETLINK_H
 
@@ -30,12 +33,19 @@ typedef int (*nl_reply_fn)(const struct nlattr *tb[], void *arg);
 
 int alink_nl_start(struct alink_ctx *ctx, struct nl_request *req, uint8_t cmd,
 		   bool dump);
+/* The same in the family of ethtool */
+int alink_nl_start_ethtool(struct alink_ctx *ctx, struct nl_request *req,
+			   uint8_t cmd);
+void alink_nl_u8(struct nl_request *req, uint16_t attr, uint8_t value);
 void alink_nl_u32(struct nl_request *req, uint16_t attr, uint32_t value);
 void alink_nl_u64(struct nl_request *req, uint16_t attr, uint64_t value);
 void alink_nl_set(struct nl_request *req, uint16_t attr,
 		  const struct alink_set *set);
 /* The number of a multicast group of the family */
 int alink_nl_group(struct alink_ctx *ctx, const char *name, uint32_t *group);
+/* One number in a nest */
+void alink_nl_nest_u32(struct nl_request *req, uint16_t nest, uint16_t attr,
+		       uint32_t value);
 int alink_nl_run(struct alink_ctx *ctx, const struct nl_request *req,
 		 nl_reply_fn fn, void *arg);
 
@@ -43,5 +53,7 @@ int alink_nl_run(struct alink_ctx *ctx, const struct nl_request *req,
 int alink_nl_get_u32(const struct nlattr *attr, uint32_t *value);
 int alink_nl_get_u64(const struct nlattr *attr, uint64_t *value);
 int alink_nl_get_set(const struct nlattr *attr, struct alink_set *set);
+/* The attribute must be there, and of this length. */
+int alink_nl_get_bytes(const struct nlattr *attr, void *data, size_t len);
 
 #endif /* ALINK_LIB_NETLINK_H */
