@@ -7,215 +7,355 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
+#include <hw/alink/cmis.h>
 
-/* All that decides, read once */
-struct fabric {
-	struct inventory inv;
-	struct alink_link_info *link;
-	struct alink_route_info *route;
-	struct alink_partition_info *part;
-	size_t num_links;
-	size_t num_routes;
-	size_t num_parts;
+#include "path.h"
+
+static const char *const presence_names[] = {
+	[ALINK_MODULE_UNKNOWN]	= "unknown",
+	[ALINK_MODULE_MISSING]	= "missing",
+	[ALINK_MODULE_SILENT]	= "silent",
+	[ALINK_MODULE_FITTED]	= "fitted",
 };
 
-struct hop {
-	const struct alink_link_info *up;	/* link of A */
-	const struct alink_device_info *sw;
-	const struct alink_link_info *down;	/* port of the switch, or NULL */
-	const char *why;			/* NULL: usable */
-};
+/* --- text ----------------------------------------------------------------- */
 
-static int fabric_read(struct alink_cmd_env *env, struct fabric *f)
+static void module_text(const struct alink_module_info *m, char *buf,
+			size_t room)
 {
-	int err = alink_links(env->ctx, ALINK_ALL, &f->link, &f->num_links);
+	size_t len;
 
-	if (!err)
-		err = alink_routes(env->ctx, ALINK_ALL, &f->route,
-				   &f->num_routes);
-	if (!err)
-		err = alink_partitions(env->ctx, ALINK_ALL, &f->part,
-				       &f->num_parts);
-	return err ? cmd_fail(env, err) : EXIT_OK;
+	len = (size_t)snprintf(buf, room, "module %s cage %u lane %u: %s",
+			       m->controller[0] ? m->controller : "?",
+			       m->cage, m->first_lane,
+			       m->state ? alink_module_state_name(m->state) :
+					  presence_names[m->presence]);
+	if (m->state == CMIS_STATE_FAULT)
+		len += (size_t)snprintf(buf + len, room - len, " (%s)",
+					alink_module_fault_name(m->fault));
+	if (m->part[0])
+		len += (size_t)snprintf(buf + len, room - len, ", %s", m->part);
+	if (m->temp_known)
+		snprintf(buf + len, room - len, ", %.1f C", m->temp / 1000.0);
 }
 
-static const struct alink_route_info *route_of(const struct fabric *f,
-					       uint32_t dev, uint32_t dst)
+static void end_text(const struct path_end *e)
 {
-	size_t i;
+	const struct alink_link_info *l = e->link;
+	char name[48], module[160] = "copper";
 
-	for (i = 0; i < f->num_routes; i++)
-		if (f->route[i].dev == dev && f->route[i].dst == dst)
-			return &f->route[i];
-	return NULL;
-}
-
-static const struct alink_link_info *link_of(const struct fabric *f,
-					     uint32_t dev, uint32_t num)
-{
-	size_t i;
-
-	for (i = 0; i < f->num_links; i++)
-		if (f->link[i].dev == dev && f->link[i].link == num)
-			return &f->link[i];
-	return NULL;
-}
-
-static uint32_t partition_of(const struct fabric *f, uint32_t sw,
-			     uint32_t endpoint)
-{
-	size_t i;
-
-	for (i = 0; i < f->num_parts; i++)
-		if (f->part[i].dev == sw && f->part[i].endpoint == endpoint)
-			return f->part[i].partition;
-	return 0;
-}
-
-/* The switch's side: a port of its route that is up and leads to @b */
-static void through_switch(const struct fabric *f,
-			   const struct alink_device_info *b, struct hop *h)
-{
-	const struct alink_route_info *r;
-	const struct alink_link_info *l;
-	uint32_t i;
-
-	r = route_of(f, h->sw->index, b->fabric_id);
-	if (!r) {
-		h->why = "no route in the switch";
-		return;
-	}
-	h->why = "no port of the switch's route leads there";
-	for (i = 0; i < h->sw->num_links; i++) {
-		if (!alink_set_has(&r->ports, i))
-			continue;
-		l = link_of(f, h->sw->index, i);
-		if (!l || l->peer_type != ALINK_DEVTYPE_XPU ||
-		    l->peer_id != b->fabric_id)
-			continue;
-		h->down = l;
-		if (l->state == ALINK_LINK_UP) {
-			h->why = NULL;
-			return;
-		}
-		h->why = "port of the switch is down";
-	}
-}
-
-static void find_hop(const struct fabric *f, const struct alink_device_info *a,
-		     const struct alink_device_info *b, struct hop *h)
-{
-	uint32_t pa, pb;
-
-	h->sw = NULL;
-	h->down = NULL;
-	if (h->up->state != ALINK_LINK_UP) {
-		h->why = alink_reason_name(h->up->reason);
-		return;
-	}
-	if (h->up->peer_type == ALINK_DEVTYPE_SWITCH)
-		h->sw = inv_fabric(&f->inv, ALINK_DEVTYPE_SWITCH,
-				   h->up->peer_id);
-	if (!h->sw) {
-		h->why = "its switch is not managed from this host";
-		return;
-	}
-	pa = partition_of(f, h->sw->index, a->fabric_id);
-	pb = partition_of(f, h->sw->index, b->fabric_id);
-	if (!pa || pa != pb) {
-		h->why = "not in the same partition";
-		return;
-	}
-	through_switch(f, b, h);
-}
-
-static void hop_text(const struct alink_device_info *a,
-		     const struct alink_device_info *b, const struct hop *h)
-{
-	printf("  %sp%u", a->name, h->up->link);
-	if (h->sw)
-		printf(" -> %sp%u", h->sw->name, h->up->peer_link);
-	if (h->down)
-		printf(" -> %sp%u -> %sp%u", h->sw->name, h->down->link,
-		       b->name, h->down->peer_link);
-	if (h->why)
-		printf("   NOT usable: %s", h->why);
+	snprintf(name, sizeof(name), "%sp%u", e->dev->name, l->link);
+	if (e->optical)
+		module_text(&e->module, module, sizeof(module));
+	printf("    %-10s %-8s %4u of %u Gb/s, %u of %u lanes, %s, %s",
+	       name, alink_link_state_name(l->state), l->speed / 1000,
+	       l->max_speed / 1000, l->lanes, l->max_lanes,
+	       alink_fec_name(l->fec), module);
+	if (l->reason != ALINK_DOWN_NONE)
+		printf("; %s", alink_reason_name(l->reason));
 	putchar('\n');
 }
 
-static struct json_object *hop_json(const struct hop *h)
+static void hop_text(const struct path_hop *h)
+{
+	static const char *const before[] = { "  ", " -> ", " | ", " -> " };
+	const struct path_end *e;
+	unsigned int i;
+
+	for (i = 0; i < PATH_ENDS; i++) {
+		e = &h->end[i];
+		if (e->dev && e->link)
+			printf("%s%sp%u", before[i], e->dev->name,
+			       e->link->link);
+	}
+	if (!h->routed)
+		printf("   NOT used: %s\n", h->limit.why);
+	else if (h->why)
+		printf("   NOT usable: %s\n", h->why);
+	else
+		printf("   %u Gb/s\n", h->speed / 1000);
+	for (i = 0; i < PATH_ENDS; i++)
+		if (h->end[i].dev && h->end[i].link)
+			end_text(&h->end[i]);
+}
+
+/* The partition that both are in everywhere; 0: not so */
+static uint32_t one_partition(const struct path *p)
+{
+	const struct path_hop *h;
+	uint32_t part = 0;
+
+	for (h = p->hop; h < p->hop + p->num_hops; h++) {
+		if (!h->end[PATH_SW_IN].dev)
+			continue;
+		if (!h->part[0] || h->part[0] != h->part[1] ||
+		    (part && part != h->part[0]))
+			return 0;
+		part = h->part[0];
+	}
+	return part;
+}
+
+static bool with_both(const struct alink_group_info *g, const struct path *p)
+{
+	return alink_set_has(&g->members, p->a->fabric_id) &&
+	       alink_set_has(&g->members, p->b->fabric_id);
+}
+
+static void groups_text(const struct fabric *f, const struct path *p)
+{
+	const struct alink_group_info *g;
+	struct alink_set ids = {};
+	char text[80];
+
+	for (g = f->group; g < f->group + f->num_groups; g++)
+		if (with_both(g, p))
+			alink_set_add(&ids, g->id);
+	printf("groups with both %s\n", set_text(&ids, text, sizeof(text)));
+}
+
+static void bottleneck_text(const struct path *p)
+{
+	const struct path_limit *b = &p->bottleneck;
+	uint32_t n = alink_set_count(&p->alike);
+	char module[160], links[64];
+
+	if (!b->kind) {
+		puts("bottleneck: none, all that is cabled is in use");
+		return;
+	}
+	printf("bottleneck: %s: %s", b->where, b->why);
+	if (b->at && b->at->optical) {
+		module_text(&b->at->module, module, sizeof(module));
+		printf("; %s", module);
+	}
+	if (n > 1)
+		printf("; so for links %s",
+		       set_text(&p->alike, links, sizeof(links)));
+	printf("; takes %u of %llu Gb/s\n", b->lost / 1000,
+	       (unsigned long long)p->full / 1000);
+}
+
+static void path_text(const struct fabric *f, const struct path *p)
+{
+	uint32_t part = one_partition(p), i;
+	char text[64];
+
+	printf("%s (endpoint %u) to %s (endpoint %u)\n", p->a->name,
+	       p->a->fabric_id, p->b->name, p->b->fabric_id);
+	if (p->route)
+		printf("  route over links %s, at least %u; ",
+		       set_text(&p->route->ports, text, sizeof(text)),
+		       p->route->min_ports);
+	else
+		printf("  no route; ");
+	if (part)
+		printf("partition %u; ", part);
+	else
+		printf("no common partition; ");
+	groups_text(f, p);
+	for (i = 0; i < p->num_hops; i++)
+		hop_text(&p->hop[i]);
+	printf("%u of %u links usable, %llu Gb/s a direction%s%s\n",
+	       p->usable, p->listed, (unsigned long long)p->speed / 1000,
+	       p->why ? "; no path: " : "", p->why ? p->why : "");
+	bottleneck_text(p);
+}
+
+/* --- JSON ----------------------------------------------------------------- */
+
+static struct json_object *module_json(const struct alink_module_info *m)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_num(o, "link", h->up->link);
-	json_str(o, "switch", h->sw ? h->sw->name : NULL);
-	json_object_object_add(o, "port_in", h->sw ?
-			       json_object_new_int64(h->up->peer_link) : NULL);
-	json_object_object_add(o, "port_out", h->down ?
-			       json_object_new_int64(h->down->link) : NULL);
-	json_object_object_add(o, "link_in", h->down ?
-			       json_object_new_int64(h->down->peer_link) :
-			       NULL);
-	json_object_object_add(o, "usable", json_object_new_boolean(!h->why));
-	json_str(o, "why", h->why);
+	json_str(o, "controller", m->controller[0] ? m->controller : NULL);
+	json_num(o, "cage", m->cage);
+	json_num(o, "first_lane", m->first_lane);
+	json_str(o, "presence", presence_names[m->presence]);
+	json_str(o, "state", m->state ? alink_module_state_name(m->state) :
+					NULL);
+	json_str(o, "fault", m->state == CMIS_STATE_FAULT ?
+		 alink_module_fault_name(m->fault) : NULL);
+	json_str(o, "part", m->part[0] ? m->part : NULL);
+	json_str(o, "serial", m->serial[0] ? m->serial : NULL);
+	json_object_object_add(o, "temperature_mdeg", m->temp_known ?
+			       json_object_new_int(m->temp) : NULL);
 	return o;
 }
 
-static int show_path(struct alink_cmd_env *env, const struct fabric *f,
-		     const struct alink_device_info *a,
-		     const struct alink_device_info *b)
+static struct json_object *end_json(const struct path_end *e)
 {
-	const struct alink_route_info *r = route_of(f, a->index, b->fabric_id);
-	struct json_object *doc = NULL, *hops = NULL;
-	uint32_t i, usable = 0, listed = 0;
-	const char *why = NULL;
-	uint64_t mbps = 0;
-	struct hop h;
+	struct json_object *o = json_object_new_object();
+	const struct alink_link_info *l = e->link;
 
-	if (env->json)
-		hops = json_object_new_array();
-	else
-		printf("%s (endpoint %u) to %s (endpoint %u)\n", a->name,
-		       a->fabric_id, b->name, b->fabric_id);
-	for (i = 0; r && i < a->num_links; i++) {
-		h.up = alink_set_has(&r->ports, i) ?
-		       link_of(f, a->index, i) : NULL;
-		if (!h.up)
-			continue;
-		listed++;
-		find_hop(f, a, b, &h);
-		if (!h.why) {
-			usable++;
-			mbps += h.down->speed < h.up->speed ? h.down->speed :
-							      h.up->speed;
-		}
-		if (env->json)
-			json_object_array_add(hops, hop_json(&h));
-		else
-			hop_text(a, b, &h);
-	}
+	json_str(o, "device", e->dev->name);
+	json_num(o, "link", l->link);
+	json_str(o, "state", alink_link_state_name(l->state));
+	json_str(o, "reason", l->reason == ALINK_DOWN_NONE ? NULL :
+		 alink_reason_name(l->reason));
+	json_num(o, "speed_mbps", l->speed);
+	json_num(o, "max_speed_mbps", l->max_speed);
+	json_num(o, "lanes", l->lanes);
+	json_num(o, "max_lanes", l->max_lanes);
+	json_str(o, "fec", alink_fec_name(l->fec));
+	json_object_object_add(o, "module", e->optical ?
+			       module_json(&e->module) : NULL);
+	return o;
+}
+
+static struct json_object *route_json(const struct alink_route_info *r)
+{
+	struct json_object *o;
+
 	if (!r)
-		why = "no route in the xPU (alink fabric up writes them)";
-	else if (usable < r->min_ports)
-		why = usable ? "fewer usable links than the route's minimum" :
-			       "no link of the route is usable";
-	if (!env->json) {
-		printf("%u of %u links usable, %llu Gb/s a direction%s%s\n",
-		       usable, listed, (unsigned long long)mbps / 1000,
-		       why ? "; no path: " : "", why ? why : "");
-		return why ? EXIT_FAILED : EXIT_OK;
+		return NULL;
+	o = json_object_new_object();
+	json_num(o, "min_ports", r->min_ports);
+	json_object_object_add(o, "ports", set_json(&r->ports));
+	return o;
+}
+
+static struct json_object *limit_json(const struct path_limit *l)
+{
+	struct json_object *o;
+
+	if (!l->kind)
+		return NULL;
+	o = json_object_new_object();
+	json_str(o, "kind", l->kind);
+	json_str(o, "where", l->where);
+	json_str(o, "why", l->why);
+	json_num(o, "lost_mbps", l->lost);
+	json_object_object_add(o, "module", l->at && l->at->optical ?
+			       module_json(&l->at->module) : NULL);
+	return o;
+}
+
+static void json_number_of(struct json_object *o, const char *key,
+			   const struct path_end *e)
+{
+	json_object_object_add(o, key, e->link ?
+			       json_object_new_int64(e->link->link) : NULL);
+}
+
+static struct json_object *hop_json(const struct path_hop *h)
+{
+	const struct alink_device_info *sw = h->end[PATH_SW_IN].dev;
+	struct json_object *o = json_object_new_object();
+	struct json_object *ends = json_object_new_array();
+	struct json_object *parts = NULL;
+	unsigned int i;
+
+	for (i = 0; i < PATH_ENDS; i++)
+		if (h->end[i].dev && h->end[i].link)
+			json_object_array_add(ends, end_json(&h->end[i]));
+	if (sw) {
+		parts = json_object_new_object();
+		json_num(parts, "from", h->part[0]);
+		json_num(parts, "to", h->part[1]);
 	}
-	doc = json_object_new_object();
-	json_str(doc, "from", a->name);
-	json_str(doc, "to", b->name);
-	json_object_object_add(doc, "path", json_object_new_boolean(!why));
-	json_str(doc, "why", why);
-	json_num(doc, "usable_links", usable);
-	json_num(doc, "speed_mbps", mbps);
+	json_number_of(o, "link", &h->end[PATH_OUT]);
+	json_str(o, "switch", sw ? sw->name : NULL);
+	json_number_of(o, "port_in", &h->end[PATH_SW_IN]);
+	json_number_of(o, "port_out", &h->end[PATH_SW_OUT]);
+	json_number_of(o, "link_in", &h->end[PATH_IN]);
+	json_object_object_add(o, "usable", json_object_new_boolean(!h->why));
+	json_str(o, "why", h->why);
+	json_num(o, "speed_mbps", h->speed);
+	json_object_object_add(o, "partition", parts);
+	json_object_object_add(o, "switch_route", route_json(h->sw_route));
+	json_object_object_add(o, "ends", ends);
+	json_object_object_add(o, "limit", limit_json(&h->limit));
+	return o;
+}
+
+/* One entry a group, as the switches may differ in what they have */
+static struct json_object *groups_json(const struct fabric *f,
+				       const struct path *p)
+{
+	struct json_object *array = json_object_new_array(), *o, *switches;
+	const struct alink_group_info *g;
+	uint32_t id;
+
+	for (id = 0; id < ALINK_MAX_GROUPS; id++) {
+		o = NULL;
+		for (g = f->group; g < f->group + f->num_groups; g++) {
+			if (g->id != id || !with_both(g, p))
+				continue;
+			if (!o) {
+				o = json_object_new_object();
+				switches = json_object_new_array();
+				json_num(o, "id", id);
+				json_object_object_add(o, "switches", switches);
+				json_object_array_add(array, o);
+			}
+			json_object_array_add(switches, json_object_new_string(
+					      inv_name(&f->inv, g->dev)));
+		}
+	}
+	return array;
+}
+
+static struct json_object *path_json(const struct fabric *f,
+				     const struct path *p)
+{
+	struct json_object *doc = json_object_new_object();
+	struct json_object *hops = json_object_new_array();
+	struct json_object *unused = json_object_new_array(), *b;
+	const struct path_hop *h;
+	uint32_t part = one_partition(p);
+
+	for (h = p->hop; h < p->hop + p->num_hops; h++)
+		if (h->routed)
+			json_object_array_add(hops, hop_json(h));
+		else
+			json_object_array_add(unused, json_object_new_int64(
+					      h->end[PATH_OUT].link->link));
+	json_str(doc, "from", p->a->name);
+	json_str(doc, "to", p->b->name);
+	json_num(doc, "from_endpoint", p->a->fabric_id);
+	json_num(doc, "to_endpoint", p->b->fabric_id);
+	json_object_object_add(doc, "path", json_object_new_boolean(!p->why));
+	json_str(doc, "why", p->why);
+	json_num(doc, "usable_links", p->usable);
+	json_num(doc, "speed_mbps", p->speed);
+	json_num(doc, "full_speed_mbps", p->full);
+	json_object_object_add(doc, "route", route_json(p->route));
+	json_object_object_add(doc, "partition", part ?
+			       json_object_new_int64(part) : NULL);
+	json_object_object_add(doc, "groups", groups_json(f, p));
 	json_object_object_add(doc, "links", hops);
-	cmd_print_json(env, "alink.path", 1, doc);
-	return why ? EXIT_FAILED : EXIT_OK;
+	json_object_object_add(doc, "unused_links", unused);
+	b = limit_json(&p->bottleneck);
+	if (b)
+		json_object_object_add(b, "links", set_json(&p->alike));
+	json_object_object_add(doc, "bottleneck", b);
+	return doc;
+}
+
+/* -------------------------------------------------------------------------- */
+
+int path_show(struct alink_cmd_env *env, const struct fabric *f,
+	      const struct alink_device_info *a,
+	      const struct alink_device_info *b)
+{
+	struct path *p = malloc(sizeof(*p));
+	int code, err;
+
+	if (!p)
+		return cmd_refuse(env, EXIT_FAILED, "out of memory");
+	err = path_find(env->ctx, f, a, b, p);
+	if (err) {
+		free(p);
+		return cmd_fail(env, err);
+	}
+	code = p->why ? EXIT_FAILED : EXIT_OK;
+	if (env->json)
+		cmd_print_json(env, "alink.path", 1, path_json(f, p));
+	else
+		path_text(f, p);
+	free(p);
+	return code;
 }
 
 int cmd_path(struct alink_cmd_env *env, int argc, char **argv)
@@ -243,10 +383,7 @@ int cmd_path(struct alink_cmd_env *env, int argc, char **argv)
 	if (!code)
 		code = fabric_read(env, &f);
 	if (!code)
-		code = show_path(env, &f, end[0], end[1]);
-	free(f.link);
-	free(f.route);
-	free(f.part);
-	inv_free(&f.inv);
+		code = path_show(env, &f, end[0], end[1]);
+	fabric_free(&f);
 	return code;
 }

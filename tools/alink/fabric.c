@@ -6,14 +6,10 @@
 
 #include "fabric.h"
 
-int fabric_load(struct alink_cmd_env *env, struct fabric *f)
+int fabric_read(struct alink_cmd_env *env, struct fabric *f)
 {
-	int code = inv_load(env, &f->inv);
-	int err;
+	int err = alink_links(env->ctx, ALINK_ALL, &f->link, &f->num_links);
 
-	if (code)
-		return code;
-	err = alink_links(env->ctx, ALINK_ALL, &f->link, &f->num_links);
 	if (!err)
 		err = alink_routes(env->ctx, ALINK_ALL, &f->route,
 				   &f->num_routes);
@@ -133,9 +129,17 @@ static uint32_t lower(uint32_t a, uint32_t b)
 /* Says only that the cause is at the other end */
 static bool blames_other(const struct alink_link_info *l)
 {
-	return l->state == ALINK_LINK_UP ||
-	       l->reason == ALINK_DOWN_REMOTE_FAULT ||
-	       l->reason == ALINK_DOWN_NONE;
+	if (l->state == ALINK_LINK_UP)
+		return true;
+	switch (l->reason) {
+	case ALINK_DOWN_NONE:
+	case ALINK_DOWN_REMOTE_FAULT:
+	case ALINK_DOWN_RX_LOS:
+	case ALINK_DOWN_RX_LOL:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void why_degraded(const struct alink_link_info *l, uint32_t speed,

@@ -24,8 +24,11 @@ enum link_health {
 	LINK_BROKEN,		/* not up */
 };
 
-/* Prints what is wrong, and returns an enum alink_exit; frees nothing. */
-int fabric_load(struct alink_cmd_env *env, struct fabric *f);
+/*
+ * Reads links and tables; devices are the caller's to load before. Prints what
+ * is wrong, and returns an enum alink_exit; frees nothing.
+ */
+int fabric_read(struct alink_cmd_env *env, struct fabric *f);
 void fabric_free(struct fabric *f);
 /* The functions below find what they look for only after this. */
 void fabric_sort(struct fabric *f);
