@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* alink topo: who is how far from whom, as a matrix. */
+/* alink topo: who is how far from whom, as a matrix or drawn. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "topo_draw.h"
 
 #define MAX_DEPTH	32
 
@@ -188,6 +188,28 @@ static struct json_object *topo_json(const struct inventory *inv,
 	return array;
 }
 
+static int draw(struct alink_cmd_env *env, const char *how,
+		int (*fn)(FILE *out, const struct fabric *f))
+{
+	struct fabric f = {};
+	int code;
+
+	if (env->json)
+		return cmd_refuse(env, EXIT_USAGE,
+				  "topo %s: a drawing is no JSON: without -j",
+				  how);
+	code = inv_load(env, &f.inv);
+	if (!code)
+		code = fabric_read(env, &f);
+	if (!code && fn(stdout, &f))
+		code = cmd_refuse(env, EXIT_FAILED, "out of memory");
+	if (!code && ferror(stdout))
+		code = cmd_refuse(env, EXIT_FAILED,
+				  "topo %s: cannot be written", how);
+	fabric_free(&f);
+	return code;
+}
+
 int cmd_topo(struct alink_cmd_env *env, int argc, char **argv)
 {
 	struct alink_link_info *link = NULL;
@@ -196,8 +218,16 @@ int cmd_topo(struct alink_cmd_env *env, int argc, char **argv)
 	size_t i, n = 0;
 	int code, err;
 
+	if (argc > 1)
+		return cmd_refuse(env, EXIT_USAGE,
+				  "topo: too many arguments: %s", argv[1]);
+	if (argc && !strcmp(argv[0], "--dot"))
+		return draw(env, argv[0], topo_dot);
+	if (argc && !strcmp(argv[0], "--svg"))
+		return draw(env, argv[0], topo_svg);
 	if (argc)
-		return cmd_refuse(env, EXIT_USAGE, "topo: no arguments: %s",
+		return cmd_refuse(env, EXIT_USAGE,
+				  "topo: --dot or --svg is wanted, not \"%s\"",
 				  argv[0]);
 	code = inv_load(env, &inv);
 	if (code)
