@@ -70,7 +70,7 @@ class Fabric:
         index = {n: i for i, n in enumerate(names)}
         lines = []
         for n in names:
-            kind = XPU if n in self.xpu else SWITCH if n in self.switch else NIC
+            kind = XPU if n in self.xpu else NIC if n in self.nic else SWITCH
             place = {XPU: self.xpu, SWITCH: self.switch, NIC: self.nic}[kind]
             lines.append(('dev', kind, index[n], n, COPPER if kind == NIC else
                           place.index(n), 64 if kind == XPU else 1024,
@@ -255,7 +255,12 @@ def test_what_stands_out():
     # It is drawn over those that are as they should be.
     order = [STYLES.index(l[0]) for l in d.line]
     assert order == sorted(order), order
-    # And said in the boxes, in bold.
+    # And said in the boxes, whose frame tells of it, in bold.
+    frames = {n: d.kind[n][1:] for n in d.box if d.kind[n][1:]}
+    assert frames == {
+        'xpu0': ['box-degraded'], 'xpu1': ['box-noroute'],
+        'xpu2': ['box-down'], 'xpu3': ['box-noroute'],
+        'sw2': ['box-noroute']}, frames
     for name, says in (('xpu2', 'closed by command (sw1p2)'),
                        ('xpu0', 'width reduced'), ('sw2', 'endpoints 1'),
                        ('xpu3', 'no route to endpoints 1')):

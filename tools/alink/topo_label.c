@@ -122,7 +122,8 @@ static int label_node(const struct drawing *d, size_t node)
 		snprintf(text, sizeof(text), "plane %u, %u links", n->id,
 			 n->num_edges);
 	} else {
-		snprintf(text, sizeof(text), "PCI %s", n->dev->pci);
+		snprintf(text, sizeof(text), "PCI %s",
+			 n->dev->pci[0] ? n->dev->pci : "-");
 	}
 	err = add_text(n, DRAW_UP, "", n->name);
 	if (!err)

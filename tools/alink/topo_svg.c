@@ -17,6 +17,8 @@
 #define PAD	8
 #define GAP	34		/* above a row: where its links spread */
 #define LANE	4		/* of a gutter */
+#define MARK	7		/* above a box */
+#define CHAR_W	6
 #define MARGIN	20
 #define HEAD	76		/* title and legend */
 #define MIN_W	1000		/* what these need */
@@ -192,7 +194,7 @@ static const char *const class_name[DRAW_STYLES] = {
 static void put_style(FILE *out)
 {
 	static const char *const dashes[DRAW_STYLES] = {
-		[DRAW_UP]	= "stroke-width:1",
+		[DRAW_UP]	= "stroke-width:1;stroke-opacity:.5",
 		[DRAW_NO_ROUTE]	= "stroke-width:2.5;stroke-dasharray:12 3 2 3",
 		[DRAW_DEGRADED]	= "stroke-width:2.5;stroke-dasharray:9 4",
 		[DRAW_DOWN]	= "stroke-width:3;stroke-dasharray:2 4",
@@ -200,7 +202,7 @@ static void put_style(FILE *out)
 	int i;
 
 	fputs("<style>\n"
-	      "text{font:10px monospace;fill:#000;white-space:pre}\n"
+	      "text{font:10px monospace;fill:#000;}\n"
 	      ".title{font-size:14px;font-weight:bold}\n"
 	      "rect{fill:#fff;stroke:#000}\n"
 	      ".switch rect{fill:#e8e8e8}\n"
@@ -209,9 +211,12 @@ static void put_style(FILE *out)
 	      ".bad{font-weight:bold}\n"
 	      "polyline{fill:none}\n", out);
 	for (i = 0; i < DRAW_STYLES; i++)
-		fprintf(out, ".%s{stroke:%s;%s}\n", class_name[i],
-			draw_colour[i], dashes[i]);
-	fputs(".mark{stroke-width:1.5;stroke-dasharray:none}\n</style>\n", out);
+		fprintf(out,
+			".%s{stroke:%s;%s}\n.box-%s rect{stroke:%s;stroke-width:4}\n",
+			class_name[i], draw_colour[i], dashes[i],
+			class_name[i], draw_colour[i]);
+	fputs(".mark{stroke-width:1.5;stroke-dasharray:none;stroke-opacity:1}\n</style>\n",
+	      out);
 }
 
 /* At an end of a link, and before text about it: a shape for each style */
@@ -266,10 +271,10 @@ static void put_edge(FILE *out, const struct layout *l,
 	const struct draw_node *n = l->d->node;
 	char rate[48];
 
-	fprintf(out, "<polyline class=\"%s\" points=\"%d,%d %d,%d %d,%d %d,%d\"><title>",
+	fprintf(out, "<polyline class=\"%s\" points=\"%d,%d %d,%d %d,%d %d,%d %d,%d\"><title>",
 		class_name[e->style], from, sw->y + sw->h, xpu->trunk,
 		l->grid_y + LANE, xpu->trunk, xpu->y - GAP + 2 * LANE, to,
-		xpu->y);
+		xpu->y - MARK, to, xpu->y);
 	put_text(out, n[e->xpu].name);
 	fprintf(out, "p%u - ", e->link);
 	put_text(out, n[e->sw].name);
@@ -280,7 +285,7 @@ static void put_edge(FILE *out, const struct layout *l,
 		put_text(out, e->why);
 	}
 	fputs("</title></polyline>\n", out);
-	put_mark(out, e->style, to, xpu->y - 6);
+	put_mark(out, e->style, to, xpu->y - MARK);
 }
 
 /* Places are given in the order of edges, lines are drawn in another. */
@@ -307,29 +312,40 @@ static int put_edges(FILE *out, const struct layout *l)
 	return 0;
 }
 
+static void put_line(FILE *out, const struct draw_line *line, bool name, int x,
+		     int y)
+{
+	size_t indent = strspn(line->text, " ");
+
+	fprintf(out, "<text%s x=\"%d\" y=\"%d\">",
+		name ? " class=\"name\"" :
+		line->style != DRAW_UP ? " class=\"bad\"" : "",
+		x + CHAR_W * (int)indent, y);
+	put_text(out, line->text + indent);
+	fputs("</text>\n", out);
+}
+
 static void put_node(FILE *out, const struct layout *l, size_t i)
 {
 	const struct draw_node *n = &l->d->node[i];
 	const struct box *b = &l->box[i];
-	const struct draw_line *line;
+	enum draw_style worst = DRAW_UP;
 	size_t j;
-	int y;
 
-	fprintf(out, "<g class=\"node %s%s\"><title>",
-		alink_devtype_name(n->type), n->dev ? "" : " elsewhere");
+	for (j = 0; j < n->num_lines; j++)
+		if (n->line[j].style > worst)
+			worst = n->line[j].style;
+	fprintf(out, "<g class=\"node %s%s", alink_devtype_name(n->type),
+		n->dev ? "" : " elsewhere");
+	if (worst != DRAW_UP)
+		fprintf(out, " box-%s", class_name[worst]);
+	fputs("\"><title>", out);
 	put_text(out, n->name);
 	fprintf(out, "</title>\n<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n",
 		b->x, b->y, BOX_W, b->h);
-	for (j = 0; j < n->num_lines; j++) {
-		line = &n->line[j];
-		y = b->y + PAD + LINE * (int)j + 10;
-		fprintf(out, "<text%s x=\"%d\" y=\"%d\">",
-			!j ? " class=\"name\"" :
-			line->style != DRAW_UP ? " class=\"bad\"" : "",
-			b->x + PAD, y);
-		put_text(out, line->text);
-		fputs("</text>\n", out);
-	}
+	for (j = 0; j < n->num_lines; j++)
+		put_line(out, &n->line[j], !j, b->x + PAD,
+			 b->y + PAD + LINE * (int)j + 10);
 	fputs("</g>\n", out);
 }
 
