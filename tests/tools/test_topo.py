@@ -424,11 +424,15 @@ def test_path_bottlenecks():
         '1 of 4 lanes, 100 of 400 Gb/s: width reduced', [1], 300000,
         speed=500000)
 
-    fabric = Fabric(2, 2)
-    for end in ('sw0', 1), ('xpu1', 0):
-        fabric.link[end].update(speed=200000, max=200000)
-    one(fabric, 'slower-part', 'sw0p1', 'made for 200 Gb/s', [0], 200000,
-        speed=600000)
+    # Ends that differ are cabled so: neither is degraded.
+    for slow in ('sw0', 1), ('xpu1', 0):
+        fabric = Fabric(2, 2)
+        for end in ('sw0', 1), ('xpu1', 0):
+            fabric.link[end].update(speed=200000)
+        fabric.link[slow].update(max=200000)
+        one(fabric, 'slower-part', 'sw0p1' if slow[0] == 'sw0' else 'xpu1p0',
+            'made for 200 Gb/s', [0], 200000, speed=600000)
+        assert fabric.svg().styles() == {'up': 4}
 
     fabric = Fabric(3, 4)
     fabric.route['xpu0', 1] = [1, 1, 3]
@@ -489,6 +493,17 @@ def test_path_takes_the_worst():
     text = fabric.run('path', 'xpu0', 'xpu1')
     assert 'bottleneck: xpu1p0: closed by command; so for links 0,3; ' \
         'takes 800 of 1600 Gb/s\n' in text, text
+
+
+def test_path_takes_the_slowest():
+    """Of links that all work, that which has the least."""
+    fabric = Fabric(2, 3)
+    for plane, speed in enumerate((300000, 100000, 200000)):
+        for end in ('xpu0', plane), (f'sw{plane}', 0):
+            fabric.link[end].update(speed=speed)
+    path = fabric.path()
+    assert limit(path) == ('degraded', 'xpu0p1', '100 of 400 Gb/s', [1],
+                           300000), path['bottleneck']
 
 
 def test_path_shares_ports():
