@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 from guestlib import PATIENCE, knob, wait_for  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
+SVG = '{http://www.w3.org/2000/svg}'
 LATE_S = 9      # of an answer; less than what makes a command time out
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 
@@ -87,6 +89,51 @@ def test_topo():
     for a, to in rows.items():
         for b, relation in to.items():
             assert rows[b][a] == relation, (a, b, rows)
+
+
+def drawn():
+    """Of topo --svg: text of boxes by name, how a link is drawn by what is said
+    of it. topo --dot must have as many links."""
+    root = ET.fromstring(good('topo', '--svg'))
+    boxes = {}
+    for g in root.iter(f'{SVG}g'):
+        if g.get('class').startswith('node '):
+            boxes[g.find(f'{SVG}title').text] = \
+                ' '.join(t.text for t in g.iter(f'{SVG}text'))
+    links = {l.find(f'{SVG}title').text: l.get('class')
+             for l in root.findall(f'{SVG}polyline')}
+    dot = good('topo', '--dot')
+    assert dot.startswith('graph alink {'), dot
+    assert len([l for l in dot.splitlines() if l.startswith('\tn') and
+                ' -- ' in l]) == len(links), dot
+    return boxes, links
+
+
+def test_drawing():
+    """All devices of the fabric and all its cables; a route that is missing
+    stands out at the device and at the cable that it leaves alone."""
+    good('fabric', 'up')
+    boxes, links = drawn()
+    assert set(boxes) == {'xpu0', 'xpu1', 'sw0', 'sw1', 'nic0', 'nic1'}, boxes
+    want = {f"{l['device']}p{l['link']} - {l['peer']['device']}"
+            f"p{l['peer']['link']}: 400 Gb/s x{l['lanes']}"
+            for l in data('link', 'show') if l['peer']}
+    assert set(links) == want and set(links.values()) == {'up'}, links
+    assert 'endpoint 1, partition 1' in boxes['xpu1'], boxes
+    good('route', 'del', 'sw1', '1')
+    good('route', 'del', 'xpu0', '1')
+    boxes, links = drawn()
+    assert 'no route to endpoints 1' in boxes['sw1'], boxes
+    assert 'no route to endpoints 1' in boxes['xpu0'], boxes
+    assert 'no route' not in boxes['sw0'], boxes
+    bad = {l.partition(' - ')[0] for l in links if links[l] == 'noroute'}
+    assert bad == {'xpu0p0', 'xpu0p1', 'xpu1p1'}, links
+    good('fabric', 'up')
+    assert good('topo', '--svg', prefix=NOBODY) == good('topo', '--svg')
+    refused(2, '--png', 'topo', '--png')
+    refused(2, 'too many', 'topo', '--svg', '--dot')
+    code, out, _ = alink('-j', 'topo', '--svg')
+    assert code == 2 and 'without -j' in out, (code, out)
 
 
 def test_routes():
@@ -189,10 +236,20 @@ def test_partitions_and_path():
     assert {r['partition'] for r in data('partition', 'show')} == {9}
     path = data('path', 'xpu0', 'xpu1')
     assert path['path'] and path['usable_links'] == 2, path
-    assert path['speed_mbps'] == 800000, path
+    assert path['speed_mbps'] == path['full_speed_mbps'] == 800000, path
+    assert (path['partition'], path['bottleneck']) == (9, None), path
+    assert [[e['device'] for e in l['ends']] for l in path['links']] == \
+        [['xpu0', s, s, 'xpu1'] for s in ('sw0', 'sw1')], path
+    good('group', 'add', '5', '0-1', 'dev', 'sw1')
+    assert data('path', 'xpu1', 'xpu0')['groups'] == \
+        [{'id': 5, 'switches': ['sw1']}]
+    good('group', 'del', '5')
     good('partition', 'set', '1', '10')
     code, out, _ = alink('path', 'xpu0', 'xpu1')
     assert code == 1 and 'not in the same partition' in out, out
+    assert out.splitlines()[-1] == \
+        'bottleneck: sw0: xpu0 is in partition 9, xpu1 in partition 10; ' \
+        'so for links 0-1; takes 800 of 800 Gb/s', out
     good('partition', 'set', '1', '0')
     assert [r['endpoint'] for r in data('partition', 'show', 'sw0')] == [0]
     refused(2, 'partition', 'partition', 'set', '1', '1024')
@@ -204,7 +261,22 @@ def test_partitions_and_path():
     path = data('path', 'xpu0', 'xpu1')
     assert [l['why'] for l in path['links']] == \
         [None, 'no route in the switch'], path
+    assert limit('xpu0', 'xpu1') == \
+        ('switch-route', 'sw1', 'no route in the switch', [1])
     good('fabric', 'up')
+    good('route', 'add', 'xpu0', '1', '1')
+    assert limit('xpu0', 'xpu1') == \
+        ('route-ports', 'xpu0p0', 'the route leaves this link out', [0])
+    good('route', 'del', 'xpu0', '1')
+    assert limit('xpu0', 'xpu1')[:2] == ('no-route', 'xpu0')
+    good('fabric', 'up')
+    assert limit('xpu0', 'xpu1') is None
+
+
+def limit(a, b):
+    """What path names as the bottleneck, whether there is a path or not."""
+    found = json.loads(alink('-j', 'path', a, b)[1])['data']['bottleneck']
+    return found and tuple(found[k] for k in ('kind', 'where', 'why', 'links'))
 
 
 def in_the_way(a, b):
@@ -304,8 +376,79 @@ def test_down_link_is_seen():
     assert ends[0]['state'] == 'down', ends
     assert data('path', 'xpu0', 'xpu1')['usable_links'] == 1
     assert data('topo')[0]['to']['xpu1'] == 'AL1'
+    # From both ends, the one that is the cause.
+    want = ('link-down', 'xpu0p1', 'closed by command', [1])
+    assert limit('xpu0', 'xpu1') == limit('xpu1', 'xpu0') == want
+    boxes, links = drawn()
+    assert [l for l in links if links[l] == 'down' and l.endswith(
+        ': down, closed by command (xpu0p1)')], links
+    assert 'closed by command' in boxes['xpu0'], boxes
     subprocess.run(['ip', 'link', 'set', 'xpu0p1', 'up'], check=True)
     assert data('path', 'xpu0', 'xpu1')['usable_links'] == 2
+    assert limit('xpu0', 'xpu1') is None
+    assert set(drawn()[1].values()) == {'up'}
+
+
+def modules(*args, prefix=()):
+    """Of the ends of links from xPU 0 to xPU 1: {device and link: module}."""
+    _, out, err = alink('-j', 'path', 'xpu0', 'xpu1', *args, prefix=prefix)
+    assert not err, err
+    return {f"{e['device']}p{e['link']}": e['module']
+            for l in json.loads(out)['data']['links'] for e in l['ends']}
+
+
+def test_modules_in_path():
+    """Which module carries a link, and how it is; its memory is shown to the
+    administrator only. Topology node2: cage 0 is of sw0, cage 1 of xpu0."""
+    wait_for('modules', lambda: modules()['xpu0p1']['state'] == 'ready',
+             PATIENCE)
+    found = modules()
+    assert {n: m and (m['controller'], m['cage']) for n, m in found.items()} \
+        == {'xpu0p0': ('opt0', 1), 'sw0p0': ('opt0', 0), 'sw0p1': ('opt0', 0),
+            'xpu1p0': None, 'xpu0p1': ('opt0', 1), 'sw1p0': None,
+            'sw1p1': None, 'xpu1p1': None}, found
+    one, two = found['xpu0p0'], found['xpu0p1']
+    assert one['first_lane'] != two['first_lane'], found
+    assert one['serial'] == two['serial'] != found['sw0p0']['serial'], found
+    for m in filter(None, found.values()):
+        assert (m['presence'], m['part'], m['fault']) == \
+            ('fitted', 'AL-OSFP-DR8-LPO', None), m
+        assert 20000 < m['temperature_mdeg'] < 75000, m
+    seen = modules(prefix=NOBODY)['xpu0p0']
+    assert (seen['presence'], seen['state'], seen['part']) == \
+        ('fitted', None, None), seen
+    assert 20000 < seen['temperature_mdeg'] < 75000, seen
+
+
+def test_module_at_fault():
+    """It is named, with what is wrong with it, from both ends."""
+    def named(why, **how):
+        want = ('module', 'xpu0p0', why, [0, 1])
+        wait_for(f'{why} from xPU 0', lambda:
+                 limit('xpu0', 'xpu1') == want, PATIENCE)
+        wait_for(f'{why} from xPU 1', lambda:
+                 limit('xpu1', 'xpu0') == want, PATIENCE)
+        wait_for(f'module: {how}', lambda: how.items() <=
+                 modules()['xpu0p0'].items(), PATIENCE)
+        code, out, _ = alink('path', 'xpu0', 'xpu1')
+        assert code == 1 and f'bottleneck: xpu0p0: {why}; module opt0 cage 1' \
+            in out, out
+
+    try:
+        knob('opt0-mod1', 'module-fault', 4)
+        named('module fault', presence='fitted', state='fault',
+              fault='transmitter')
+        knob('opt0-mod1', 'present', False)
+        named('no cable', presence='missing', state=None)
+        _, links = drawn()
+        assert sorted(links.values()) == ['down', 'down', 'up', 'up'], links
+    finally:
+        knob('opt0-mod1', 'present', False)
+        knob('opt0-mod1', 'module-fault', 0)
+        knob('opt0-mod1', 'present', True)
+    wait_for('both links', lambda: limit('xpu0', 'xpu1') is None, PATIENCE)
+    wait_for('module', lambda: modules()['xpu0p0']['state'] == 'ready',
+             PATIENCE)
 
 
 def test_permissions():
