@@ -47,7 +47,7 @@ static void end_text(const struct path_end *e)
 	snprintf(name, sizeof(name), "%sp%u", e->dev->name, l->link);
 	if (e->optical)
 		module_text(&e->module, module, sizeof(module));
-	printf("    %-10s %-8s %4u of %u Gb/s, %u of %u lanes, %s, %s",
+	printf("    %-10s %-8s %4u of %u Gb/s, %u of %u lanes, FEC %s, %s",
 	       name, alink_link_state_name(l->state), l->speed / 1000,
 	       l->max_speed / 1000, l->lanes, l->max_lanes,
 	       alink_fec_name(l->fec), module);
@@ -125,7 +125,7 @@ static void bottleneck_text(const struct path *p)
 		return;
 	}
 	printf("bottleneck: %s: %s", b->where, b->why);
-	if (b->at && b->at->optical) {
+	if (!strcmp(b->kind, "module")) {
 		module_text(&b->at->module, module, sizeof(module));
 		printf("; %s", module);
 	}
