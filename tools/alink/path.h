@@ -17,7 +17,7 @@ struct path_end {
 
 /* What something is short of */
 struct path_limit {
-	const char *kind;		/* word for programs, NULL: of nothing */
+	const char *kind;		/* for programs; NULL: of nothing */
 	char where[48];
 	char why[160];
 	const struct path_end *at;	/* NULL: at no end of a link */

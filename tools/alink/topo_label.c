@@ -179,7 +179,8 @@ static int label_edge(const struct drawing *d, const struct draw_edge *e)
 	int err;
 
 	snprintf(text, sizeof(text), "p%u %sp%u %s", e->link,
-		 d->node[e->sw].name, e->port, edge_rate(e, rate, sizeof(rate)));
+		 d->node[e->sw].name, e->port,
+		 edge_rate(e, rate, sizeof(rate)));
 	err = add_text(n, e->style, "", text);
 	return err ? err : add_text(n, e->style, "  ", e->why);
 }

@@ -250,7 +250,8 @@ static void put_legend(FILE *out, const struct drawing *d)
 		fprintf(out, "<text x=\"%d\" y=\"48\">%s</text>\n", x + 56,
 			draw_meaning[i]);
 	}
-	fprintf(out, "<text x=\"%d\" y=\"66\">In a box: link, port of the switch, rate a direction x lanes; why it is not up or has less than it can. Dashed box: of another host.</text>\n</g>\n",
+	fprintf(out, "<text x=\"%d\" y=\"66\">In a box: link, port of the switch, rate a direction x lanes; "
+		"why it is not up or has less than it can. Dashed box: of another host.</text>\n</g>\n",
 		MARGIN);
 }
 
