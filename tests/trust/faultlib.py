@@ -2,6 +2,10 @@
 """Fault sweeps in the guest: an operation is done again and again, and the
 N-th allocation or user copy in it fails, for N = 1, 2... until it got through
 without meeting one. See Documentation/fault-injection in the kernel.
+
+An operation that fails has to leave all as it was; one that says that it
+worked has to have done all that it does when nothing fails. What that is a
+sweep's DONE tells, and the operation itself shows it first, without a fault.
 """
 import errno
 import os
@@ -51,6 +55,66 @@ def dma_debug_is_off():
     return '' if said == 'N' else f'disabled: {said}'
 
 
+class Grows(int):
+    """A counter or time, in what DONE sees: as it was without a fault, or
+    higher. One that was left out is lower, or not there."""
+
+    def __eq__(self, later):
+        return isinstance(later, Grows) and int(later) >= int(self)
+
+    def __ne__(self, later):
+        return not self == later
+
+    __hash__ = int.__hash__
+
+
+class Differs(bytes):
+    """A random or arbitrary value, in what DONE sees: any, but not 0."""
+
+    def __eq__(self, other):
+        return isinstance(other, Differs) and any(self) == any(other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = None
+
+
+def named(err):
+    """An OSError's name."""
+    return errno.errorcode.get(err.errno, str(err.errno))
+
+
+def look(done, arg, got):
+    """What DONE sees, the name of an error being something to see, too."""
+    try:
+        return done(arg, got)
+    except OSError as err:
+        return named(err)
+
+
+def shown(value):
+    """A value, short enough for a line."""
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + '...'
+
+
+def difference(first, second):
+    """Where two values differ, in words."""
+    if type(first) is type(second) and isinstance(first, dict) and \
+            first.keys() == second.keys():
+        pairs = [(f'{k!r}', first[k], second[k]) for k in first]
+    elif type(first) is type(second) and isinstance(first, (list, tuple)) \
+            and len(first) == len(second):
+        pairs = [(f'{i}', a, b) for i, (a, b) in enumerate(zip(first, second))]
+    else:
+        return f'{shown(second)} instead of {shown(first)}'
+    for where, old, new in pairs:
+        if old != new:
+            return f'[{where}] {difference(old, new)}'
+    return 'nothing differs'
+
+
 class Sweeper:
     """fail-nth of this thread, and TAP about what came of it."""
 
@@ -98,30 +162,66 @@ class Sweeper:
         print(f'{"not ok" if bad else "ok"} {self.number} - {what}'
               + (f' # {bad}' if bad else ''), flush=True)
 
-    def sweep(self, what, op, prepare=None, undo=None, census=None,
-              allowed=frozenset()):
-        """OP(arg) with each of its fault points, ARG from PREPARE().
-
-        UNDO(arg, got) follows, GOT being what OP returned or its OSError.
-        CENSUS() must say the same before and after: nothing is lost, nothing
-        half-done.
-        """
-        points, nth, seen, bad = 0, 1, {}, ''
-        start = time.monotonic()
-        while not bad:
-            before = census() if census else None
-            arg = prepare() if prepare else None
+    def attempt(self, nth, op, prepare, undo, done):
+        """OP once, with its NTHth fault point: (what it returned or its OSError,
+        was the fault met, what DONE sees); nth None: without OP."""
+        arg = prepare() if prepare else None
+        got, met = None, False
+        if nth is not None:
             self.arm(nth)
             try:
                 got = op(arg)
             except OSError as err:
                 got = err
-            met = self.met()
+            met = self.met() and nth > 0
+        seen = None
+        if callable(done) and not isinstance(got, OSError):
+            seen = look(done, arg, got)
+        if undo:
+            undo(arg, got)
+        return got, met, seen
+
+    def undisturbed(self, op, prepare, undo, done):
+        """(What DONE sees of an OP without a fault, what is wrong with that):
+        the same each time, and not the same without OP."""
+        without = self.attempt(None, op, prepare, undo, done)[2]
+        for number in range(2):
+            got, _, seen = self.attempt(0, op, prepare, undo, done)
+            if isinstance(got, OSError):
+                return None, f'no fault, and still {named(got)}'
+            if number and first != seen:
+                return None, ('without a fault it differs: ' +
+                              difference(first, seen))
+            first = seen
+        if not callable(done):
+            return None, ''
+        if without == first:
+            return None, f'done or not, the check sees {shown(first)}'
+        return first, ''
+
+    def sweep(self, what, op, prepare=None, undo=None, census=None,
+              allowed=frozenset(), done=None):
+        """OP(arg) with each of its fault points, ARG from PREPARE().
+
+        UNDO(arg, got) follows, GOT being what OP returned, or its OSError, or
+        None where there was no OP. CENSUS() must say the same before and after:
+        nothing is lost, nothing half-done.
+
+        DONE(arg, got), before UNDO, is what can be seen of an OP that worked.
+        Where nothing can be, it is the reason, a str.
+        """
+        points, nth, seen = 0, 1, {}
+        start = time.monotonic()
+        expected, bad = self.undisturbed(op, prepare, undo, done)
+        while not bad:
+            before = census() if census else None
+            got, met, is_done = self.attempt(nth, op, prepare, undo, done)
             code = got.errno if isinstance(got, OSError) else 0
-            if undo:
-                undo(arg, got)
             if census and census() != before:
                 bad = f'point {nth}: was {before}, is {census()}'
+            elif not code and expected != is_done:
+                bad = (f'point {nth}: worked, and still ' +
+                       difference(expected, is_done))
             if not met:
                 if code:
                     bad = f'no fault, and still {errno.errorcode[code]}'
@@ -136,9 +236,12 @@ class Sweeper:
         if not bad and not points:
             bad = 'no fault point at all: is fault injection on?'
         print(f'figure points_{what.replace(" ", "_")} {points}')
+        print(f'figure worked_all_the_same {seen.get(0, 0)}')
         print(f'# {what}: {points} points, {time.monotonic() - start:.1f} s, '
               + ', '.join(f'{n} {errno.errorcode.get(c, "ok")}'
                           for c, n in sorted(seen.items())))
+        if isinstance(done, str):
+            print(f'# {what}: nothing to see of it: {done}')
         self.result(f'{what} swept', bad)
 
     def done(self):
