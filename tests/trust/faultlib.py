@@ -163,8 +163,8 @@ class Sweeper:
               + (f' # {bad}' if bad else ''), flush=True)
 
     def attempt(self, nth, op, prepare, undo, done):
-        """OP once, with its NTHth fault point: (what it returned or its OSError,
-        was the fault met, what DONE sees); nth None: without OP."""
+        """OP once, with its NTHth fault point: (what it returned or its
+        OSError, was the fault met, what DONE sees); nth None: without OP."""
         arg = prepare() if prepare else None
         got, met = None, False
         if nth is not None:
@@ -204,8 +204,8 @@ class Sweeper:
         """OP(arg) with each of its fault points, ARG from PREPARE().
 
         UNDO(arg, got) follows, GOT being what OP returned, or its OSError, or
-        None where there was no OP. CENSUS() must say the same before and after:
-        nothing is lost, nothing half-done.
+        None where there was no OP. CENSUS() must say the same before and
+        after: nothing is lost, nothing half-done.
 
         DONE(arg, got), before UNDO, is what can be seen of an OP that worked.
         Where nothing can be, it is the reason, a str.

@@ -14,104 +14,14 @@ import sys
 
 import uapi
 from faultlib import Sweeper
+from xpudone import POISON, Done
+from xpufile import (CALLS, GROUP, HBM, HOST, KEY, PAGE, READ, SEEN, SIZE, VA,
+                     WRITE, Xpu, said)
 
-CALLS = uapi.ioctls()
-KINDS = uapi.structs(uapi.XPU_H)
-SYNCOBJ_CREATE = 3 << 30 | 8 << 16 | ord('d') << 8 | 0xbf
 # struct drm_prime_handle: handle, flags, fd
 PRIME = struct.Struct('=IIi')
 PRIME_TO_FD, PRIME_TO_HANDLE = (3 << 30 | PRIME.size << 16 | ord('d') << 8 | n
                                 for n in (0x2d, 0x2e))
-HOST, HBM, SEEN = 1, 2, 6
-READ, WRITE = 1, 2
-PAGE = 4096
-VA = 1 << 30
-GROUP, KEY = 7, 0x1122334455667788
-
-
-class Xpu:
-    """An open xPU."""
-
-    def __init__(self, number):
-        self.fd = os.open(f'/dev/accel/accel{number}',
-                          os.O_RDWR | os.O_CLOEXEC)
-
-    def close(self):
-        """Ends all that was made through it."""
-        os.close(self.fd)
-
-    def args(self, name, **fields):
-        """An ioctl's argument."""
-        return CALLS[name][1](**fields)
-
-    def do(self, name, args):
-        """The ioctl; its argument as the kernel left it."""
-        fcntl.ioctl(self.fd, CALLS[name][0], args, True)
-        return args
-
-    def call(self, name, **fields):
-        """Both."""
-        return self.do(name, self.args(name, **fields))
-
-    def bo(self, flags=HOST, size=16 * PAGE):
-        """Handle of a new object."""
-        return self.call('GEM_CREATE', size=size, flags=flags).handle
-
-    def syncobj(self):
-        """Handle of a new syncobj."""
-        return struct.unpack('=II', fcntl.ioctl(
-            self.fd, SYNCOBJ_CREATE, struct.pack('=II', 0, 0)))[0]
-
-    def memory(self):
-        """What QUERY says of HBM."""
-        out = KINDS['drm_alink_xpu_query_memory']()
-        self.call('QUERY', query=1, size=ctypes.sizeof(out),
-                  data=ctypes.addressof(out))
-        return out
-
-    def used(self):
-        """HBM in use, and what has left it."""
-        out = self.memory()
-        return out.hbm_used, out.hbm_evicted
-
-    def fill(self, room):
-        """All of HBM but for so many objects: exported, so it stays."""
-        m = self.memory()
-        self.call('SEGMENT_EXPORT', rights=READ, handle=self.bo(
-            HBM, m.hbm_total - m.hbm_used - room * 16 * PAGE))
-
-    def evict(self):
-        """Sends away what was not used longest, when two fit with it."""
-        self.fill(1)
-        self.bo(HBM)
-        self.bo(HBM)
-        assert self.memory().hbm_evicted == 16 * PAGE
-
-    def bind(self, vm, ops, syncs=()):
-        """Argument of VM_BIND; keeps its arrays alive in it."""
-        kind = KINDS['drm_alink_xpu_vm_bind_op'] * len(ops)
-        array = kind(*[KINDS['drm_alink_xpu_vm_bind_op'](**o) for o in ops])
-        skind = KINDS['drm_alink_xpu_sync'] * max(1, len(syncs))
-        sarray = skind(*[KINDS['drm_alink_xpu_sync'](**s) for s in syncs])
-        args = self.args('VM_BIND', vm_id=vm, num_binds=len(ops),
-                         num_syncs=len(syncs), binds=ctypes.addressof(array),
-                         syncs=ctypes.addressof(sarray) if syncs else 0)
-        args.keep = array, sarray
-        return args
-
-    def space(self, flags=HOST):
-        """A VM with an object bound at VA: (vm, handle)."""
-        vm = self.call('VM_CREATE').vm_id
-        handle = self.bo(flags)
-        self.do('VM_BIND', self.bind(vm, [
-            {'flags': READ | WRITE, 'handle': handle, 'addr': VA,
-             'range': 16 * PAGE}]))
-        return vm, handle
-
-    def queue(self, space):
-        """Id of a queue in it."""
-        return self.call('QUEUE_CREATE', vm_id=space[0], ring=VA,
-                         status=VA + 8 * PAGE, size=16, priority=1).queue_id
 
 
 def failed(got):
@@ -132,6 +42,7 @@ class Sweeps:
         self.sweeper = sweeper
         self.watch = Xpu(0), Xpu(1)
         self.a = self.b = None
+        self.done = Done(self)
 
     def census(self):
         """What must not change: HBM in use on both, and out of it."""
@@ -149,8 +60,10 @@ class Sweeps:
         self.a.evict()
         return space
 
-    def try_out(self, what, op, prepare, again=None, allowed=frozenset()):
-        """PREPARE() gives what OP takes; AGAIN(arg) must work when OP failed."""
+    def try_out(self, what, op, prepare, again=None, allowed=frozenset(),
+                done=None, end=None):
+        """PREPARE() gives what OP takes; AGAIN(arg) must work when OP failed.
+        END(arg, got) gives back what is no part of a file."""
         def fresh():
             self.a, self.b = Xpu(0), Xpu(1)
             return prepare() if prepare else None
@@ -158,26 +71,38 @@ class Sweeps:
         def undo(arg, got):
             if again and failed(got):
                 again(arg)
+            if end:
+                end(arg, got)
             self.a.close()
             self.b.close()
 
-        self.sweeper.sweep(what, op, fresh, undo, self.census, allowed)
+        self.sweeper.sweep(what, op, fresh, undo, self.census, allowed, done)
 
     def sweep(self, name, prepare, what='', again=False, allowed=frozenset()):
-        """An ioctl with the argument that PREPARE() gives."""
+        """An ioctl with the argument that PREPARE() gives. What it has done is
+        seen by the method of Done of its name: without one it is a failure."""
         request = CALLS[name][0]
         self.try_out(f'ioctl {name}{what}',
                      lambda arg: fcntl.ioctl(self.a.fd, request, arg, True),
                      prepare, (lambda arg: self.a.do(name, arg)) if again
-                     else None, allowed)
+                     else None, allowed, getattr(self.done, name, None))
+
+    def args(self, name, more, **fields):
+        """Its argument, and what Done has to know beside it."""
+        args = self.a.args(name, **fields)
+        for key, value in more.items():
+            setattr(args, key, value)
+        return args
 
     def QUERY(self):
         """Each kind of it."""
-        room = ctypes.create_string_buffer(4096)
+        def prepare(query):
+            room = (ctypes.c_uint8 * PAGE)(*[POISON] * PAGE)
+            return self.args('QUERY', {'room': room}, query=query, size=PAGE,
+                             data=ctypes.addressof(room))
+
         for query in range(4):
-            self.sweep('QUERY', lambda q=query: self.a.args(
-                'QUERY', query=q, size=4096, data=ctypes.addressof(room)),
-                f' {query}')
+            self.sweep('QUERY', lambda q=query: prepare(q), f' {query}')
 
     def GEM_CREATE(self):
         """Host and HBM. A new shmem file without an inode is ENOSPC."""
@@ -216,6 +141,11 @@ class Sweeps:
                 {'op': 1, 'addr': VA + 4 * PAGE, 'range': PAGE}],
                 [{'handle': self.a.syncobj(), 'flags': 1}])
             args.flags = flags
+            args.sync, args.lent = args.keep[1][0].handle, None
+            args.handles = [o.handle for o in args.keep[0][:2]]
+            args.mapped = ((VA, 4 * PAGE), (VA + 5 * PAGE, 11 * PAGE),
+                           (VA + (1 << 32), SIZE))
+            args.unmapped = ((VA + 4 * PAGE, PAGE),)
             return args
 
         def lend(flags):
@@ -227,7 +157,9 @@ class Sweeps:
                  'range': 16 * PAGE},
                 {'op': 1, 'addr': VA + 4 * PAGE, 'range': PAGE}])
             args.flags = flags
-            args.lent = mem
+            args.sync, args.lent, args.handles = 0, mem, ()
+            args.mapped = (VA, 4 * PAGE), (VA + 5 * PAGE, 11 * PAGE)
+            args.unmapped = ((VA + 4 * PAGE, PAGE),)
             return args
 
         def away(flags):
@@ -236,6 +168,8 @@ class Sweeps:
                 {'flags': READ, 'handle': handle, 'addr': VA + (1 << 32),
                  'range': 16 * PAGE}])
             args.flags = flags
+            args.sync, args.lent, args.handles = 0, None, (handle,)
+            args.mapped, args.unmapped = ((VA + (1 << 32), SIZE),), ()
             return args
 
         for what, flags in (('now', 0), ('later', 1)):
@@ -243,27 +177,44 @@ class Sweeps:
             self.sweep('VM_BIND', lambda f=flags: away(f), f' away {what}')
             self.sweep('VM_BIND', lambda f=flags: lend(f), f' lent {what}')
 
+    def queue_args(self, space):
+        """Argument of QUEUE_CREATE."""
+        return self.args('QUEUE_CREATE', {'space': space}, vm_id=space[0],
+                         ring=VA, status=VA + 8 * PAGE, size=16, priority=1)
+
     def QUEUE_CREATE(self):
         """In host memory and in HBM."""
         for what, flags in (('host', HOST), ('visible', SEEN)):
-            self.sweep('QUEUE_CREATE', lambda f=flags: self.a.args(
-                'QUEUE_CREATE', vm_id=self.a.space(f)[0], ring=VA,
-                status=VA + 8 * PAGE, size=16, priority=1), f' {what}')
-        self.sweep('QUEUE_CREATE', lambda: self.a.args(
-            'QUEUE_CREATE', vm_id=self.away()[0], ring=VA,
-            status=VA + 8 * PAGE, size=16, priority=1), ' away',
-            allowed={errno.ENOSPC})
+            self.sweep('QUEUE_CREATE', lambda f=flags: self.queue_args(
+                self.a.space(f)), f' {what}')
+        self.sweep('QUEUE_CREATE', lambda: self.queue_args(self.away()),
+                   ' away', allowed={errno.ENOSPC})
 
     def QUEUE_DESTROY(self):
         """What failed can be done again."""
-        self.sweep('QUEUE_DESTROY', lambda: self.a.args(
-            'QUEUE_DESTROY', queue_id=self.a.queue(self.a.space())),
-            again=True)
+        def prepare():
+            space = self.a.space()
+            return self.args('QUEUE_DESTROY', {'space': space},
+                             queue_id=self.a.queue(space))
+
+        self.sweep('QUEUE_DESTROY', prepare, again=True)
 
     def QUEUE_STATUS(self):
-        """Of one queue."""
-        self.sweep('QUEUE_STATUS', lambda: self.a.args(
-            'QUEUE_STATUS', queue_id=self.a.queue(self.a.space())))
+        """Of a queue that halted: of one that runs all is 0."""
+        def prepare():
+            args = self.queue_args(self.a.space())
+            queue = self.a.do('QUEUE_CREATE', args)
+            halted = said(self.a.run, args.space[1], queue, 0xff, 0, 0, 0)
+            assert halted == 'EIO', halted
+            return self.a.args('QUEUE_STATUS', queue_id=queue.queue_id)
+
+        self.sweep('QUEUE_STATUS', prepare)
+
+    def fence(self, handle, value=7):
+        """Puts one into an object."""
+        with self.a.map(handle) as mem:
+            mem[0] = value
+        return handle
 
     def WAIT_FENCE(self):
         """A reached one: in an object, by address, in HBM."""
@@ -271,14 +222,20 @@ class Sweeps:
             for va in (0, 1):
                 def prepare(flags=flags, va=va):
                     space = self.a.space(flags)
+                    self.fence(space[1])
                     return self.a.args('WAIT_FENCE', flags=va,
                                        handle=space[not va],
-                                       addr=VA if va else 0)
+                                       addr=VA if va else 0, value=7)
 
                 self.sweep('WAIT_FENCE', prepare,
                            f' {what} {"address" if va else "handle"}')
-        self.sweep('WAIT_FENCE', lambda: self.a.args(
-            'WAIT_FENCE', handle=self.away()[1]), ' away')
+
+        def away():
+            handle = self.fence(self.a.space(SEEN)[1])
+            self.a.evict()
+            return self.a.args('WAIT_FENCE', handle=handle, value=7)
+
+        self.sweep('WAIT_FENCE', away, ' away')
 
     def FENCE_SYNCOBJ(self):
         """A reached one."""
@@ -296,17 +253,24 @@ class Sweeps:
 
     def SEGMENT_REVOKE(self):
         """What failed can be done again."""
-        self.sweep('SEGMENT_REVOKE', lambda: self.a.args(
-            'SEGMENT_REVOKE', export_id=self.a.call(
-                'SEGMENT_EXPORT', handle=self.a.bo(HBM),
-                rights=READ).export_id), again=True)
+        def prepare():
+            export = self.a.call('SEGMENT_EXPORT', handle=self.a.bo(HBM),
+                                 rights=READ)
+            return self.args('SEGMENT_REVOKE', {'segment': export.segment},
+                             export_id=export.export_id)
+
+        self.sweep('SEGMENT_REVOKE', prepare, again=True)
 
     def SEGMENT_IMPORT(self):
         """From the other xPU."""
-        self.sweep('SEGMENT_IMPORT', lambda: self.a.args(
-            'SEGMENT_IMPORT', segment=self.b.call(
-                'SEGMENT_EXPORT', handle=self.b.bo(HBM),
-                rights=READ).segment))
+        def prepare():
+            handle = self.b.bo(HBM)
+            return self.args('SEGMENT_IMPORT', {'exported': handle},
+                             segment=self.b.call(
+                                 'SEGMENT_EXPORT', handle=handle,
+                                 rights=READ).segment)
+
+        self.sweep('SEGMENT_IMPORT', prepare)
 
     def group_args(self):
         """Argument of GROUP_BIND."""
@@ -329,45 +293,51 @@ class Sweeps:
         self.sweep('GROUP_IMPORT', lambda: self.a.args(
             'GROUP_IMPORT', group=GROUP, key=KEY, size=16 * PAGE))
 
+    def prime_import(self, xpu, buf):
+        """Handle of a dma-buf."""
+        return PRIME.unpack(fcntl.ioctl(xpu.fd, PRIME_TO_HANDLE,
+                                        PRIME.pack(0, 0, buf)))[0]
+
     def prime(self):
-        """Both kinds of memory as dma-bufs, and those of the other xPU here: HBM
-        is exported there and imported here behind one call."""
+        """Both kinds of memory as dma-bufs, and those of the other xPU here:
+        HBM is exported there and imported here behind one call."""
         def export(xpu, handle):
             return PRIME.unpack(fcntl.ioctl(xpu.fd, PRIME_TO_FD, PRIME.pack(
                 handle, os.O_CLOEXEC | os.O_RDWR, 0)))[2]
-
-        def import_here(buf):
-            try:
-                fcntl.ioctl(self.a.fd, PRIME_TO_HANDLE, PRIME.pack(0, 0, buf))
-            finally:
-                os.close(buf)
 
         def handle_and_spare(flags):
             handle, spare = self.a.bo(flags), os.dup(self.a.fd)
             os.close(spare)
             return handle, spare
 
-        def close_spare(arg):
+        def close_spare(arg, got):
             # DRM's core leaves the file open when it cannot tell its number,
             # which is the lowest that was free.
             with contextlib.suppress(OSError):
-                os.close(arg[1])
+                os.close(arg[1] if failed(got) or got is None else got)
+
+        def buf_and_handle(flags):
+            handle = self.b.bo(flags)
+            return export(self.b, handle), handle
 
         full = frozenset((errno.EMFILE, errno.ENFILE))
         for what, flags in (('host', HOST), ('hbm', HBM)):
             self.try_out(f'prime export {what}',
-                         lambda arg: os.close(export(self.a, arg[0])),
-                         lambda f=flags: handle_and_spare(f), close_spare,
-                         allowed=full)
-            self.try_out(f'prime import {what}', import_here,
-                         lambda f=flags: export(self.b, self.b.bo(f)),
-                         allowed=full)
+                         lambda arg: export(self.a, arg[0]),
+                         lambda f=flags: handle_and_spare(f), allowed=full,
+                         done=self.done.prime_export, end=close_spare)
+            self.try_out(f'prime import {what}',
+                         lambda arg: self.prime_import(self.a, arg[0]),
+                         lambda f=flags: buf_and_handle(f), allowed=full,
+                         done=self.done.prime_import,
+                         end=lambda arg, got: os.close(arg[0]))
 
     def files(self):
         """open, close, mmap."""
         self.sweeper.sweep(
             'open', lambda _: os.open('/dev/accel/accel0', os.O_RDWR),
-            None, lambda _, got: failed(got) or os.close(got), self.census)
+            None, lambda _, got: got is None or failed(got) or os.close(got),
+            self.census, done=self.done.open)
 
         def busy():
             self.a.queue(self.a.space(SEEN))
@@ -379,29 +349,43 @@ class Sweeps:
         def op(spare):
             os.dup2(spare, self.a.fd, inheritable=False)
 
-        self.try_out('close', op, busy, os.close)
-        for what, flags in (('host', HOST), ('visible', SEEN)):
-            self.mmap(what, lambda f=flags: self.a.call(
-                'GEM_MMAP_OFFSET', handle=self.a.bo(f)).offset, 16 * PAGE)
-        self.mmap('doorbell', lambda: self.a.call(
-            'QUEUE_CREATE', vm_id=self.a.space()[0], ring=VA,
-            status=VA + 8 * PAGE, size=16, priority=1).doorbell_offset, PAGE)
+        self.try_out('close', op, busy, done=self.done.close,
+                     end=lambda spare, got: os.close(spare))
 
-    def mmap(self, what, offset, size):
-        """mmap of what is at OFFSET()."""
+        def memory(flags):
+            handle = self.a.bo(flags)
+            return self.a.call('GEM_MMAP_OFFSET', handle=handle).offset, handle
+
+        def doorbell():
+            space = self.a.space()
+            queue = self.a.do('QUEUE_CREATE', self.queue_args(space))
+            return queue.doorbell_offset, (queue, space[1])
+
+        for what, flags in (('host', HOST), ('visible', SEEN)):
+            self.mmap(what, lambda f=flags: memory(f), SIZE, self.done.mmap)
+        self.mmap('doorbell', doorbell, PAGE, self.done.doorbell)
+
+    def mmap(self, what, prepare, size, done):
+        """mmap at the offset that PREPARE() gives, with what is there."""
         libc = ctypes.CDLL(None, use_errno=True)
         libc.mmap.restype = ctypes.c_void_p
         libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int,
                               ctypes.c_int, ctypes.c_int, ctypes.c_long]
         prot = mmap.PROT_WRITE | (0 if what == 'doorbell' else mmap.PROT_READ)
 
-        def op(at):
-            got = libc.mmap(None, size, prot, mmap.MAP_SHARED, self.a.fd, at)
+        def op(arg):
+            got = libc.mmap(None, size, prot, mmap.MAP_SHARED, self.a.fd,
+                            arg[0])
             if got == ctypes.c_void_p(-1).value:
                 raise OSError(ctypes.get_errno(), 'mmap')
-            libc.munmap(ctypes.c_void_p(got), ctypes.c_size_t(size))
+            return got
 
-        self.try_out(f'mmap {what}', op, offset, allowed={errno.EAGAIN})
+        def end(_, got):
+            if got is not None and not failed(got):
+                libc.munmap(ctypes.c_void_p(got), ctypes.c_size_t(size))
+
+        self.try_out(f'mmap {what}', op, prepare, allowed={errno.EAGAIN},
+                     done=done, end=end)
 
 
 def fabric():
