@@ -50,17 +50,21 @@ def bad(good):
         (good[:100] + bytes(4) + good[104:], 'sha256 does not match')]
 
 
+def pack(folder, name, kind, version):
+    """In the guest: one more image of what offer() has put into the folder."""
+    subprocess.run(['alink', 'fw', 'pack', os.path.join(folder, 'payload'),
+                    os.path.join(folder, name), 'type', kind,
+                    'version', version], check=True)
+
+
 def offer(version='9.0.0', size=4096):
     """In the guest: a folder with KIND.img for each kind of device, where the
     kernel finds them; its path."""
     folder = tempfile.mkdtemp(prefix='firmware', dir='/run')
-    payload = os.path.join(folder, 'payload')
-    with open(payload, 'wb') as f:
+    with open(os.path.join(folder, 'payload'), 'wb') as f:
         f.write(os.urandom(size))
     for kind in KINDS:
-        subprocess.run(['alink', 'fw', 'pack', payload,
-                        os.path.join(folder, f'{kind}.img'), 'type', kind,
-                        'version', version], check=True)
+        pack(folder, f'{kind}.img', kind, version)
     with open(SEARCH, 'w', encoding='ascii') as f:
         f.write(folder)
     return folder

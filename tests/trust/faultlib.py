@@ -68,11 +68,11 @@ class Grows(int):
     __hash__ = int.__hash__
 
 
-class Differs(bytes):
-    """A random or arbitrary value, in what DONE sees: any, but not 0."""
+class Moves(bytes):
+    """A value that changes by itself, in what DONE sees: any, but one."""
 
     def __eq__(self, other):
-        return isinstance(other, Differs) and any(self) == any(other)
+        return isinstance(other, Moves)
 
     def __ne__(self, other):
         return not self == other

@@ -16,6 +16,7 @@ import sys
 
 import uapi
 from faultlib import Sweeper
+from netdone import DEVLINK, ENUM, SIOCETHTOOL, DevlinkDone, Netdev, answer
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
@@ -23,13 +24,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 # pylint: disable-next=wrong-import-position
 import fwimage  # noqa: E402
 
-ENUM = uapi.enums(uapi.ALINK_H)
-DEVLINK = uapi.enums('/usr/include/linux/devlink.h')
 KEY = 0x0102030405060708
-SIOCSIFFLAGS, SIOCGIFFLAGS, SIOCSIFMTU, SIOCETHTOOL = (0x8914, 0x8913, 0x8922,
-                                                       0x8946)
+SIOCSIFFLAGS, SIOCSIFMTU = 0x8914, 0x8922
 ETHTOOL_SRINGPARAM = 0x11
-IFF_UP, IFF_RUNNING = 1, 0x40
+IFF_UP = 1
 # The partition where "alink fabric up" puts every endpoint.
 FABRIC_UP = 1
 # What the drivers may implement, and what is swept for it.
@@ -110,7 +108,9 @@ class Netlink:
 
         self.sweeper.sweep(
             f'netlink {name}{what}', lambda arg: arg[0].talk(arg[1]), prepare,
-            undo, self.tables if back else None)
+            undo, self.tables if back else None,
+            done=(lambda arg, got: self.tables()) if back else
+            (lambda arg, got: answer(got)))
 
     def gone(self, command, body):
         """BACK() of an addition: what an answer that got lost has left."""
@@ -182,24 +182,39 @@ def structures(name, folder='*'):
                                   f.read(), re.S)
 
 
+def kind_of(driver):
+    """The kind of device that a driver is for."""
+    return driver.removeprefix('alink_')
+
+
 def reporter(driver):
     """Name of a driver's health reporter, or None"""
     for body in structures('devlink_health_reporter_ops',
-                           driver.removeprefix('alink_')):
+                           kind_of(driver)):
         return re.search(r'\.name\s*=\s*"(\w+)"', body).group(1)
     return None
+
+
+def byte(name, value):
+    """An attribute of devlink with 8 bits."""
+    return uapi.attr(DEVLINK[f'DEVLINK_ATTR_{name}'], bytes([value]))
+
+
+def text(name, value):
+    """One of devlink with a string."""
+    return uapi.attr(DEVLINK[f'DEVLINK_ATTR_{name}'], value)
+
+
+def downgrade(allowed):
+    """Attributes of PARAM_SET. True is an attribute that is there."""
+    return (text('PARAM_NAME', 'fw_downgrade') + byte('PARAM_TYPE', NLA_FLAG) +
+            byte('PARAM_VALUE_CMODE', DEVLINK['DEVLINK_PARAM_CMODE_RUNTIME']) +
+            (text('PARAM_VALUE_DATA', b'') if allowed else b''))
 
 
 def devlink_requests(driver):
     """(name, attributes beside the handle, dump, what more it may end with) of
     each operation."""
-    def byte(name, value):
-        return uapi.attr(DEVLINK[f'DEVLINK_ATTR_{name}'], bytes([value]))
-
-    def text(name, value):
-        return uapi.attr(DEVLINK[f'DEVLINK_ATTR_{name}'], value)
-
-    kind = driver.removeprefix('alink_')
     param = text('PARAM_NAME', 'fw_downgrade')
     # The dump of a whole instance that has no room
     small = {errno.EMSGSIZE}
@@ -213,16 +228,79 @@ def devlink_requests(driver):
         ('RESOURCE_DUMP', b'', False, small),
         ('HEALTH_REPORTER_GET', b'', True, small),
         ('PARAM_GET', param, False, small), ('PARAM_GET', b'', True, small),
-        ('PARAM_SET', param + byte('PARAM_TYPE', NLA_FLAG) +
-         byte('PARAM_VALUE_CMODE',
-              DEVLINK['DEVLINK_PARAM_CMODE_RUNTIME']), False, set()),
+        ('PARAM_SET', downgrade(True), False, set()),
         # A folder in which the file could not be looked for has none.
-        ('FLASH_UPDATE', text('FLASH_UPDATE_FILE_NAME', f'{kind}.img'), False,
+        ('FLASH_UPDATE', text('FLASH_UPDATE_FILE_NAME',
+                              f'{kind_of(driver)}.img'), False,
          {errno.ENOENT}),
         # As the part of the driver that did not start again
         ('RELOAD', byte('RELOAD_ACTION',
                         DEVLINK['DEVLINK_RELOAD_ACTION_FW_ACTIVATE']), False,
          {errno.EIO, errno.EBUSY, errno.EMSGSIZE}))
+
+
+class Devlink:
+    """A device of devlink, and requests as devlink_requests() has them."""
+
+    def __init__(self, driver, bdf):
+        self.driver = driver
+        self.handle = text('BUS_NAME', 'pci') + text('DEV_NAME', bdf)
+        self.done = DevlinkDone(bdf, self.handle)
+
+    def call(self, what, more, dump=False):
+        """One that must work."""
+        sock = uapi.Genl('devlink')
+        try:
+            sock.call(DEVLINK[f'DEVLINK_CMD_{what}'], self.handle + more, dump)
+        finally:
+            sock.close()
+
+    def has(self, request):
+        """Is there such an operation, such a parameter?"""
+        what, more, dump, _ = request
+        try:
+            self.call(what, more, dump)
+        except OSError as err:
+            if err.errno == errno.EOPNOTSUPP or (
+                    err.errno == errno.EINVAL and what.startswith('PARAM')):
+                return False
+            raise
+        self.back(what, more)
+        return True
+
+    def back(self, what, more, got=None):
+        """Makes good what a request has done."""
+        # What a reset had no memory for, the next one makes good.
+        if what == 'RELOAD' and failed(got):
+            self.call(what, more)
+        # A dump that is kept would be shown again, not made.
+        if what == 'HEALTH_REPORTER_DUMP_GET':
+            self.call('HEALTH_REPORTER_DUMP_CLEAR', more)
+        if what == 'PARAM_SET':
+            self.call(what, downgrade(False))
+
+    def sweep(self, sweeper, request):
+        """One. What it has done is seen by the method of DevlinkDone of its
+        name: without one it is a failure."""
+        what, more, dump, allowed = request
+
+        def prepare():
+            # What an update finds stored is not what it is to leave.
+            if what == 'FLASH_UPDATE':
+                self.call(what, text('FLASH_UPDATE_FILE_NAME',
+                                     f'{kind_of(self.driver)}-before.img'))
+            sock = uapi.Genl('devlink')
+            return sock, sock.message(DEVLINK[f'DEVLINK_CMD_{what}'],
+                                      self.handle + more, dump), \
+                self.done.generation()
+
+        def undo(arg, got):
+            arg[0].close()
+            self.back(what, more, got)
+
+        sweeper.sweep(f'devlink {self.driver} {what}' + ' dump' * dump,
+                      lambda arg: arg[0].talk(arg[1]), prepare, undo,
+                      allowed=allowed, done=getattr(self.done, what, None))
 
 
 def devlink(sweeper):
@@ -235,104 +313,73 @@ def devlink(sweeper):
         sweeper.result(f'{name} are found', '' if found else 'none')
         for op in sorted(found - known):
             sweeper.result(f'{name} {op} swept', 'no sweep is written for it')
-    fwimage.offer(size=2048)
+    folder = fwimage.offer(size=2048)
+    for kind in fwimage.KINDS:
+        fwimage.pack(folder, f'{kind}-before.img', kind, '8.0.0')
     seen, swept, asked = set(), set(), set()
     for path in sorted(glob.glob('/sys/bus/pci/drivers/alink_*/0*')):
         driver = path.split('/')[5]
         if driver in seen:
             continue
         seen.add(driver)
-        handle = (uapi.attr(DEVLINK['DEVLINK_ATTR_BUS_NAME'], 'pci') +
-                  uapi.attr(DEVLINK['DEVLINK_ATTR_DEV_NAME'],
-                            os.path.basename(path)))
-        for what, more, dump, allowed in devlink_requests(driver):
-            command = DEVLINK[f'DEVLINK_CMD_{what}']
-            body = handle + more
-            asked.add(what)
-            try:
-                uapi.Genl('devlink').call(command, body, dump)
-            except OSError as err:
-                # No such operation, no such parameter
-                if err.errno == errno.EOPNOTSUPP or (
-                        err.errno == errno.EINVAL and what.startswith('PARAM')):
-                    print(f'# devlink {driver} {what}: not there')
-                    continue
-                raise
-            swept.add(what)
-
-            def prepare(command=command, body=body, dump=dump):
-                sock = uapi.Genl('devlink')
-                return sock, sock.message(command, body, dump)
-
-            def undo(arg, got, what=what, command=command, body=body):
-                arg[0].close()
-                # What a reset had no memory for, the next one makes good.
-                if what == 'RELOAD' and failed(got):
-                    uapi.Genl('devlink').call(command, body)
-                # One that is kept would be shown again, not made.
-                if what == 'HEALTH_REPORTER_DUMP_GET':
-                    uapi.Genl('devlink').call(DEVLINK[
-                        'DEVLINK_CMD_HEALTH_REPORTER_DUMP_CLEAR'], body)
-
-            sweeper.sweep(f'devlink {driver} {what}' + ' dump' * dump,
-                          lambda arg: arg[0].talk(arg[1]), prepare, undo,
-                          allowed=allowed)
+        device = Devlink(driver, os.path.basename(path))
+        for request in devlink_requests(driver):
+            asked.add(request[0])
+            if device.has(request):
+                device.sweep(sweeper, request)
+                swept.add(request[0])
+            else:
+                print(f'# devlink {driver} {request[0]}: not there')
     sweeper.result('each devlink request is swept on some driver',
                    ' '.join(sorted(asked - swept)))
 
 
-def ifreq(name, data):
-    """struct ifreq."""
-    return struct.pack('16s24s', name.encode(), data)
-
-
 def netdevs(sweeper):
-    """Up, down, MTU, rings, statistics, module of one netdev of each kind."""
+    """Up, down, MTU, rings of one netdev of each kind."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     names = [n for _, n in socket.if_nameindex()]
-    chosen = [next(n for n in names if n.startswith(p))
+    chosen = [Netdev(sock, next(n for n in names if n.startswith(p)))
               for p in ('eth', 'xpu0p', 'sw0p')]
-    for name in chosen:
-        def flags(name=name):
-            raw = fcntl.ioctl(sock, SIOCGIFFLAGS, ifreq(name, b''))
-            # The carrier comes when it comes.
-            return struct.unpack_from('=h', raw, 16)[0] & ~IFF_RUNNING
-
-        def turn(up, name=name):
-            now = flags(name) & ~IFF_UP | (IFF_UP if up else 0)
-            request = ifreq(name, struct.pack('=h', now))
+    for dev in chosen:
+        def turn(up, dev=dev):
+            now = dev.flags() & ~IFF_UP | (IFF_UP if up else 0)
+            request = dev.ifreq(struct.pack('=h', now))
             return lambda *_: fcntl.ioctl(sock, SIOCSIFFLAGS, request)
 
-        was = flags()
+        was = dev.flags()
         turn(False)()
-        sweeper.sweep(f'netdev {name} up', turn(True), None,
-                      lambda arg, got, n=name: turn(False, n)(), flags,
+        sweeper.sweep(f'netdev {dev.name} up', turn(True), None,
+                      lambda arg, got, d=dev: turn(False, d)(), dev.flags,
                       # a driver's answer to "no interrupt to be had"
-                      allowed={errno.ENOSPC})
+                      allowed={errno.ENOSPC}, done=dev.state)
         turn(True)()
-        sweeper.sweep(f'netdev {name} down', turn(False), None,
-                      lambda arg, got, n=name: turn(True, n)(), flags)
+        sweeper.sweep(f'netdev {dev.name} down', turn(False), None,
+                      lambda arg, got, d=dev: turn(True, d)(), dev.flags,
+                      done=dev.state)
         if not was & IFF_UP:
             turn(False)()
 
-    name = chosen[0]
+    dev = chosen[0]
 
     def rings(count):
         room = ctypes.create_string_buffer(struct.pack(
             '=9I', ETHTOOL_SRINGPARAM, 0, 0, 0, 0, count, 0, 0, count))
-        request = ifreq(name, struct.pack('=Q', ctypes.addressof(room)))
+        request = dev.ifreq(struct.pack('=Q', ctypes.addressof(room)))
         return lambda *_: (fcntl.ioctl(sock, SIOCETHTOOL, request), room)
 
     def mtu(size):
-        request = ifreq(name, struct.pack('=i', size))
+        request = dev.ifreq(struct.pack('=i', size))
         return lambda *_: fcntl.ioctl(sock, SIOCSIFMTU, request)
 
-    turn(True, name)()
+    turn(True, dev)()
     for what, change, less, more in (('rings', rings, 128, 256),
                                      ('mtu', mtu, 1500, 9000)):
         change(less)()
-        sweeper.sweep(f'netdev {name} {what}', change(more), None,
-                      change(less), lambda: flags(name))
+        sweeper.sweep(f'netdev {dev.name} {what}', change(more), None,
+                      change(less), dev.flags, done=dev.state)
+    sweeper.sweep(f'netdev {dev.name} rings told', dev.ring_request,
+                  lambda: ctypes.create_string_buffer(b'\xa5' * 36, 36),
+                  done=lambda arg, got: got)
 
 
 def main():
