@@ -16,7 +16,8 @@ import sys
 
 import uapi
 from faultlib import Sweeper
-from netdone import DEVLINK, ENUM, SIOCETHTOOL, DevlinkDone, Netdev, answer
+from netdone import (DEVLINK, ENUM, SIOCETHTOOL, DevlinkDone, Netdev, answer,
+                     devlink_handle)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
@@ -244,7 +245,7 @@ class Devlink:
 
     def __init__(self, driver, bdf):
         self.driver = driver
-        self.handle = text('BUS_NAME', 'pci') + text('DEV_NAME', bdf)
+        self.handle = devlink_handle(bdf)
         self.done = DevlinkDone(bdf, self.handle)
 
     def call(self, what, more, dump=False):

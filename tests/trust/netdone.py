@@ -9,7 +9,7 @@ import os
 import struct
 
 import uapi
-from faultlib import Grows, Moves
+from faultlib import Grows, Moves, look
 from xpufile import HBM, Xpu
 
 ENUM = uapi.enums(uapi.ALINK_H)
@@ -82,6 +82,12 @@ def devlink_answer(messages):
     return out
 
 
+def devlink_handle(bdf):
+    """Attributes that name a device."""
+    return (uapi.attr(DEVLINK['DEVLINK_ATTR_BUS_NAME'], 'pci') +
+            uapi.attr(DEVLINK['DEVLINK_ATTR_DEV_NAME'], bdf))
+
+
 class DevlinkDone:
     """One method for each request, named as it, of one device."""
 
@@ -90,14 +96,18 @@ class DevlinkDone:
     def __init__(self, bdf, handle):
         self.bdf, self.handle = bdf, handle
 
-    def ask(self, what, body=b''):
+    def ask(self, what, body=b'', dump=False):
         """What devlink tells now."""
         sock = uapi.Genl('devlink')
         try:
             return devlink_answer(sock.call(DEVLINK[f'DEVLINK_CMD_{what}'],
-                                            self.handle + body))
+                                            self.handle + body, dump))
         finally:
             sock.close()
+
+    def said(self, what, dump=False):
+        """The same, or the name of the error."""
+        return look(lambda *_: self.ask(what, dump=dump), None, None)
 
     def told(self, _, got):
         """What it is asked for is what it tells."""
@@ -144,9 +154,7 @@ class Netdev:
     def __init__(self, sock, name):
         self.sock, self.name = sock, name
         path = os.path.realpath(f'/sys/class/net/{name}/device')
-        self.handle = (uapi.attr(DEVLINK['DEVLINK_ATTR_BUS_NAME'], 'pci') +
-                       uapi.attr(DEVLINK['DEVLINK_ATTR_DEV_NAME'],
-                                 os.path.basename(path)))
+        self.handle = devlink_handle(os.path.basename(path))
         self.nic = os.path.basename(
             os.path.realpath(f'{path}/driver')) == 'alink_nic'
 
