@@ -74,7 +74,9 @@ static int alink_switch_probe(struct pci_dev *pdev,
 	devl_unlock(devlink);
 	if (err)
 		goto err_devlink;
-	alink_hwmon_register(sw->adev, "alink_switch");
+	err = alink_hwmon_register(sw->adev, "alink_switch");
+	if (err)
+		goto err_ports;
 	err = alink_dev_register(sw->adev);
 	if (err)
 		goto err_hwmon;
@@ -84,6 +86,7 @@ static int alink_switch_probe(struct pci_dev *pdev,
 
 err_hwmon:
 	alink_hwmon_unregister(sw->adev);
+err_ports:
 	devl_lock(devlink);
 	alink_ports_destroy(sw->adev);
 	devl_unlock(devlink);
