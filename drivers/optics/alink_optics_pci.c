@@ -96,7 +96,9 @@ static int alink_optics_probe(struct pci_dev *pdev,
 	err = alink_optics_i2c_init(opt);
 	if (err)
 		goto err_cages;
-	alink_hwmon_register(opt->adev, "alink_optics");
+	err = alink_hwmon_register(opt->adev, "alink_optics");
+	if (err)
+		goto err_i2c;
 	err = alink_dev_register(opt->adev);
 	if (err)
 		goto err_hwmon;
@@ -106,6 +108,7 @@ static int alink_optics_probe(struct pci_dev *pdev,
 
 err_hwmon:
 	alink_hwmon_unregister(opt->adev);
+err_i2c:
 	/* Cages first: clients are theirs. */
 	alink_optics_i2c_stop(opt);
 	alink_optics_cages_fini(opt);
