@@ -78,9 +78,9 @@ static int alink_nic_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 			ERR_PTR(err));
 		goto err_devlink;
 	}
-	/* Sensors are worth having, but nothing depends on them. */
-	if (alink_hwmon_register(nic->adev, ALINK_NIC_NAME))
-		pci_warn(pdev, "no hwmon device\n");
+	err = alink_hwmon_register(nic->adev, ALINK_NIC_NAME);
+	if (err)
+		goto err_netdev;
 	err = alink_dev_register(nic->adev);
 	if (err)
 		goto err_hwmon;
@@ -89,6 +89,7 @@ static int alink_nic_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 err_hwmon:
 	alink_hwmon_unregister(nic->adev);
+err_netdev:
 	unregister_netdev(dev);
 	cancel_work_sync(&nic->rx_mode_work);
 	cancel_work_sync(&nic->reset_work);
