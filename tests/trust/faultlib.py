@@ -208,8 +208,12 @@ class Sweeper:
         after: nothing is lost, nothing half-done.
 
         DONE(arg, got), before UNDO, is what can be seen of an OP that worked.
-        Where nothing can be, it is the reason, a str.
+        Where nothing can be, it is the reason, a str. A sweep that has neither
+        is a failure.
         """
+        if not done:
+            self.result(f'{what} swept', 'no check is written that it is done')
+            return
         points, nth, seen = 0, 1, {}
         start = time.monotonic()
         expected, bad = self.undisturbed(op, prepare, undo, done)

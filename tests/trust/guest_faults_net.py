@@ -166,9 +166,11 @@ class Netlink:
             self.sweeper.result(f'netlink {name} swept',
                                 'no sweep is written for it')
 
-    def run(self):
-        """Every operation of the spec."""
+    def run(self, wanted=()):
+        """Every operation of the spec, or those wanted."""
         for name, kinds in uapi.operations().items():
+            if wanted and name not in wanted:
+                continue
             if 'admin' in kinds:
                 self.changes(name)
             else:
@@ -384,13 +386,14 @@ def netdevs(sweeper):
 
 
 def main():
-    """All, or the parts named."""
+    """All, or the parts and operations of netlink that are named."""
     sweeper = Sweeper()
     subprocess.run(['alink', 'fabric', 'up'], check=True,
                    stdout=subprocess.DEVNULL)
     wanted = sys.argv[1:] or ['netlink', 'devlink', 'netdevs']
-    if 'netlink' in wanted:
-        Netlink(sweeper).run()
+    names = set(wanted) & set(uapi.operations())
+    if 'netlink' in wanted or names:
+        Netlink(sweeper).run(names)
     if 'devlink' in wanted:
         devlink(sweeper)
     if 'netdevs' in wanted:
