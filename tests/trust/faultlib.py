@@ -101,6 +101,9 @@ def shown(value):
 
 def difference(first, second):
     """Where two values differ, in words."""
+    if isinstance(first, set) and isinstance(second, set):
+        return (f'without {shown(sorted(first - second))}, '
+                f'with {shown(sorted(second - first))}')
     if type(first) is type(second) and isinstance(first, dict) and \
             first.keys() == second.keys():
         pairs = [(f'{k!r}', first[k], second[k]) for k in first]

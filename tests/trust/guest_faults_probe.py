@@ -20,10 +20,11 @@ NUMBERED = re.compile(r'(?<=/)(hwmon|i2c-|accel|eth|wakeup)\d+(?=/|$)')
 # no memory for one more the kernel's core says that there are no more, and
 # drivers live with what they get. Modules are probed by a worker, when it gets
 # there.
-VARIES = re.compile(r'/(msi_irqs|[rt]x-)\d*|/queues/|/\d+-00[0-9a-f]{2}(/|$)')
+VARIES = re.compile(r'/msi_irqs|/queues/|/\d+-00[0-9a-f]{2}(/|$)')
 # What devlink is asked, and of the device's own files
 ASKED = ('INFO_GET', 'RESOURCE_DUMP')
-FILES = ('name', 'type', 'caps', 'num_links', 'state', 'fw_version', 'variant')
+FILES = ('type', 'variant', 'caps', 'num_links', 'state', 'fw_version')
+NODE = '/dev/swept'
 
 
 def tree(top):
@@ -56,10 +57,9 @@ class Probed:
         for path in glob.glob(f'{self.top}/accel/accel*/dev'):
             with open(path, encoding='ascii') as f:
                 number = os.makedev(*map(int, f.read().split(':')))
-            os.mknod('/run/swept', stat.S_IFCHR | 0o600, number)
-            fd = os.open('/run/swept', os.O_RDWR | os.O_CLOEXEC)
-            os.unlink('/run/swept')
-            xpu = Xpu(fd=fd)
+            os.mknod(NODE, stat.S_IFCHR | 0o600, number)
+            xpu = Xpu(fd=os.open(NODE, os.O_RDWR | os.O_CLOEXEC))
+            os.unlink(NODE)
             try:
                 return xpu.holds(xpu.bo(HBM), fill=0x5a17c0de)
             finally:
