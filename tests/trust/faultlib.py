@@ -85,12 +85,16 @@ def named(err):
     return errno.errorcode.get(err.errno, str(err.errno))
 
 
+class Cannot(str):
+    """The name of the error with which looking ended."""
+
+
 def look(done, arg, got):
-    """What DONE sees, the name of an error being something to see, too."""
+    """What DONE sees; Cannot where what was done cannot even be used."""
     try:
         return done(arg, got)
     except OSError as err:
-        return named(err)
+        return Cannot(named(err))
 
 
 def shown(value):
@@ -104,8 +108,9 @@ def difference(first, second):
     if isinstance(first, set) and isinstance(second, set):
         return (f'without {shown(sorted(first - second))}, '
                 f'with {shown(sorted(second - first))}')
-    if type(first) is type(second) and isinstance(first, dict) and \
-            first.keys() == second.keys():
+    if isinstance(first, dict) and isinstance(second, dict):
+        if first.keys() != second.keys():
+            return difference(set(first), set(second))
         pairs = [(f'{k!r}', first[k], second[k]) for k in first]
     elif type(first) is type(second) and isinstance(first, (list, tuple)) \
             and len(first) == len(second):
@@ -198,6 +203,8 @@ class Sweeper:
             first = seen
         if not callable(done):
             return None, ''
+        if isinstance(first, Cannot):
+            return None, f'without a fault the check ends with {first}'
         if without == first:
             return None, f'done or not, the check sees {shown(first)}'
         return first, ''

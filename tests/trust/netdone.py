@@ -106,7 +106,7 @@ class DevlinkDone:
             sock.close()
 
     def said(self, what, dump=False):
-        """The same, or the name of the error."""
+        """The same; or the name of the error: not every driver has all."""
         return look(lambda *_: self.ask(what, dump=dump), None, None)
 
     def told(self, _, got):
