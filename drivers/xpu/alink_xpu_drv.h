@@ -230,8 +230,10 @@ struct xpu_faults {
  * @faults:	what went wrong
  * @hangs:	queues that were stuck
  * @qerrs:	queues that halted
- * @count_lock:	protects @count_pass, and xpu_bo.counted of all objects
+ * @count_lock:	protects @count_pass, @count_busy, and xpu_bo.counted of all
+ *		objects
  * @count_pass:	counts looks at the memory of files
+ * @count_busy:	bitmap of @info.num_ctx + 1 bits, for one look
  * @bind_wq:	runs xpu_vm.bind_work
  * @free_wq:	runs xpu_vm.free_work
  * @fault_wq:	runs xpu_queue.fault_work and xpu_hang.work
@@ -282,9 +284,10 @@ struct xpu_device {
 	struct xpu_faults faults;
 	struct xpu_hangs hangs;
 	struct xpu_qerrs qerrs;
-	/* protects count_pass, and xpu_bo.counted of all objects */
+	/* protects count_pass, count_busy, and xpu_bo.counted of all objects */
 	struct mutex count_lock;
 	u64 count_pass;
+	unsigned long *count_busy;
 	struct workqueue_struct *bind_wq;
 	struct workqueue_struct *free_wq;
 	struct workqueue_struct *fault_wq;

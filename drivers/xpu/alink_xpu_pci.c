@@ -13,6 +13,7 @@
 #include <linux/pm.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
 
 #include "alink_xpu_drv.h"
 
@@ -273,6 +274,12 @@ static int xpu_hw_init(struct xpu_device *xdev)
 	if (err)
 		return err;
 	xdev->fabric_id = alink_dev_fabric_id(xdev->adev);
+	/* Who shows what a file uses cannot say that there was no memory. */
+	xdev->count_busy = drmm_kcalloc(&xdev->drm,
+					BITS_TO_LONGS(xdev->info.num_ctx + 1),
+					sizeof(*xdev->count_busy), GFP_KERNEL);
+	if (!xdev->count_busy)
+		return -ENOMEM;
 	err = xpu_map_bars(xdev);
 	if (err)
 		return dev_err_probe(&xdev->pdev->dev, err, "BARs\n");

@@ -400,16 +400,11 @@ static void xpu_show_memory(struct drm_printer *p, struct drm_file *file)
 {
 	struct xpu_file *xfile = file->driver_priv;
 	struct xpu_device *xdev = xfile->xdev;
-	struct xpu_count c = {};
-	unsigned long *busy;
+	struct xpu_count c = { .busy = xdev->count_busy };
 
-	busy = bitmap_zalloc(xdev->info.num_ctx + 1, GFP_KERNEL);
-	/* Nobody has to say all of this. */
-	if (!busy)
-		return;
-	alink_xpu_queues_at_work(xdev, xpu_mark_context, busy);
-	c.busy = busy;
 	mutex_lock(&xdev->count_lock);
+	bitmap_zero(xdev->count_busy, xdev->info.num_ctx + 1);
+	alink_xpu_queues_at_work(xdev, xpu_mark_context, xdev->count_busy);
 	c.pass = ++xdev->count_pass;
 	/* First: who else has a handle is told apart by ours. */
 	xpu_count_handles(file, &c);
@@ -417,7 +412,6 @@ static void xpu_show_memory(struct drm_printer *p, struct drm_file *file)
 	xpu_count_exports(xfile, &c);
 	xpu_count_groups(xfile, &c);
 	mutex_unlock(&xdev->count_lock);
-	bitmap_free(busy);
 	drm_print_memory_stats(p, &c.hbm, DRM_GEM_OBJECT_RESIDENT, "hbm");
 	drm_print_memory_stats(p, &c.host, DRM_GEM_OBJECT_RESIDENT, "system");
 	drm_printf(p, "alink_xpu-evicted-hbm:\t%llu KiB\n", c.evicted >> 10);
