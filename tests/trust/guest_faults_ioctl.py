@@ -333,7 +333,7 @@ class Sweeps:
                          end=lambda arg, got: os.close(arg[0]))
 
     def files(self):
-        """open, close, mmap."""
+        """open, close, mmap, fdinfo."""
         self.sweeper.sweep(
             'open', lambda _: os.open('/dev/accel/accel0', os.O_RDWR),
             None, lambda _, got: got is None or failed(got) or os.close(got),
@@ -364,6 +364,13 @@ class Sweeps:
         for what, flags in (('host', HOST), ('visible', SEEN)):
             self.mmap(what, lambda f=flags: memory(f), SIZE, self.done.mmap)
         self.mmap('doorbell', doorbell, PAGE, self.done.doorbell)
+
+        def info():
+            self.a.queue(self.a.space(SEEN))
+            return os.open(f'/proc/self/fdinfo/{self.a.fd}', os.O_RDONLY)
+
+        self.try_out('fdinfo', lambda fd: os.pread(fd, 1 << 16, 0), info,
+                     done=self.done.fdinfo, end=lambda fd, got: os.close(fd))
 
     def mmap(self, what, prepare, size, done):
         """mmap at the offset that PREPARE() gives, with what is there."""

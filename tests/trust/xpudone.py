@@ -6,7 +6,7 @@ import ctypes
 import mmap
 import os
 
-from faultlib import Grows
+from faultlib import Grows, Moves
 from xpufile import (FILL, GROUP, HBM, KEY, KINDS, PAGE, READ, SIZE, VA, WRITE,
                      Xpu, ring_with, said)
 
@@ -210,6 +210,14 @@ class Done:
             return None
         xpu = Xpu(fd=fd)
         return xpu.holds(xpu.bo(), fill=PATTERN)
+
+    def fdinfo(self, _, text):
+        """All of its lines; each file has a number of its own."""
+        if text is None:
+            return None
+        told = dict(line.split(b':\t', 1) for line in text.splitlines())
+        return {k: Moves(v) if k == b'drm-client-id' else v
+                for k, v in told.items()}
 
     def close(self, _arg, _got):
         """What the file had is free, the number names another."""
