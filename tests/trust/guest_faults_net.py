@@ -381,7 +381,7 @@ def netdevs(sweeper):
         sweeper.sweep(f'netdev {dev.name} {what}', change(more), None,
                       change(less), dev.flags, done=dev.state)
     sweeper.sweep(f'netdev {dev.name} rings told', dev.ring_request,
-                  lambda: ctypes.create_string_buffer(b'\xa5' * 36, 36),
+                  lambda: ctypes.create_string_buffer(36),
                   done=lambda arg, got: got)
 
 

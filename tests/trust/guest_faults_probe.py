@@ -19,8 +19,8 @@ NUMBERED = re.compile(r'(?<=/)(hwmon|i2c-|accel|eth|wakeup)\d+(?=/|$)')
 # How many interrupts there are, and with them queues of a NIC: where there is
 # no memory for one more the kernel's core says that there are no more, and
 # drivers live with what they get. Modules are probed by a worker, when it gets
-# there.
-VARIES = re.compile(r'/msi_irqs|/queues/|/\d+-00[0-9a-f]{2}(/|$)')
+# there. And i2c-dev takes no notice of an adapter that it has no memory for.
+VARIES = re.compile(r'/msi_irqs|/queues/|/\d+-00[0-9a-f]{2}(/|$)|/i2c-dev')
 # What devlink is asked, and of the device's own files
 ASKED = ('INFO_GET', 'RESOURCE_DUMP')
 FILES = ('type', 'variant', 'caps', 'num_links', 'state', 'fw_version')
