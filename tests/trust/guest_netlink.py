@@ -14,7 +14,7 @@ import sys
 import threading
 
 import guest_calls
-from guest_calls import Netlink, operations, result
+from guest_calls import Netlink, attributes, operations, result
 
 REFUSED = (errno.EINVAL, errno.ERANGE, errno.EOPNOTSUPP)
 
@@ -29,6 +29,11 @@ def attr(kind, payload, size=None):
 def u32(kind, value):
     """A good one."""
     return attr(kind, struct.pack('<I', value))
+
+
+def number_of(attribute):
+    """Its type."""
+    return struct.unpack_from('<H', attribute, 2)[0]
 
 
 def tables():
@@ -61,7 +66,7 @@ def good_requests(switch):
 def spoilt(attrs):
     """(what, bytes) of every bad form of a request."""
     for i, good in enumerate(attrs):
-        kind = struct.unpack_from('<H', good, 2)[0]
+        kind = number_of(good)
         rest = attrs[:i], attrs[i + 1:]
 
         def message(bad, rest=rest):
@@ -131,6 +136,80 @@ def test_messages(ops, switch):
                    stderr=subprocess.DEVNULL)
     result('no table has changed', tables() == before)
     print(f'figure bad_messages {sent}')
+
+
+def nested(kind, payload, levels):
+    """An attribute that holds itself, so many levels deep."""
+    return b''.join(struct.pack('<HH', 4 * (levels - i) + len(payload),
+                                0x8000 | kind)
+                    for i in range(levels)) + payload
+
+
+def test_twice(ops, switch):
+    """Of attributes that are there twice the last ones count, alone: no list is
+    the sum of two."""
+    link = Netlink()
+    family = link.family()
+
+    def ask(name, attrs):
+        number, flags, _ = ops[name]
+        return link.ask(family, number, 1, flags, b''.join(attrs))
+
+    def table(name, kinds):
+        err, parts = ask(f'{name}-get dump', [u32(1, switch)])
+        return err, [[attributes(p).get(k) for k in kinds] for p in parts]
+
+    def members(*ids):
+        return attr(4, struct.pack(f'<{len(ids)}I', *ids))
+
+    first = [u32(1, 9999), u32(2, 98)]
+    last = [u32(1, switch), u32(2, 99)]
+    endpoint = [u32(1, switch), u32(2, 501)]
+    for name, change, back in (
+            ('route', first + [members(1, 2)] + endpoint + [members(0)],
+             first + endpoint),
+            ('group', first + [attr(3, struct.pack('<Q', 8)), members(0, 1, 2)]
+             + last + [attr(3, struct.pack('<Q', 7)), members(0, 1)],
+             first + last),
+            ('partition', first + [u32(3, 5)] + endpoint + [u32(3, 4)],
+             first + [u32(3, 5)] + endpoint + [u32(3, 0)])):
+        add, remove = ('set', 'set') if name == 'partition' else ('add', 'del')
+        want = change[len(change) // 2 + 1:]
+        kinds = [number_of(a) for a in want]
+        before = table(name, kinds)
+        errs = [ask(f'{name}-{add} do', change)[0]]
+        after = table(name, kinds)
+        errs.append(ask(f'{name}-{remove} do', back)[0])
+        new = [e for e in after[1] if e not in before[1]]
+        result(f'{name}: of attributes that are there twice the last ones count',
+               errs == [0, 0] and new == [[a[4:] for a in want]] and
+               len(after[1]) == len(before[1]) + 1 and
+               table(name, kinds) == before == (0, before[1]),
+               f'{errs}, {new}')
+
+
+def test_nested(ops, switch):
+    """What holds attributes where there should be a number or a list is
+    refused, at any depth, and also before a good one of its type."""
+    link = Netlink()
+    family = link.family()
+    before = tables()
+    sent, taken = 0, []
+    for name, attrs in good_requests(switch).items():
+        number, flags, _ = ops[name]
+        for i, good in enumerate(attrs):
+            kind = number_of(good)
+            for levels in (1, 2, 10, 16000):
+                for rest in (attrs[i:], attrs[i + 1:]):
+                    err, _ = link.ask(family, number, 1, flags, b''.join(
+                        attrs[:i] + [nested(kind, good[4:], levels)] + rest))
+                    sent += 1
+                    if err != errno.EINVAL:
+                        taken.append(f'{name}: attribute {kind}, {levels} '
+                                     f'levels: {err}')
+    result(f'{sent} requests with nested attributes are refused', not taken,
+           '; '.join(taken[:8]))
+    result('no table has changed after them', tables() == before)
 
 
 def test_dump_across_changes(ops):
@@ -245,6 +324,8 @@ def main():
     with open('/sys/class/alink/sw0/index', encoding='ascii') as f:
         switch = int(f.read())
     test_messages(ops, switch)
+    test_twice(ops, switch)
+    test_nested(ops, switch)
     test_dump_across_changes(ops)
     test_sysfs()
     print(f'1..{guest_calls.NUMBER}')
