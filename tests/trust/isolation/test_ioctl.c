@@ -591,6 +591,112 @@ TEST_F(bad, objects_of_another_type)
 	EXPECT_EQ(gem_close(self->fd, gi.handle), 0);
 }
 
+/*
+ * One object, as often as one call can name it: each page of it at two places.
+ * Each place works by itself, and the last one to go frees the memory.
+ */
+TEST_F(bad, one_object_twice)
+{
+	static struct drm_alink_xpu_vm_bind_op op[DRM_ALINK_XPU_MAX_BINDS];
+	const unsigned int n = DRM_ALINK_XPU_MAX_BINDS, half = n / 2;
+	struct drm_alink_xpu_query_memory before, after;
+	volatile uint32_t *mem;
+	uint32_t bo;
+	unsigned int i;
+
+	ASSERT_EQ(half * PAGE, SIZE);
+	ASSERT_EQ(xpu_memory(self->fd, &before), 0);
+	ASSERT_EQ(gem_create(self->fd, HBM_CPU, SIZE, &bo), 0);
+	mem = gem_map(self->fd, bo, SIZE);
+	ASSERT_NE(mem, MAP_FAILED);
+	for (i = 0; i < n; i++)
+		op[i] = (struct drm_alink_xpu_vm_bind_op) {
+			.flags = RW, .handle = bo, .addr = VA2 + i * PAGE,
+			.offset = i % half * PAGE, .range = PAGE,
+		};
+	ASSERT_EQ(vm_bind(self->fd, self->vm, op, n), 0);
+	EXPECT_EQ(xq_fill(&self->q, VA2, 0x11111111, SIZE), 0);
+	EXPECT_EQ(xq_fill(&self->q, VA2 + SIZE, 0x22222222, SIZE - PAGE), 0);
+	EXPECT_EQ(mem[0], 0x22222222);
+	EXPECT_EQ(mem[(SIZE - PAGE) / 4 - 1], 0x22222222);
+	EXPECT_EQ(mem[(SIZE - PAGE) / 4], 0x11111111);
+
+	/* In the place of itself, and of what it has just been bound to */
+	for (i = 0; i < n; i++)
+		op[i] = (struct drm_alink_xpu_vm_bind_op) {
+			.flags = RW, .handle = bo, .addr = VA2,
+			.offset = i % 2 ? 0 : PAGE,
+			.range = i % 2 ? SIZE : PAGE,
+		};
+	ASSERT_EQ(vm_bind(self->fd, self->vm, op, n), 0);
+	EXPECT_EQ(xq_fill(&self->q, VA2 + SIZE - PAGE, 0x33333333, PAGE), 0);
+	EXPECT_EQ(mem[SIZE / 4 - 1], 0x33333333);
+
+	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA2, SIZE), 0);
+	EXPECT_EQ(xq_fill(&self->q, VA2 + SIZE, 0x44444444, SIZE), 0);
+	EXPECT_EQ(mem[SIZE / 4 - 1], 0x44444444);
+	munmap((void *)mem, SIZE);
+	ASSERT_EQ(gem_close(self->fd, bo), 0);
+	EXPECT_EQ(xq_fill(&self->q, VA2 + SIZE, 0, SIZE), 0);
+	ASSERT_EQ(xpu_memory(self->fd, &after), 0);
+	EXPECT_EQ(after.hbm_used, before.hbm_used + SIZE);
+	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA2 + SIZE, SIZE), 0);
+	ASSERT_EQ(xpu_memory(self->fd, &after), 0);
+	EXPECT_EQ(after.hbm_used, before.hbm_used);
+}
+
+/* One syncobj in all places of a call: it is waited for, and signalled, once. */
+TEST_F(bad, one_syncobj_twice)
+{
+	struct drm_alink_xpu_fence_syncobj gate = {
+		.handle = self->host, .value = 1,
+		.timeout_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS,
+		.syncobj = self->syncobj,
+	};
+	struct drm_alink_xpu_sync sync[DRM_ALINK_XPU_MAX_SYNCS] = {};
+	const unsigned int n = DRM_ALINK_XPU_MAX_SYNCS;
+	struct drm_alink_xpu_vm_bind b = {
+		.vm_id = self->vm, .num_binds = 1, .num_syncs = n,
+		.binds = (uintptr_t)&self->op, .syncs = (uintptr_t)sync,
+	};
+	volatile uint64_t *word = gem_map(self->fd, self->host, PAGE);
+	uint32_t out, line;
+	unsigned int i;
+
+	ASSERT_NE(word, MAP_FAILED);
+	ASSERT_EQ(syncobj_create(self->fd, &out), 0);
+	ASSERT_EQ(syncobj_create(self->fd, &line), 0);
+	for (i = 0; i < n; i++) {
+		sync[i].handle = i % 2 ? out : self->syncobj;
+		sync[i].flags = i % 2 ? DRM_ALINK_XPU_SYNC_SIGNAL : 0;
+	}
+	ASSERT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &gate),
+		  0);
+	ASSERT_EQ(vm_bind_async(self->fd, self->vm, &self->op, 1, sync, n), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, out, 0, 100), -ETIME);
+	*word = 1;
+	EXPECT_EQ(syncobj_wait(self->fd, out, 0, 20000), 0);
+	EXPECT_EQ(xq_fill(&self->q, VA2, 0x5a5a5a5a, SIZE), 0);
+
+	/* Also without ASYNC: then all of it is over when the call returns. */
+	EXPECT_EQ(xpu_ioctl(self->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &b), 0);
+	EXPECT_EQ(b.num_done, 1);
+	EXPECT_EQ(syncobj_wait(self->fd, out, 0, 0), 0);
+
+	/* The same point of a timeline, and then one before it */
+	for (i = 0; i < n; i++)
+		sync[i] = (struct drm_alink_xpu_sync) {
+			.handle = line, .point = i < n - 1 ? 7 : 5,
+			.flags = DRM_ALINK_XPU_SYNC_SIGNAL,
+		};
+	ASSERT_EQ(vm_bind_async(self->fd, self->vm, &self->op, 1, sync, n), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, line, 5, 20000), 0);
+	EXPECT_EQ(syncobj_wait(self->fd, line, 7, 20000), 0);
+
+	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA2, SIZE), 0);
+	munmap((void *)word, PAGE);
+}
+
 /* ioctl(2) as a 32-bit program calls it */
 static int ioctl_32(int fd, unsigned long nr, void *low)
 {
