@@ -4,6 +4,7 @@ network namespace of its own, and traffic between them.
 """
 import atexit
 import contextlib
+import ctypes
 import glob
 import json
 import os
@@ -16,7 +17,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=unused-import,wrong-import-position
-from guestlib import fails, knob, main, model, qmp, read, sh, skip, \
+from guestlib import PATIENCE, fails, knob, main, model, qmp, read, sh, skip, \
     wait_for, write  # noqa: E402,F401
 
 DRIVER = '/sys/bus/pci/drivers/alink_nic'
@@ -59,6 +60,19 @@ class End:
     def fails(self, *args, says=None):
         """A command in the namespace that must fail."""
         return fails('ip', 'netns', 'exec', self.ns, *args, says=says)
+
+    @contextlib.contextmanager
+    def inside(self):
+        """For the block this thread is in the namespace: a socket stays there,
+        but what /sys shows is that of before."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open('/proc/thread-self/ns/net', encoding='ascii') as home, \
+                open(f'/run/netns/{self.ns}', encoding='ascii') as there:
+            assert not libc.setns(there.fileno(), 0), ctypes.get_errno()
+            try:
+                yield
+            finally:
+                assert not libc.setns(home.fileno(), 0), ctypes.get_errno()
 
     def up(self):
         """Takes the netdev into the namespace and configures it."""
@@ -256,3 +270,12 @@ def iperf(client, server, seconds=2, **kwargs):
     end = Traffic(client, server, seconds=seconds, **kwargs).result()
     return (end['sum_received']['bits_per_second'] / 1e9,
             end['sum_sent']['retransmits'])
+
+
+def iperf_to(client, server, addr):
+    """The same, to another address of the server."""
+    was, server.addr = server.addr, addr
+    try:
+        return iperf(client, server)
+    finally:
+        server.addr = was

@@ -54,34 +54,26 @@ def test_rings_and_channels_under_load():
 
 def xdp(end, action):
     """Attaches a program that does this with each packet; None: detaches."""
-    pid = os.fork()
-    if not pid:
-        try:
-            libc = ctypes.CDLL(None, use_errno=True)
-            with open(f'/run/netns/{end.ns}', encoding='ascii') as f:
-                assert not libc.setns(f.fileno(), 0)
-            fd = -1
-            if action is not None:
-                # r0 = action; exit
-                insns = ctypes.create_string_buffer(struct.pack(
-                    '<BBhiBBhi', 0xb7, 0, 0, action, 0x95, 0, 0, 0))
-                text = ctypes.create_string_buffer(b'GPL')
-                attr = struct.pack('<IIQQ', 6, 2, ctypes.addressof(insns),
-                                   ctypes.addressof(text)).ljust(128, b'\0')
-                fd = libc.syscall(321, 5, attr, len(attr))
-                assert fd >= 0, ctypes.get_errno()
-            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
-                nest = struct.pack('<HHiHHI', 8, 1, fd, 8, 3, 4)
-                body = struct.pack('<BBHiII', 0, 0, 0, socket.if_nametoindex(
-                    end.dev), 0, 0) + struct.pack('<HH', 20, 0x8000 | 43) + nest
-                s.send(struct.pack('<IHHII', 16 + len(body), 19, 5, 1, 0) +
-                       body)
-                assert struct.unpack_from('<i', s.recv(4096), 16)[0] == 0
-            os._exit(0)
-        except BaseException as e:  # pylint: disable=broad-except
-            print(f'# xdp: {e!r}', flush=True)
-            os._exit(1)
-    assert os.waitpid(pid, 0)[1] == 0, action
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = -1
+    if action is not None:
+        # r0 = action; exit
+        insns = ctypes.create_string_buffer(struct.pack(
+            '<BBhiBBhi', 0xb7, 0, 0, action, 0x95, 0, 0, 0))
+        text = ctypes.create_string_buffer(b'GPL')
+        attr = struct.pack('<IIQQ', 6, 2, ctypes.addressof(insns),
+                           ctypes.addressof(text)).ljust(128, b'\0')
+        fd = libc.syscall(321, 5, attr, len(attr))
+        assert fd >= 0, ctypes.get_errno()
+    with end.inside(), \
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+        nest = struct.pack('<HHiHHI', 8, 1, fd, 8, 3, 4)
+        body = struct.pack('<BBHiII', 0, 0, 0, socket.if_nametoindex(end.dev),
+                           0, 0) + struct.pack('<HH', 20, 0x8000 | 43) + nest
+        s.send(struct.pack('<IHHII', 16 + len(body), 19, 5, 1, 0) + body)
+        assert struct.unpack_from('<i', s.recv(4096), 16)[0] == 0, action
+    if fd >= 0:
+        os.close(fd)
 
 
 def test_xdp_under_load():

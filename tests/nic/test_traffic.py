@@ -1,7 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Ping of all sizes and iperf3 both ways, with and without offloads."""
-from niclib import iperf, main, pair
+"""Ping of all sizes and iperf3 both ways, with and without offloads; packets
+behind tags, and in many pieces."""
+import errno
+import mmap
+import os
+import random
+import socket
+import tempfile
+import threading
+
+from niclib import PATIENCE, iperf, iperf_to, knob, main, pair, read
 
 
 def test_ping_sizes():
@@ -47,16 +56,144 @@ def test_vlan():
         a.sh('ping', '-c', '2', '-i', '0.2', '-s', '1472', '-M', 'do',
              '10.7.0.2')
         before = a.stats()['dev_tx_tso_packets']
-        server, addr = b.addr, '10.7.0.2'
-        b.addr = addr
-        try:
-            rate, _ = iperf(a, b)
-        finally:
-            b.addr = server
+        rate, _ = iperf_to(a, b, '10.7.0.2')
         assert rate > 0.01, rate
         assert a.stats()['dev_tx_tso_packets'] > before
         for end in (a, b):
             end.sh('ip', 'link', 'del', 'v7')
+
+
+def test_vlan_in_vlan():
+    """Two tags: the device adds checksums but makes no segments. The MTU has
+    room for one tag: a frame that the other makes too long is counted, by the
+    receiver, or by the driver where the device takes none that long."""
+    addr = '10.7.0.2'
+
+    def ping(count, wait, size):
+        return ['ping', '-c', str(count), '-i', '0.2', '-W', str(wait), '-M',
+                'do', '-s', str(size), addr]
+
+    with pair() as (a, b):
+        for outer in ('802.1ad', '802.1Q'):
+            for i, end in enumerate((a, b)):
+                end.mtu(1504)
+                end.sh('ip', 'link', 'add', 'link', end.dev, 'name', 's9',
+                       'type', 'vlan', 'proto', outer, 'id', '9')
+                end.sh('ip', 'link', 'set', 's9', 'up')
+                end.sh('ip', 'link', 'add', 'link', 's9', 'name', 'c7', 'mtu',
+                       '1500', 'type', 'vlan', 'id', '7')
+                end.sh('ip', 'addr', 'add', f'10.7.0.{i + 1}/24', 'dev', 'c7')
+                end.sh('ip', 'link', 'set', 'c7', 'up')
+            a.sh(*ping(2, 5, 1472))
+            before = a.stats()
+            rate, _ = iperf_to(a, b, addr)
+            after = a.stats()
+            assert rate > 0, rate
+            assert after['dev_tx_tso_packets'] == before['dev_tx_tso_packets']
+            assert after['dev_tx_csum_packets'] > before['dev_tx_csum_packets']
+
+            for end in (a, b):
+                end.mtu(1500)
+            a.sh(*ping(1, 5, 1468))
+            before = b.link()['stats64']['rx']['length_errors']
+            a.fails(*ping(2, 1, 1472))
+            after = b.link()['stats64']['rx']['length_errors']
+            assert after - before >= 2, (before, after)
+
+            for end in (a, b):
+                for dev in (end.dev, 's9', 'c7'):
+                    end.sh('ip', 'link', 'set', dev, 'mtu', '9216')
+            a.sh(*ping(1, 5, 9184))
+            before = a.link()['stats64']['tx']['dropped']
+            a.fails(*ping(2, 1, 9188))
+            after = a.link()['stats64']['tx']['dropped']
+            assert after - before >= 2, (before, after)
+            for end in (a, b):
+                end.sh('ip', 'link', 'del', 's9')
+
+
+def test_most_fragments():
+    """A packet of as many pieces as the kernel makes arrives as it was."""
+    most, pages = int(read('/proc/sys/net/core/max_skb_frags')), 64
+    zerocopy, msg_zerocopy = 60, 0x4000000
+    rng = random.Random(most)
+    mem = mmap.mmap(-1, pages * mmap.PAGESIZE)
+    mem[:] = rng.randbytes(len(mem))
+    view = memoryview(mem)
+
+    def pieces(count, size):
+        """Of different pages: no two of them are one."""
+        starts = [page * mmap.PAGESIZE + rng.randrange(1000)
+                  for page in rng.sample(range(pages), count)]
+        return [view[at:at + size - i] for i, at in enumerate(starts)]
+
+    with pair() as (a, b):
+        with a.inside():
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with b.inside():
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.bind((b.addr, 0))
+        with client, server:
+            client.setsockopt(socket.SOL_SOCKET, zerocopy, 1)
+            server.settimeout(PATIENCE)
+
+            def send(count, size):
+                parts = pieces(count, size)
+                client.sendmsg(parts, [], msg_zerocopy, server.getsockname())
+                assert server.recv(65536) == b''.join(parts), (count, size)
+
+            for mtu, size in ((1500, 80), (9000, 500)):
+                for end in (a, b):
+                    end.mtu(mtu)
+                for count in (1, 2, most - 1, most) * 25:
+                    send(count, size)
+            # None was copied, and each was a fragment: or this would do also.
+            try:
+                send(most + 1, size)
+                refused = 0
+            except OSError as e:
+                refused = e.errno
+            assert refused == errno.EMSGSIZE, refused
+
+
+def test_pieces_of_a_file():
+    """sendfile of what does not touch: each piece is a fragment, of frames and
+    of what the device makes segments of, and arrives in its place."""
+    rng = random.Random(4096)
+    data = rng.randbytes(4 << 20)
+    with pair() as (a, b), tempfile.TemporaryFile(dir='/run') as f:
+        f.write(data)
+        f.flush()
+        for mtu, size in ((1500, 80), (1500, 3000), (9000, 500), (9000, 3000)):
+            for end in (a, b):
+                end.mtu(mtu)
+            before = a.stats()['dev_tx_tso_packets']
+            with b.inside():
+                listener = socket.create_server((b.addr, 0))
+            with a.inside():
+                client = socket.create_connection(listener.getsockname(),
+                                                  PATIENCE)
+            server, _ = listener.accept()
+            # Time-outs are for connect alone: sendfile must be able to wait.
+            client.settimeout(None)
+            got, want = [], []
+            thread = threading.Thread(target=lambda s=server, g=got: g.extend(
+                iter(lambda: s.recv(1 << 20), b'')))
+            thread.start()
+            with client, server, listener:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                starts = list(range(0, len(data), 4096))
+                rng.shuffle(starts)
+                for at in starts:
+                    at += rng.randrange(4096 - size)
+                    sent = os.sendfile(client.fileno(), f.fileno(), at, size)
+                    want.append(data[at:at + sent])
+                client.shutdown(socket.SHUT_WR)
+                thread.join(PATIENCE)
+                assert not thread.is_alive(), (mtu, size)
+            assert b''.join(got) == b''.join(want), (mtu, size)
+            if size > mtu:
+                assert a.stats()['dev_tx_tso_packets'] > before, (mtu, size)
 
 
 def test_iperf():
@@ -104,7 +241,6 @@ def test_many_streams():
 
 def test_bad_checksums():
     """A frame that was changed on its way is found by its checksum."""
-    from niclib import knob
     with pair() as (a, b):
         before = b.stats()['dev_rx_csum_bad']
         knob('nic1', 'x-corrupt-rx', 50)
@@ -117,5 +253,6 @@ def test_bad_checksums():
 
 
 if __name__ == '__main__':
-    main(test_ping_sizes, test_mtu_is_kept, test_vlan, test_iperf,
+    main(test_ping_sizes, test_mtu_is_kept, test_vlan, test_vlan_in_vlan,
+         test_most_fragments, test_pieces_of_a_file, test_iperf,
          test_many_streams, test_bad_checksums)
