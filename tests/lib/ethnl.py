@@ -10,7 +10,7 @@ GENERIC, SOL_NETLINK, CAP_ACK, EXT_ACK = 16, 270, 10, 11
 CTRL, GETFAMILY, FAMILY_ID, FAMILY_NAME = 0x10, 3, 1, 2
 REQUEST, ACK, ERROR, NESTED, STATS = 1, 4, 2, 0x8000, 4
 
-LINKSTATE_GET, EXT_DOWN_CNT = 6, 7
+LINKSTATE_GET, LINK, EXT_DOWN_CNT = 6, 2, 7
 # Of IEEE 802.3 media, which links are not
 LINKMODES_SET, PAUSE_GET, PAUSE_SET, FEC_SET = 5, 21, 22, 30
 
@@ -72,6 +72,10 @@ class Ethnl:
         if stats:
             head += attr(3, struct.pack('=I', STATS))
         return self.call(cmd, attr(1 | NESTED, head) + body)
+
+    def carrier(self, netdev):
+        """Whether the stack sees a carrier."""
+        return self.request(LINKSTATE_GET, netdev)[LINK] == b'\1'
 
     def downs(self, netdev):
         """How often the link went down."""

@@ -8,8 +8,9 @@ import socket
 import struct
 import time
 
-from niclib import DRIVER, apart, fails, knob, load, main, netdev, pair, read, \
-    sh, wait_for, write
+from niclib import DRIVER, apart, fails, iperf, knob, load, main, netdev, \
+    pair, qmp, read, sh, wait_for, write
+from ethnl import Ethnl  # after niclib, which knows where it is
 
 
 def test_udp():
@@ -129,6 +130,35 @@ def test_down_and_up_under_load():
         a.ping_works(b)
 
 
+def test_link_flaps_under_load():
+    """The link goes down a hundred times: each is counted once, by the device
+    and by the stack, and the same traffic goes on."""
+    flaps = 100
+    with pair() as (a, b):
+        with a.inside():
+            ethnl = Ethnl()
+
+        def changes():
+            return a.link()['stats64']['tx']['carrier_changes']
+
+        downs, changed = ethnl.downs(a.dev), changes()
+        with load(a, b, seconds=280) as traffic:
+            for _ in range(flaps):
+                qmp('set_link', name='nic0', up=False)
+                wait_for('no carrier', lambda: not ethnl.carrier(a.dev))
+                qmp('set_link', name='nic0', up=True)
+                wait_for('carrier', lambda: ethnl.carrier(a.dev))
+            assert ethnl.downs(a.dev) == downs + flaps, ethnl.downs(a.dev)
+            assert changes() == changed + 2 * flaps, (changed, changes())
+            before = b.link()['stats64']['rx']['packets']
+            wait_for('100 packets', lambda: b.link()['stats64']['rx']
+                     ['packets'] - before > 100)
+            assert traffic.running()
+        a.ping_works(b)
+        rate, _ = iperf(a, b)
+        assert rate > 0, rate
+
+
 def test_reset_under_load():
     """A function-level reset: traffic goes on afterwards, settings stay."""
     with pair() as (a, b):
@@ -185,5 +215,5 @@ def test_module_cycles():
 if __name__ == '__main__':
     main(test_udp, test_queues_are_used, test_rings_and_channels_under_load,
          test_xdp_under_load, test_bad_settings, test_down_and_up_under_load,
-         test_reset_under_load, test_unbind_under_load, test_surprise_removal,
-         test_module_cycles)
+         test_link_flaps_under_load, test_reset_under_load,
+         test_unbind_under_load, test_surprise_removal, test_module_cycles)
