@@ -1,16 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Ping of all sizes and iperf3 both ways, with and without offloads; packets
-behind tags, and in many pieces."""
+behind tags, in many pieces, and sent by who only polls."""
+import contextlib
 import errno
 import mmap
 import os
 import random
+import re
 import socket
 import tempfile
 import threading
 
-from niclib import PATIENCE, iperf, iperf_to, knob, main, pair, read
+from niclib import PATIENCE, iperf, iperf_to, knob, main, pair, read, sh, \
+    wait_for, write
+from taplib import Skip
 
 
 def test_ping_sizes():
@@ -252,7 +256,105 @@ def test_bad_checksums():
         assert after > before and again > 0 and rate > 0, (after, again)
 
 
+@contextlib.contextmanager
+def netconsole(client, server, port):
+    """The kernel log also goes from one end to a UDP port of the other."""
+    top = '/run/configfs'
+    target = f'{top}/netconsole/nic'
+    os.makedirs(top, exist_ok=True)
+    sh('mount', '-t', 'configfs', 'configfs', top)
+    try:
+        os.mkdir(target)
+        for name, value in (('dev_name', client.dev),
+                            ('local_ip', client.addr),
+                            ('remote_ip', server.addr),
+                            ('remote_port', port),
+                            ('remote_mac', server.link()['address'])):
+            write(f'{target}/{name}', str(value))
+        with client.inside():
+            write(f'{target}/enabled', '1')
+        yield
+        write(f'{target}/enabled', '0')
+    finally:
+        # One that is still enabled is disabled by this.
+        os.rmdir(target)
+        sh('umount', top)
+        sh('rmmod', 'netconsole')
+
+
+@contextlib.contextmanager
+def traced(event):
+    """A file with what the event has traced since the block began."""
+    top = '/sys/kernel/tracing'
+    if not os.path.exists(f'{top}/trace'):
+        sh('mount', '-t', 'tracefs', 'tracefs', top)
+    instance = f'{top}/instances/nic'
+    os.mkdir(instance)
+    try:
+        write(f'{instance}/events/{event}/enable', '1')
+        yield f'{instance}/trace'
+        write(f'{instance}/events/{event}/enable', '0')
+    finally:
+        os.rmdir(instance)
+
+
+@contextlib.contextmanager
+def one_packet_at_a_time(end):
+    """One queue, which is stopped until the packet that was sent is freed."""
+    shown = end.sh('ethtool', '-l', end.dev)
+    now = re.findall(r'Combined:\s+(\d+)', shown)[-1]
+    limit = f'/sys/class/net/{end.dev}/queues/tx-0/byte_queue_limits/limit_max'
+    end.sh('ethtool', '-L', end.dev, 'combined', '1')
+    end.sh('sh', '-c', f'echo 0 >{limit}')
+    try:
+        yield
+    finally:
+        end.sh('sh', '-c', f'echo max >{limit}')
+        end.sh('ethtool', '-L', end.dev, 'combined', now)
+
+
+def test_netpoll():
+    """netpoll calls poll with a budget of 0: that frees what was sent, takes
+    no frame, and says so. Without interrupts nobody else does, but for the
+    service task, once a second."""
+    count = 60
+    try:
+        sh('modprobe', 'netconsole')
+    except AssertionError as e:
+        raise Skip('this kernel is built without netconsole') from e
+    with pair() as (a, b), one_packet_at_a_time(a):
+        with b.inside():
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.bind((b.addr, 0))
+        server.settimeout(PATIENCE)
+        # The limit of the queue takes effect when a packet is freed.
+        a.ping_works(b)
+        before = a.link()['stats64']['tx']['packets']
+        with server, netconsole(a, b, server.getsockname()[1]), \
+                traced('napi/napi_poll') as trace:
+            knob('nic0', 'x-lose-irqs', 1 << 30)
+            try:
+                for i in range(count):
+                    line = f'alink netpoll {i}.'
+                    write('/dev/kmsg', f'<5>{line}')
+                    while line.encode() not in server.recv(65536):
+                        pass
+            finally:
+                knob('nic0', 'x-lose-irqs', 0)
+            form = rf' for device {a.dev} work (\d+) budget (\d+)'
+            polls = [(int(work), int(budget))
+                     for work, budget in re.findall(form, read(trace))]
+        empty = [work for work, budget in polls if not budget]
+        others = len(polls) - len(empty)
+        print(f'# {len(empty)} polls with budget 0, {others} others')
+        assert not any(empty), polls
+        assert len(empty) > count // 2 > others, (len(empty), others)
+        wait_for('all is freed', lambda: a.link()['stats64']['tx']['packets']
+                 >= before + count)
+        b.ping_works(a)
+
+
 if __name__ == '__main__':
     main(test_ping_sizes, test_mtu_is_kept, test_vlan, test_vlan_in_vlan,
          test_most_fragments, test_pieces_of_a_file, test_iperf,
-         test_many_streams, test_bad_checksums)
+         test_many_streams, test_bad_checksums, test_netpoll)
