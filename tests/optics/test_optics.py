@@ -3,6 +3,7 @@
 """Optical modules: ethtool -m at both ends of a link, live monitors, hwmon,
 I2C, and what happens when module or controller goes away. KTAP.
 """
+import errno
 import glob
 import os
 import re
@@ -11,9 +12,12 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
+import flashlib  # noqa: E402
+from ethnl import Ethnl, Refused, attr  # noqa: E402
 from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
 
 DRIVER = '/sys/bus/pci/drivers/alink_optics'
+MODULE_FW_FLASH_ACT, FILE_NAME = 44, 2
 # Topology node2: cage 0 carries ports of sw0, cage 1 links of xpu0.
 ENDS = {'sw0p0': 'opt0-mod0', 'xpu0p0': 'opt0-mod1'}
 
@@ -119,6 +123,35 @@ def test_ports_without_a_module():
           '4')
 
 
+def test_read_while_flashing():
+    """Modules are read as ever while the switch of their port takes firmware.
+    They and their controller take none."""
+    fails('devlink', 'dev', 'flash', f'pci/{function()}', 'file', 'none',
+          says='not supported')
+    try:
+        Ethnl().request(MODULE_FW_FLASH_ACT, 'sw0p0',
+                        attr(FILE_NAME, b'none\0'))
+        refused = 0
+    except Refused as e:
+        refused = e.errno
+    assert refused == errno.EOPNOTSUPP, refused
+
+    serial = eeprom('sw0p0')['Vendor SN']
+    reads = 0
+    device = flashlib.Device('switch', 'sw0', 'alink_switch')
+    with device.slow(524288) as flash:
+        while flash.more(0) and 100 not in flash.percent():
+            values = eeprom('sw0p0')
+            assert values['Vendor SN'] == serial, values
+            assert 'ModuleReady' in values['Module State'][0], values
+            fails('ethtool', '-m', 'sw0p0', 'page', '0x77', 'offset', '128',
+                  'length', '4')
+            reads += 1
+    assert flash.end() == 0, flash.said
+    # The last one may have ended behind the flash.
+    assert reads > 1, flash.said
+
+
 def test_module_is_pulled():
     """The link goes with its module and comes back; reads fail meanwhile."""
     sh('ip', 'link', 'set', 'xpu0p0', 'up')
@@ -182,6 +215,7 @@ def test_module_cycles():
 
 if __name__ == '__main__':
     main(test_both_ends_decode, test_monitors_are_live, test_hwmon,
-         test_alarms, test_ports_without_a_module, test_module_is_pulled,
-         test_bus_errors, test_controller_unbinds_while_used, test_reset,
+         test_alarms, test_ports_without_a_module, test_read_while_flashing,
+         test_module_is_pulled, test_bus_errors,
+         test_controller_unbinds_while_used, test_reset,
          test_surprise_removal, test_module_cycles)
