@@ -104,6 +104,41 @@ def test_hwmon():
         knob('opt0-mod0', 'temperature', 45000)
 
 
+def test_hwmon_channels():
+    """Of each device, the sensors that it has and no others. Limits are in
+    order, and are the device's: no file takes a value."""
+    of_module = {'temp1', 'in0', *(f'curr{n}' for n in range(1, 9)),
+                 *(f'power{n}' for n in range(1, 17))}
+    of_device = {'temp1', 'temp2', 'power1', 'energy1'}
+    seen = set()
+    for where in glob.glob('/sys/class/hwmon/hwmon*'):
+        name = read(f'{where}/name')
+        files = [f for f in os.listdir(where) if re.match(r'[a-z]+\d+_', f)]
+        if not name.startswith('alink_') or not files:
+            continue
+        seen.add(name)
+        channels = {f.split('_')[0] for f in files}
+        assert channels == of_module if name == 'alink_cmis' else \
+            channels <= of_device, (name, channels)
+        for file in files:
+            path = f'{where}/{file}'
+            assert os.stat(path).st_mode & 0o777 == 0o444, path
+            try:
+                write(path, '1')
+                raise AssertionError(f'{path} was written')
+            except PermissionError:
+                pass
+        for channel in channels:
+            assert f'{channel}_input' in files, (name, channel)
+            limits = [int(read(f'{where}/{channel}_{limit}'))
+                      for limit in ('lcrit', 'min', 'max', 'crit')
+                      if f'{channel}_{limit}' in files]
+            assert limits == sorted(limits), (name, channel, limits)
+            assert len(limits) == 4 or name != 'alink_cmis', channel
+    assert seen >= {'alink_xpu', 'alink_switch', 'alink_nic', 'alink_cmis'}, \
+        seen
+
+
 def test_alarms():
     """A module that is too hot raises its flags, which go once it is not."""
     limit = int(read(f'{hwmon_of(1)}/temp1_max'))
@@ -215,7 +250,7 @@ def test_module_cycles():
 
 if __name__ == '__main__':
     main(test_both_ends_decode, test_monitors_are_live, test_hwmon,
-         test_alarms, test_ports_without_a_module, test_read_while_flashing,
-         test_module_is_pulled, test_bus_errors,
+         test_hwmon_channels, test_alarms, test_ports_without_a_module,
+         test_read_while_flashing, test_module_is_pulled, test_bus_errors,
          test_controller_unbinds_while_used, test_reset,
          test_surprise_removal, test_module_cycles)
