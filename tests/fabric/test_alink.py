@@ -4,6 +4,7 @@
 import glob
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -11,12 +12,18 @@ import xml.etree.ElementTree as ET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+sys.path.append(os.path.join(HERE, '..', 'trust'))
 
 # pylint: disable=wrong-import-position
+import uapi  # noqa: E402
 from guestlib import PATIENCE, knob, wait_for  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 SVG = '{http://www.w3.org/2000/svg}'
+# How long a reset takes in which something is to happen
+RESET_US = 3000000
+# What names an object: attributes of the first numbers, in any message
+NAMES = {'alink': (1, 2), 'devlink': (1, 2, 3)}
 LATE_S = 9      # of an answer; less than what makes a command time out
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 
@@ -486,6 +493,88 @@ def test_who_asks_can_be_killed():
         assert good('route', 'show', 'sw0')
     assert sysfs('sw0', 'guest_errors') == '0'
     assert sysfs('sw0', 'state') == 'ready'
+
+
+class Dump:
+    """A dump of a family, which goes on only when what there is was read."""
+
+    def __init__(self, family, command, body=b''):
+        self.family = family
+        self.genl = uapi.Genl(family)
+        self.genl.sock.send(self.genl.message(command, body, dump=True))
+        self.over = False
+
+    def more(self):
+        """The objects of the next message, each as a dictionary."""
+        found, at = [], self.genl.sock.recv(8192)
+        while at:
+            size, kind = struct.unpack_from('=IH', at)
+            if kind in (uapi.NLMSG_ERROR, uapi.NLMSG_DONE):
+                err = struct.unpack_from('=i', at, 16)[0]
+                assert not err, (self.family, os.strerror(-err))
+                self.over = True
+            else:
+                found.append(uapi.attrs(at[20:size]))
+            at = at[size + 3 & ~3:]
+        return found
+
+    def names(self, found=()):
+        """What FOUND and the rest of the dump name: none of it twice."""
+        found = list(found)
+        while not self.over:
+            found += self.more()
+        self.genl.close()
+        names = [tuple(f.get(n) for n in NAMES[self.family]) for f in found]
+        assert len(set(names)) == len(names), (self.family, names)
+        return names
+
+
+def test_dump_during_reload():
+    """A dump that has begun before a reload goes on after it: a table that the
+    reset has emptied ends there, all else is whole. Dumps that begin in the
+    reset end too."""
+    pci = os.path.basename(os.path.realpath('/sys/class/alink/sw1/device'))
+    reload = ['devlink', 'dev', 'reload', f'pci/{pci}', 'action',
+              'fw_activate']
+    enum = {**uapi.enums('/usr/include/linux/devlink.h'),
+            **uapi.enums(uapi.ALINK_H)}
+    whole = ('alink', enum['ALINK_CMD_LINK_GET']), \
+        ('devlink', enum['DEVLINK_CMD_PORT_GET'])
+
+    code, out, err = alink('-b', '-', given=''.join(
+        f'route add sw1 {dst} 0-63\n' for dst in range(2, 302)))
+    assert (code, out, err) == (0, '', ''), (code, out, err)
+    want = [r['dst'] for r in data('route', 'show', 'sw1')]
+    dump = Dump('alink', enum['ALINK_CMD_ROUTE_GET'],
+                uapi.attr(1, int(sysfs('sw1', 'index'))))
+    some = dump.more()
+    subprocess.run(reload, check=True, stdout=subprocess.DEVNULL)
+    shown = [struct.unpack('=I', dst)[0] for _, dst in dump.names(some)]
+    assert some and shown == want[:len(shown)], (len(some), shown)
+    assert len(shown) < len(want), 'nothing of it was left for the reset'
+
+    for family, command in whole:
+        want = Dump(family, command).names()
+        dump = Dump(family, command)
+        some = dump.more()
+        assert some and not dump.over, (family, len(some))
+        subprocess.run(reload, check=True, stdout=subprocess.DEVNULL)
+        assert dump.names(some) == want, family
+
+    knob('sw1', 'x-reset-us', RESET_US)
+    try:
+        with subprocess.Popen(reload, stdout=subprocess.DEVNULL) as child:
+            wait_for('reset', lambda: sysfs('sw1', 'state') != 'ready')
+            for what in ('DEV', 'LINK', 'ROUTE', 'GROUP', 'PARTITION'):
+                Dump('alink', enum[f'ALINK_CMD_{what}_GET']).names()
+            # devlink lets nobody at the device before the reload is over.
+            assert Dump(*whole[1]).names() == want
+            assert child.wait(PATIENCE) == 0
+    finally:
+        knob('sw1', 'x-reset-us', 0)
+    good('fabric', 'up')
+    assert data('path', 'xpu0', 'xpu1')['usable_links'] == 2
+    assert sysfs('sw1', 'guest_errors') == '0'
 
 
 def test_reset_empties_the_switch():
