@@ -223,6 +223,39 @@ TEST(cables)
 	rig_free(r);
 }
 
+/*
+ * Who asks is who the device is: the port of another, or what another imported,
+ * makes nobody that other.
+ */
+TEST(source_is_the_initiator)
+{
+	struct rig *r = rig_new(3, 1);
+	struct af_result res;
+	uint32_t v = 0;
+
+	/* Endpoint 2 may not reach 1; endpoint 0 may, by its slot 1. */
+	EXPECT_EQ(af_partition_set(r->f, 2, RIG_PARTITION + 1), ALINK_ST_OK);
+	EXPECT_EQ(af_seg_release(r->f, 2, 1), ALINK_ST_OK);
+	af_read(r->f, 0, 1, 0, &v, 4, &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	af_read(r->f, 2, 1, 0, &v, 4, &res);
+	EXPECT_EQ(res.status, ALINK_ST_KEY);
+	EXPECT_EQ(af_seg_import(r->f, 2, 1, 1, 0, RIG_KEY(1)), ALINK_ST_OK);
+	af_read(r->f, 2, 1, 0, &v, 4, &res);
+	EXPECT_EQ(res.status, ALINK_ST_PARTITION);
+
+	/* Its cable goes where that of 0 went. */
+	EXPECT_EQ(af_link_wire(r->f, 2, 0, 0, 0), 0);
+	EXPECT_EQ(rig_port(r, 0, 0).peer_id, 2);
+	af_read(r->f, 2, 1, 0, &v, 4, &res);
+	EXPECT_EQ(res.status, ALINK_ST_PARTITION);
+	EXPECT_EQ(rig_port(r, 0, 0).rx_errors, 1);
+	EXPECT_EQ(af_partition_set(r->f, 2, RIG_PARTITION), ALINK_ST_OK);
+	af_read(r->f, 2, 1, 0, &v, 4, &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	rig_free(r);
+}
+
 /* Several links of an endpoint into one switch take turns at the ports. */
 TEST(two_links_into_one_switch)
 {
