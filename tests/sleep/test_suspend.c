@@ -231,14 +231,87 @@ TEST_F_TIMEOUT(evict, fences_tell_the_truth, SLOW)
 	xq_close(&q);
 }
 
+/* --- what was made before ------------------------------------------------------ */
+
+/* VMs and objects stay. The rest is over, is said to be, and can be given back. */
+TEST_F_TIMEOUT(evict, made_before, SLOW)
+{
+	struct drm_alink_xpu_segment_handle h, theirs, again;
+	struct drm_alink_xpu_fence_syncobj fence = {
+		.timeout_ms = DRM_ALINK_XPU_MAX_SYNCOBJ_MS,
+	};
+	uint32_t bo, their_bo, id, their_id, import;
+	struct evict *o = SELF;
+	int peer, file;
+
+	peer = xpu_open(0);
+	ASSERT_GE(peer, 0);
+	ASSERT_EQ(gem_create(peer, HBM, LARGE, &their_bo), 0);
+	ASSERT_EQ(seg_export(peer, their_bo, DRM_ALINK_XPU_SEGMENT_READ,
+			     &theirs, &their_id), 0);
+	ASSERT_EQ(make(o, 0, HBM, LARGE, &bo), 0);
+	ASSERT_EQ(seg_export(o->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h, &id),
+		  0);
+	ASSERT_EQ(seg_import(o->fd, &theirs, &import), 0);
+	ASSERT_EQ(vm_map(o->fd, o->vm, import, 0, VA_OF(1), PAGE,
+			 DRM_ALINK_XPU_VM_BIND_READ), 0);
+	fence.queue_id = o->q.id;
+	fence.handle = o->q.bo;
+	fence.addr = o->q.fence_offset;
+	fence.value = 1;
+	ASSERT_EQ(syncobj_create(o->fd, &fence.syncobj), 0);
+	ASSERT_EQ(xpu_ioctl(o->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &fence),
+		  0);
+	file = syncobj_export(o->fd, fence.syncobj, true);
+	ASSERT_GE(file, 0);
+
+	ASSERT_EQ(fall_asleep(), 0);
+	canceled(_metadata, &o->q);
+	xq_push(&o->q, fill_desc(VA_OF(0), 1, PAGE));
+	xq_ring(&o->q);
+	EXPECT_EQ(xq_wait(&o->q, LONG_MS, NULL), -ECANCELED);
+	EXPECT_EQ(syncobj_wait(o->fd, fence.syncobj, 0, LONG_MS), 0);
+	EXPECT_LT(sync_file_status(file), 0);
+	EXPECT_EQ(queue_destroy(o->fd, o->q.id), 0);
+	EXPECT_EQ(queue_destroy(o->fd, o->q.id), -ENOENT);
+
+	EXPECT_EQ(vm_map(o->fd, o->vm, import, 0, VA_OF(2), PAGE,
+			 DRM_ALINK_XPU_VM_BIND_READ), -ECANCELED);
+	EXPECT_EQ(vm_unmap(o->fd, o->vm, VA_OF(1), PAGE), 0);
+	EXPECT_EQ(gem_close(o->fd, import), 0);
+	EXPECT_EQ(seg_revoke(o->fd, id), 0);
+	EXPECT_EQ(seg_revoke(o->fd, id), -ENOENT);
+	EXPECT_EQ(seg_revoke(peer, their_id), 0);
+	ASSERT_EQ(seg_export(o->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &again,
+			     &id), 0);
+	EXPECT_NE(again.key, h.key);
+
+	ASSERT_EQ(renew(o), 0);
+	EXPECT_EQ(dev_put(o, VA_OF(0), LARGE, 2), 0);
+	EXPECT_EQ(dev_check(o, VA_OF(0), LARGE, 2), 0);
+	close(file);
+	close(peer);
+}
+
 /* --- those who go on ---------------------------------------------------------- */
 
 struct busy {
 	int fd;
+	struct drm_alink_xpu_segment_handle theirs;	/* another xPU's */
+	uint32_t syncobj;
 	atomic_bool stop;
 	atomic_uint rounds;
-	int err;
+	int line, err;			/* what failed */
 };
+
+#define CALL(b, call)							\
+do {									\
+	(b)->err = (call);						\
+	if ((b)->err) {							\
+		(b)->line = __LINE__;					\
+		return NULL;						\
+	}								\
+} while (0)
 
 /* HBM comes and goes, as do exports, which bring back what is away. */
 static void *come_and_go(void *arg)
@@ -247,39 +320,85 @@ static void *come_and_go(void *arg)
 	struct busy *b = arg;
 	uint32_t bo, id;
 
-	while (!b->stop && !b->err) {
-		b->err = gem_create(b->fd, HBM_CPU, LARGE, &bo);
-		if (b->err)
-			break;
-		b->err = seg_export(b->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h,
-				    &id);
-		if (!b->err)
-			b->err = seg_revoke(b->fd, id);
-		if (!b->err)
-			b->err = gem_close(b->fd, bo);
+	while (!b->stop) {
+		CALL(b, gem_create(b->fd, HBM_CPU, LARGE, &bo));
+		CALL(b, seg_export(b->fd, bo, DRM_ALINK_XPU_SEGMENT_READ, &h,
+				   &id));
+		CALL(b, seg_revoke(b->fd, id));
+		CALL(b, gem_close(b->fd, bo));
 		b->rounds++;
 	}
 	return NULL;
 }
 
-/* Who wants HBM meanwhile waits, and gets it. */
-TEST_F_TIMEOUT(evict, meanwhile, SLOW)
+/* Each of the other calls. The sleep may end a queue, and nothing else. */
+static void *call_all(void *arg)
+{
+	struct busy *b = arg;
+	struct drm_alink_xpu_sync sync = {
+		.handle = b->syncobj, .flags = DRM_ALINK_XPU_SYNC_SIGNAL,
+	};
+	struct drm_alink_xpu_vm_bind_op unmap = {
+		.op = DRM_ALINK_XPU_VM_BIND_UNMAP, .addr = VA, .range = LARGE,
+	};
+	struct drm_alink_xpu_query_counters counters;
+	struct drm_alink_xpu_query_device device;
+	struct drm_alink_xpu_query_memory m;
+	uint32_t vm, bo, import, state;
+	uint64_t offset;
+	struct xq q;
+	int err;
+
+	while (!b->stop) {
+		CALL(b, xpu_device(b->fd, &device));
+		CALL(b, xpu_counters(b->fd, &counters));
+		CALL(b, xpu_memory(b->fd, &m));
+		CALL(b, vm_create(b->fd, &vm));
+		CALL(b, gem_create(b->fd, HOST, LARGE, &bo));
+		CALL(b, gem_offset(b->fd, bo, &offset));
+		CALL(b, vm_map(b->fd, vm, bo, 0, VA, LARGE, RW));
+		CALL(b, seg_import(b->fd, &b->theirs, &import));
+		CALL(b, gem_close(b->fd, import));
+		CALL(b, xq_open(&q, b->fd, vm, VA_Q, 64));
+		xq_push(&q, fill_desc(VA, 1, PAGE));
+		xq_ring(&q);
+		err = xq_wait(&q, LONG_MS, NULL);
+		CALL(b, err == -ECANCELED ? 0 : err);
+		CALL(b, queue_state(b->fd, q.id, &state, NULL));
+		xq_close(&q);
+		CALL(b, vm_bind_async(b->fd, vm, &unmap, 1, &sync, 1));
+		CALL(b, syncobj_wait(b->fd, b->syncobj, 0, LONG_MS));
+		CALL(b, vm_destroy(b->fd, vm));
+		CALL(b, gem_close(b->fd, bo));
+		b->rounds++;
+	}
+	return NULL;
+}
+
+/* Two sleeps while a thread goes on, and on afterwards */
+static void sleep_meanwhile(struct __test_metadata *_metadata,
+			    struct evict *o, void *(*thread_fn)(void *))
 {
 	struct busy b = { .fd = xpu_open(XPU) };
-	struct evict *o = SELF;
+	uint32_t bo, their_bo, id;
 	unsigned int n = 0;
 	pthread_t thread;
-	uint32_t bo;
-	int i;
+	int i, peer;
 
 	ASSERT_GE(b.fd, 0);
+	peer = xpu_open(0);
+	ASSERT_GE(peer, 0);
+	ASSERT_EQ(gem_create(peer, HBM, PAGE, &their_bo), 0);
+	ASSERT_EQ(seg_export(peer, their_bo, DRM_ALINK_XPU_SEGMENT_READ,
+			     &b.theirs, &id), 0);
+	ASSERT_EQ(syncobj_create(b.fd, &b.syncobj), 0);
 	ASSERT_EQ(make(o, 0, HBM, LARGE, &bo), 0);
 	ASSERT_EQ(dev_put(o, VA_OF(0), LARGE, 4), 0);
 	for (i = 0; i < 2; i++) {
 		n = b.rounds;
 		b.stop = false;
 		b.err = 0;
-		ASSERT_EQ(pthread_create(&thread, NULL, come_and_go, &b), 0);
+		ASSERT_EQ(pthread_create(&thread, NULL, thread_fn, &b), 0);
 		while (b.rounds < n + 3 && !b.err)
 			usleep(1000);
 		EXPECT_EQ(fall_asleep(), 0);
@@ -288,12 +407,27 @@ TEST_F_TIMEOUT(evict, meanwhile, SLOW)
 			usleep(1000);
 		b.stop = true;
 		pthread_join(thread, NULL);
-		EXPECT_EQ(b.err, 0);
+		EXPECT_EQ(b.err, 0) {
+			TH_LOG("line %d", b.line);
+		}
 	}
 	TH_LOG("%u rounds", b.rounds);
 	ASSERT_EQ(renew(o), 0);
 	EXPECT_EQ(dev_check(o, VA_OF(0), LARGE, 4), 0);
+	close(peer);
 	close(b.fd);
+}
+
+/* Who wants HBM meanwhile waits, and gets it. */
+TEST_F_TIMEOUT(evict, meanwhile, SLOW)
+{
+	sleep_meanwhile(_metadata, SELF, come_and_go);
+}
+
+/* All that is asked for meanwhile is done, before the sleep or after it. */
+TEST_F_TIMEOUT(evict, calls_meanwhile, SLOW)
+{
+	sleep_meanwhile(_metadata, SELF, call_all);
 }
 
 TEST_HARNESS_MAIN
