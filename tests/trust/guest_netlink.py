@@ -146,8 +146,8 @@ def nested(kind, payload, levels):
 
 
 def test_twice(ops, switch):
-    """Of attributes that are there twice the last ones count, alone: no list is
-    the sum of two."""
+    """Of attributes that are there twice the last ones count, alone: no list
+    is the sum of two."""
     link = Netlink()
     family = link.family()
 
@@ -156,36 +156,40 @@ def test_twice(ops, switch):
         return link.ask(family, number, 1, flags, b''.join(attrs))
 
     def table(name, kinds):
+        """Entries by their ids."""
         err, parts = ask(f'{name}-get dump', [u32(1, switch)])
-        return err, [[attributes(p).get(k) for k in kinds] for p in parts]
+        rows = [[attributes(p).get(k) for k in kinds] for p in parts]
+        return err, {row[0]: row[1:] for row in rows}
 
-    def members(*ids):
+    def numbers(*ids):
         return attr(4, struct.pack(f'<{len(ids)}I', *ids))
 
-    first = [u32(1, 9999), u32(2, 98)]
-    last = [u32(1, switch), u32(2, 99)]
-    endpoint = [u32(1, switch), u32(2, 501)]
-    for name, change, back in (
-            ('route', first + [members(1, 2)] + endpoint + [members(0)],
-             first + endpoint),
-            ('group', first + [attr(3, struct.pack('<Q', 8)), members(0, 1, 2)]
-             + last + [attr(3, struct.pack('<Q', 7)), members(0, 1)],
-             first + last),
-            ('partition', first + [u32(3, 5)] + endpoint + [u32(3, 4)],
-             first + [u32(3, 5)] + endpoint + [u32(3, 0)])):
-        add, remove = ('set', 'set') if name == 'partition' else ('add', 'del')
-        want = change[len(change) // 2 + 1:]
-        kinds = [number_of(a) for a in want]
-        before = table(name, kinds)
-        errs = [ask(f'{name}-{add} do', change)[0]]
-        after = table(name, kinds)
-        errs.append(ask(f'{name}-{remove} do', back)[0])
-        new = [e for e in after[1] if e not in before[1]]
-        result(f'{name}: of attributes that are there twice the last ones count',
-               errs == [0, 0] and new == [[a[4:] for a in want]] and
-               len(after[1]) == len(before[1]) + 1 and
-               table(name, kinds) == before == (0, before[1]),
-               f'{errs}, {new}')
+    def key(value):
+        return attr(3, struct.pack('<Q', value))
+
+    nobody, device = u32(1, 9999), u32(1, switch)
+    for name, add, remove, first, last in (
+            ('route', 'add', 'del', [u32(2, 500), numbers(1, 2)],
+             [u32(2, 501), numbers(0)]),
+            ('group', 'add', 'del', [u32(2, 98), key(8), numbers(0, 1, 2)],
+             [u32(2, 99), key(7), numbers(0, 1)]),
+            ('partition', 'set', 'set', [u32(2, 0), u32(3, 5)],
+             [u32(2, 1), u32(3, 4)])):
+        kinds = [number_of(a) for a in last]
+        new = [a[4:] for a in last]
+        err, before = table(name, kinds)
+        errs = [err, ask(f'{name}-{add} do',
+                         [nobody] + first + [device] + last)[0]]
+        err, after = table(name, kinds)
+        # What a request to remove takes, and the partition that it was in
+        back = [attr(k, v) for k, v in zip(kinds, [
+            new[0], *before.get(new[0], ())])]
+        errs += [err, ask(f'{name}-{remove} do', [nobody] + first[:len(back)] +
+                          [device] + back)[0]]
+        result(f'{name}: of attributes that are there twice the last ones '
+               'count', not any(errs) and after != before and
+               after == {**before, new[0]: new[1:]} and
+               table(name, kinds) == (0, before), f'{errs}, {after}')
 
 
 def test_nested(ops, switch):
