@@ -39,7 +39,7 @@ const struct nla_policy alink_manager_policy[ALINK_A_MANAGER_MAX + 1] = {
  * @epoch:	claims since the module was loaded
  */
 static struct alink_manager {
-	spinlock_t lock;
+	spinlock_t lock;	/* of all that follows */
 	u32 portid;
 	struct pid *pid;
 	char name[ALINK_MANAGER_NAME_LEN + 1];

@@ -61,7 +61,7 @@ def test_vlan():
              '10.7.0.2')
         before = a.stats()['dev_tx_tso_packets']
         rate, _ = iperf_to(a, b, '10.7.0.2')
-        assert rate > 0.01, rate
+        assert rate > 0, rate
         assert a.stats()['dev_tx_tso_packets'] > before
         for end in (a, b):
             end.sh('ip', 'link', 'del', 'v7')

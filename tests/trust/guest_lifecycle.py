@@ -85,10 +85,9 @@ def plugged(name):
 
 
 def tried(function, *args):
-    """Has it worked this time?"""
+    """Has it worked this time? What it returns, or True"""
     try:
-        function(*args)
-        return True
+        return function(*args) or True
     except OSError:
         return False
 
@@ -196,11 +195,14 @@ class Life:
                 if died:
                     print(f'# {died}\nfigure load_renewed 1', flush=True)
                     worker.stop()
-                    work[i] = Worker(*worker.args)
+                    # Without memory 9p finds no program, or half of one.
+                    work[i] = wait_for('a new load', lambda a=worker.args:
+                                       tried(Worker, *a), PATIENCE)
         try:
             yield renew
         finally:
-            died = [worker.stop() for worker in work]
+            died = [worker.stop() for worker in work
+                    if not worker.said.closed]
         if not mortal:
             self.result('the load goes on to the end',
                         '; '.join(filter(None, died)))
