@@ -126,12 +126,37 @@ class Netlink:
     def shows(self, name):
         """do and dump."""
         kinds = uapi.operations()[name]
-        body = {'dev-get': a32('DEV_INDEX', self.xpu),
+        body = {'manager-get': b'',
+                'dev-get': a32('DEV_INDEX', self.xpu),
                 'link-get': a32('LINK_DEV_INDEX', self.xpu) +
                 a32('LINK_LINK', 0)}
         if 'do' in kinds:
             self.sweep(name, body[name])
-        self.sweep(name, b'', dump=True, what=' dump')
+        if 'dump' in kinds:
+            self.sweep(name, b'', dump=True, what=' dump')
+
+    def managed(self):
+        """Who manages the fabric, without what changes by itself"""
+        told = uapi.attrs(self.ask('MANAGER_GET')[0][20:])
+        return {k: told.get(ENUM[f'ALINK_A_MANAGER_{k}'])
+                for k in ('NAME', 'STATE', 'BEAT_MS')}
+
+    def manages(self, name):
+        """One of a manager's: its socket claims, and frees when it closes."""
+        claim = attr('MANAGER_NAME', 'sweep') + a32('MANAGER_BEAT_MS', 30000)
+        command = ENUM['ALINK_CMD_' + name.upper().replace('-', '_')]
+
+        def prepare():
+            sock = uapi.Genl('alink')
+            if name == 'manager-claim':
+                return sock, sock.message(command, claim)
+            sock.call(ENUM['ALINK_CMD_MANAGER_CLAIM'], claim)
+            return sock, sock.message(command)
+
+        self.sweeper.sweep(
+            f'netlink {name}', lambda arg: arg[0].talk(arg[1]), prepare,
+            lambda arg, got: arg[0].close(),
+            done=lambda arg, got: self.managed())
 
     def changes(self, name):
         """One of the commands that change a table."""
@@ -162,6 +187,8 @@ class Netlink:
             self.sweep(name, part + a32('PARTITION_PARTITION', 3),
                        lambda _: self.ask('PARTITION_SET', part + a32(
                            'PARTITION_PARTITION', FABRIC_UP)))
+        elif name.startswith('manager-'):
+            self.manages(name)
         else:
             self.sweeper.result(f'netlink {name} swept',
                                 'no sweep is written for it')
