@@ -198,6 +198,8 @@ struct fm_state {
 void fm_state_init(struct fm_state *s);
 /* 0 also without a file; else what is wrong with it is logged. */
 int fm_state_load(struct fm_state *s, const char *path);
+/* The last folder of a path, if it is not there: systemd makes it else. */
+int fm_make_folder(const char *path);
 /* The file is the old one or the new one, whatever happens. */
 int fm_state_save(const struct fm_state *s, const char *path);
 

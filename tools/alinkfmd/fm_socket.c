@@ -163,6 +163,7 @@ static int bound(int fd, const struct fm_config *c, const char **what)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct group *g = NULL;
+	int err;
 
 	*what = "name";
 	if (strlen(c->socket) >= sizeof(sa.sun_path))
@@ -174,6 +175,10 @@ static int bound(int fd, const struct fm_config *c, const char **what)
 		if (!g)
 			return -ENOENT;
 	}
+	*what = "folder";
+	err = fm_make_folder(c->socket);
+	if (err)
+		return err;
 	*what = "bind";
 	if (in_use(&sa))
 		return -EADDRINUSE;

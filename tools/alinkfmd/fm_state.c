@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fm.h"
@@ -202,19 +203,38 @@ static int write_all(int fd, const char *text)
 	return fsync(fd) ? -errno : 0;
 }
 
+/* Where a file is; for the caller to free. */
+static char *folder_of(const char *path)
+{
+	const char *end = strrchr(path, '/');
+
+	if (!end)
+		return strdup(".");
+	return end == path ? strdup("/") : strndup(path, (size_t)(end - path));
+}
+
+int fm_make_folder(const char *path)
+{
+	char *folder = folder_of(path);
+	int err = 0;
+
+	if (!folder)
+		return -ENOMEM;
+	if (mkdir(folder, 0755) && errno != EEXIST)
+		err = -errno;
+	free(folder);
+	return err;
+}
+
 /* The new name is on the disk, too. */
 static int sync_folder(const char *path)
 {
-	char *folder = strdup(path), *end;
+	char *folder = folder_of(path);
 	int fd, err = 0;
 
 	if (!folder)
 		return -ENOMEM;
-	end = strrchr(folder, '/');
-	if (end)
-		*end = 0;
-	fd = open(!end ? "." : *folder ? folder : "/",
-		  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd))
 		err = -errno;
 	if (fd >= 0)
@@ -233,6 +253,7 @@ int fm_state_save(const struct fm_state *s, const char *path)
 		json_object_put(root);
 		return -ENOMEM;
 	}
+	fm_make_folder(path);
 	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0) {
 		err = -errno;
