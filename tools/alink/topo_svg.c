@@ -210,11 +210,14 @@ static void put_style(FILE *out)
 	      ".name{font-weight:bold}\n"
 	      ".bad{font-weight:bold}\n"
 	      "polyline{fill:none}\n", out);
-	for (i = 0; i < DRAW_STYLES; i++)
-		fprintf(out,
-			".%s{stroke:%s;%s}\n.box-%s rect{stroke:%s;stroke-width:4}\n",
-			class_name[i], draw_colour[i], dashes[i],
-			class_name[i], draw_colour[i]);
+	for (i = 0; i < DRAW_STYLES; i++) {
+		fprintf(out, ".%s{stroke:%s;%s}\n", class_name[i],
+			draw_colour[i], dashes[i]);
+		if (i != DRAW_UP)
+			fprintf(out,
+				".box-%s rect{stroke:%s;stroke-width:4}\n",
+				class_name[i], draw_colour[i]);
+	}
 	fputs(".mark{stroke-width:1.5;stroke-dasharray:none;stroke-opacity:1}\n</style>\n",
 	      out);
 }
