@@ -247,14 +247,7 @@ static const struct devlink_param alink_devlink_params[] = {
 			     alink_devlink_set_downgrade, NULL),
 };
 
-/**
- * alink_devlink_params_register - parameters that every driver has
- * @devlink:	instance whose devlink_priv() begins with struct alink_devlink,
- *		with the device set
- *
- * Context: process; sleeps. The caller holds the devlink lock.
- * Return: 0 or -errno.
- */
+/* Parameters that every driver has. The caller holds the devlink lock. */
 int alink_devlink_params_register(struct devlink *devlink)
 {
 	if (!(alink_devlink_dev(devlink)->caps & ALINK_CAP_FLASH))
@@ -262,21 +255,13 @@ int alink_devlink_params_register(struct devlink *devlink)
 	return devl_params_register(devlink, alink_devlink_params,
 				    ARRAY_SIZE(alink_devlink_params));
 }
-EXPORT_SYMBOL_GPL(alink_devlink_params_register);
 
-/**
- * alink_devlink_params_unregister - undo alink_devlink_params_register()
- * @devlink:	instance
- *
- * Context: process; sleeps. The caller holds the devlink lock.
- */
 void alink_devlink_params_unregister(struct devlink *devlink)
 {
 	if (alink_devlink_dev(devlink)->caps & ALINK_CAP_FLASH)
 		devl_params_unregister(devlink, alink_devlink_params,
 				       ARRAY_SIZE(alink_devlink_params));
 }
-EXPORT_SYMBOL_GPL(alink_devlink_params_unregister);
 
 /* --- health -------------------------------------------------------------- */
 

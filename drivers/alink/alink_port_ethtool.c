@@ -21,50 +21,6 @@ static void alink_port_get_drvinfo(struct net_device *netdev,
 		 fw >> 24, (fw >> 16) & 0xff, fw & 0xffff);
 }
 
-/*
- * Registers in a row, none of which minds being read. Offsets count from where
- * those of the link begin: @base + its number * @stride.
- */
-static const struct alink_port_dump {
-	u32 base;
-	u32 stride;
-	u32 first;
-	u32 num;
-	u32 width;
-} alink_port_dump[] = {
-#define ALINK_DUMP(_first, _num, _width) \
-	{ .first = _first, .num = _num, .width = _width }
-#define ALINK_DUMP_LINK(_first, _num, _width) \
-	{ ALINK_LINK_BASE, ALINK_LINK_STRIDE, _first, _num, _width }
-#define ALINK_DUMP_LSTAT(_first, _num) \
-	{ ALINK_LSTAT_BASE, ALINK_LSTAT_STRIDE, _first, _num, 64 }
-	ALINK_DUMP(ALINK_REG_MAGIC, 4, 32),	/* VERSION, DEVTYPE, VARIANT */
-	ALINK_DUMP(ALINK_REG_CAPS, 2, 64),	/* SERIAL */
-	ALINK_DUMP(ALINK_REG_FW_VERSION, 4, 32), /* to NUM_LINKS */
-	ALINK_DUMP(ALINK_REG_STATE, 2, 32),	/* CONTROL */
-	ALINK_DUMP(ALINK_REG_RESET_CAUSE, 3, 32), /* GENERATION, HEARTBEAT */
-	ALINK_DUMP(ALINK_REG_CLOCK, 1, 64),
-	ALINK_DUMP(ALINK_REG_GUEST_ERRORS, 4, 32), /* to FAULT_CLASS */
-	ALINK_DUMP(ALINK_REG_FAULT_ADDR, 1, 64),
-	ALINK_DUMP(ALINK_REG_FAULT_INFO, 1, 32),
-	ALINK_DUMP_LINK(ALINK_LINK_STATE, 8, 32), /* to PEER_PORT */
-	ALINK_DUMP_LINK(ALINK_LINK_PEER_SERIAL, 1, 64),
-	ALINK_DUMP_LINK(ALINK_LINK_FEC, 2, 32),	/* MODULE */
-	ALINK_DUMP_LINK(ALINK_LINK_DOWNS, 1, 64),
-	ALINK_DUMP_LINK(ALINK_LINK_TX_BYTES, 16, 64), /* to RX_FRAMES */
-	ALINK_DUMP_LSTAT(ALINK_LSTAT_TX_OCTETS, 8), /* to SYMBOL_ERRORS */
-	ALINK_DUMP_LSTAT(ALINK_LSTAT_TX_SIZE(0), ALINK_LSTAT_SIZES),
-	ALINK_DUMP_LSTAT(ALINK_LSTAT_RX_SIZE(0), ALINK_LSTAT_SIZES),
-	ALINK_DUMP_LSTAT(ALINK_LSTAT_FEC_CORR(0), ALINK_LSTAT_LANES),
-	ALINK_DUMP_LSTAT(ALINK_LSTAT_FEC_UNCORR(0), ALINK_LSTAT_LANES),
-};
-
-static_assert(ALINK_REG_FW_VERSION + 12 == ALINK_REG_NUM_LINKS);
-static_assert(ALINK_REG_GUEST_ERRORS + 12 == ALINK_REG_FAULT_CLASS);
-static_assert(ALINK_LINK_STATE + 28 == ALINK_LINK_PEER_PORT);
-static_assert(ALINK_LINK_TX_BYTES + 15 * 8 == ALINK_LINK_RX_FRAMES);
-static_assert(ALINK_LSTAT_TX_OCTETS + 7 * 8 == ALINK_LSTAT_SYMBOL_ERRORS);
-
 /* An entry of the dump, version 1: one word of BAR0 and where it is */
 struct alink_port_dump_entry {
 	u32 offset;
@@ -77,8 +33,8 @@ static int alink_port_get_regs_len(struct net_device *netdev)
 {
 	unsigned int i, words = 0;
 
-	for (i = 0; i < ARRAY_SIZE(alink_port_dump); i++)
-		words += alink_port_dump[i].num * alink_port_dump[i].width / 32;
+	for (i = 0; i < alink_num_reg_rows; i++)
+		words += alink_reg_rows[i].num * alink_reg_rows[i].width / 32;
 	return words * sizeof(struct alink_port_dump_entry);
 }
 
@@ -88,23 +44,23 @@ static void alink_port_get_regs(struct net_device *netdev,
 {
 	struct alink_port *port = alink_port_of(netdev);
 	struct alink_port_dump_entry *out = data;
-	const struct alink_port_dump *dump;
+	const struct alink_reg_row *row;
 	unsigned int i, n;
 	u32 offset;
 	u64 value;
 
 	regs->version = ALINK_PORT_DUMP_VERSION;
-	for (i = 0; i < ARRAY_SIZE(alink_port_dump); i++) {
-		dump = &alink_port_dump[i];
-		offset = dump->base + port->num * dump->stride + dump->first;
-		for (n = 0; n < dump->num; n++, offset += dump->width / 8) {
-			value = dump->width == 64 ?
+	for (i = 0; i < alink_num_reg_rows; i++) {
+		row = &alink_reg_rows[i];
+		offset = row->base + port->num * row->stride + row->first;
+		for (n = 0; n < row->num; n++, offset += row->width / 8) {
+			value = row->width == 64 ?
 				alink_rd64(port->adev, offset) :
 				alink_rd32(port->adev, offset);
 			out->offset = offset;
 			out->value = lower_32_bits(value);
 			out++;
-			if (dump->width == 32)
+			if (row->width == 32)
 				continue;
 			out->offset = offset + 4;
 			out->value = upper_32_bits(value);

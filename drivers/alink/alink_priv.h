@@ -131,6 +131,7 @@ enum alink_dev_flag {
  * @variant:	ALINK_REG_VARIANT
  * @version:	ALINK_REG_VERSION
  * @fw_version:	ALINK_REG_FW_VERSION
+ * @region:	its registers, for devlink; NULL without
  * @fw_downgrade: firmware older than @fw_version may be written; under the
  *		devlink instance lock
  * @fabric_id:	ALINK_REG_FABRIC_ID
@@ -181,6 +182,7 @@ struct alink_dev {
 	u32 version;
 	u32 fw_version;
 	bool fw_downgrade;
+	struct devlink_region *region;
 	u32 fabric_id;
 	u32 num_links;
 	u64 caps;
@@ -297,6 +299,29 @@ void alink_frames_stop(struct alink_dev *adev);
 
 /* alink_devlink.c */
 struct alink_dev *alink_devlink_dev(struct devlink *devlink);
+int alink_devlink_params_register(struct devlink *devlink);
+void alink_devlink_params_unregister(struct devlink *devlink);
+
+/* alink_region.c */
+
+/**
+ * struct alink_reg_row - registers in a row, none of which minds being read
+ * @base:	offset in BAR0 of what belongs to link 0, or 0
+ * @stride:	from one link to the next; 0: no registers of links
+ * @first:	offset from there
+ * @num:	of them
+ * @width:	bits of each, 32 or 64
+ */
+struct alink_reg_row {
+	u32 base;
+	u32 stride;
+	u32 first;
+	u32 num;
+	u32 width;
+};
+
+extern const struct alink_reg_row alink_reg_rows[];
+extern const unsigned int alink_num_reg_rows;
 int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room);
 
 /* alink_flash.c */

@@ -191,7 +191,7 @@ int alink_nic_devlink_init(struct alink_nic *nic)
 		goto err_port;
 	}
 	devl_lock(devlink);
-	err = alink_devlink_params_register(devlink);
+	err = alink_devlink_common_register(devlink);
 	devl_unlock(devlink);
 	if (err)
 		goto err_reporter;
@@ -225,7 +225,7 @@ void alink_nic_devlink_unregister(struct alink_nic *nic)
 void alink_nic_devlink_fini(struct alink_nic *nic)
 {
 	devl_lock(nic->devlink);
-	alink_devlink_params_unregister(nic->devlink);
+	alink_devlink_common_unregister(nic->devlink);
 	devl_unlock(nic->devlink);
 	devlink_health_reporter_destroy(nic->reporter);
 	devlink_port_unregister(&nic->dl_port);

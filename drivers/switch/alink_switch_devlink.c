@@ -147,7 +147,7 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 		err = PTR_ERR(sw->reporter);
 		goto err_resources;
 	}
-	err = alink_devlink_params_register(devlink);
+	err = alink_devlink_common_register(devlink);
 	if (err)
 		goto err_reporter;
 	devl_unlock(devlink);
@@ -167,7 +167,7 @@ void alink_switch_devlink_fini(struct alink_switch *sw)
 	struct devlink *devlink = priv_to_devlink(sw);
 
 	devl_lock(devlink);
-	alink_devlink_params_unregister(devlink);
+	alink_devlink_common_unregister(devlink);
 	devl_health_reporter_destroy(sw->reporter);
 	devl_resources_unregister(devlink);
 	devl_unlock(devlink);

@@ -222,7 +222,7 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 	err = alink_xpu_qerr_reporter_create(xdev, devlink);
 	if (err)
 		goto err_reporter;
-	err = alink_devlink_params_register(devlink);
+	err = alink_devlink_common_register(devlink);
 	if (err)
 		goto err_queue_reporter;
 	devl_register(devlink);
@@ -248,7 +248,7 @@ void alink_xpu_devlink_fini(struct xpu_device *xdev)
 
 	devl_lock(devlink);
 	devl_unregister(devlink);
-	alink_devlink_params_unregister(devlink);
+	alink_devlink_common_unregister(devlink);
 	alink_xpu_qerr_reporter_destroy(xdev);
 	devl_health_reporter_destroy(xdev->reporter);
 	alink_ports_destroy(xdev->adev);

@@ -20,6 +20,8 @@ from switchlib import function, ports, works  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 DRIVER = '/sys/bus/pci/drivers/alink_switch'
+# Of include/hw/alink
+MAGIC, LINK_BASE, LINK_DOWNS = 0x4b4e4c41, 0x10000, 0x30
 
 
 def test_populated_ports():
@@ -81,6 +83,46 @@ def test_devlink():
     assert 'group' in sh('devlink', 'resource', 'show', dev)
     health = json.loads(sh('devlink', '-j', 'health'))['health']
     assert health[dev][0]['state'] == 'healthy', health
+
+
+def region(dev):
+    """Snapshots of its registers that there are"""
+    shown = json.loads(sh('devlink', '-j', 'region', 'show',
+                          f'{dev}/registers'))['regions']
+    return sorted(shown[f'{dev}/registers'].get('snapshot', []))
+
+
+def test_registers_in_snapshots():
+    """What registers were, of links too, after they have changed since."""
+    dev = f'pci/{function("sw0")}'
+    name = f'{dev}/registers'
+
+    def word(snapshot, at):
+        told = sh('devlink', 'region', 'read', name, 'snapshot', snapshot,
+                  'address', str(at), 'length', '4').split()
+        assert int(told[0], 16) == at and len(told) == 5, told
+        return int.from_bytes(bytes.fromhex(''.join(told[1:])), 'little')
+
+    assert not region(dev)
+    sh('devlink', 'region', 'new', name, 'snapshot', '1')
+    downs = LINK_BASE + LINK_DOWNS
+    assert word('1', 0) == MAGIC, hex(word('1', 0))
+    before = word('1', downs)
+    knob('sw0', 'x-link-fault', '0:2')
+    knob('sw0', 'x-link-fault', '0:0')
+    sh('devlink', 'region', 'new', name, 'snapshot', '2')
+    assert region(dev) == [1, 2]
+    assert word('1', downs) == before and word('2', downs) == before + 1
+    # There is room for so many, and what is not there is not read.
+    for number in range(3, 9):
+        sh('devlink', 'region', 'new', name, 'snapshot', str(number))
+    fails('devlink', 'region', 'new', name, 'snapshot', '9', says='.')
+    fails('devlink', 'region', 'new', name, 'snapshot', '2', says='.')
+    for number in region(dev):
+        sh('devlink', 'region', 'del', name, 'snapshot', str(number))
+    fails('devlink', 'region', 'read', name, 'snapshot', '1', 'address', '0',
+          'length', '4', says='.')
+    assert not region(dev)
 
 
 def test_no_split():
@@ -192,6 +234,8 @@ def test_surprise_removal():
     knob('sw0', 'x-dead', True)
     wait_for('lost', lambda: read('/sys/class/alink/sw0/state') == 'lost')
     sh('ethtool', '-S', 'sw0p0', check=False)
+    fails('devlink', 'region', 'new', f'pci/{pci}/registers', says='gone')
+    assert not region(f'pci/{pci}')
     told = sh('devlink', 'dev', 'info', f'pci/{pci}')
     assert 'running' in told and 'stored' not in told, told
     write(f'{DRIVER}/unbind', pci)
@@ -232,6 +276,6 @@ def test_module_cycles():
 
 if __name__ == '__main__':
     main(test_populated_ports, test_ethtool, test_frames, test_devlink,
-         test_no_split, test_fault, test_hwmon, test_link_fault,
+         test_registers_in_snapshots, test_no_split, test_fault, test_hwmon, test_link_fault,
          test_link_errors, test_reset, test_unbind_with_open_ports,
          test_surprise_removal, test_failed_self_test, test_module_cycles)

@@ -242,6 +242,12 @@ def downgrade(allowed):
             (text('PARAM_VALUE_DATA', b'') if allowed else b''))
 
 
+def snapshot():
+    """Attributes of a snapshot of the registers."""
+    return (text('REGION_NAME', 'registers') + uapi.attr(
+        DEVLINK['DEVLINK_ATTR_REGION_SNAPSHOT_ID'], 7))
+
+
 def devlink_requests(driver):
     """(name, attributes beside the handle, dump, what more it may end with) of
     each operation."""
@@ -259,6 +265,7 @@ def devlink_requests(driver):
         ('HEALTH_REPORTER_GET', b'', True, small),
         ('PARAM_GET', param, False, small), ('PARAM_GET', b'', True, small),
         ('PARAM_SET', downgrade(True), False, set()),
+        ('REGION_NEW', snapshot(), False, small),
         # A folder in which the file could not be looked for has none.
         ('FLASH_UPDATE', text('FLASH_UPDATE_FILE_NAME',
                               f'{kind_of(driver)}.img'), False,
@@ -292,7 +299,8 @@ class Devlink:
             self.call(what, more, dump)
         except OSError as err:
             if err.errno == errno.EOPNOTSUPP or (
-                    err.errno == errno.EINVAL and what.startswith('PARAM')):
+                    err.errno == errno.EINVAL and
+                    what.startswith(('PARAM', 'REGION'))):
                 return False
             raise
         self.back(what, more)
@@ -308,6 +316,14 @@ class Devlink:
             self.call('HEALTH_REPORTER_DUMP_CLEAR', more)
         if what == 'PARAM_SET':
             self.call(what, downgrade(False))
+        # It may be there, and only the word of it lost.
+        if what == 'REGION_NEW':
+            try:
+                self.call('REGION_DEL', more)
+            except OSError as err:
+                if not failed(got):
+                    raise
+                assert err.errno == errno.EINVAL, err
 
     def sweep(self, sweeper, request):
         """One. What it has done is seen by the method of DevlinkDone of its

@@ -122,6 +122,11 @@ class DevlinkDone:
         return self.ask('PARAM_GET', uapi.attr(
             DEVLINK['DEVLINK_ATTR_PARAM_NAME'], 'fw_downgrade'))
 
+    def REGION_NEW(self, _arg, _got):
+        """The snapshot is there."""
+        return self.ask('REGION_GET', uapi.attr(
+            DEVLINK['DEVLINK_ATTR_REGION_NAME'], 'registers'))
+
     def FLASH_UPDATE(self, _arg, _got):
         """It is stored, and not what was before."""
         return self.ask('INFO_GET')

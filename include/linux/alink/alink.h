@@ -172,7 +172,7 @@ struct net_device *alink_port_netdev(struct alink_dev *adev, unsigned int n);
 int alink_hwmon_register(struct alink_dev *adev, const char *name);
 void alink_hwmon_unregister(struct alink_dev *adev);
 
-/* --- devlink: alink_devlink.c, alink_flash.c ----------------------------- */
+/* --- devlink: alink_devlink.c, alink_flash.c, alink_region.c ------------- */
 
 /**
  * struct alink_devlink - what devlink_priv() of every driver begins with
@@ -201,8 +201,8 @@ int alink_devlink_reload_up(struct devlink *devlink,
 			    enum devlink_reload_limit limit,
 			    u32 *actions_performed,
 			    struct netlink_ext_ack *extack);
-int alink_devlink_params_register(struct devlink *devlink);
-void alink_devlink_params_unregister(struct devlink *devlink);
+int alink_devlink_common_register(struct devlink *devlink);
+void alink_devlink_common_unregister(struct devlink *devlink);
 int alink_flash_put_info(struct alink_dev *adev, struct devlink_info_req *req);
 void alink_flash_stop(struct alink_dev *adev);
 bool alink_flash_running(struct alink_dev *adev);
