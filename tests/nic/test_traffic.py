@@ -335,7 +335,8 @@ def test_netpoll():
             knob('nic0', 'x-lose-irqs', 1 << 30)
             try:
                 for i in range(count):
-                    line = f'alink netpoll {i}.'
+                    # Without its end the kernel would wait for more of it.
+                    line = f'alink netpoll {i}.\n'
                     write('/dev/kmsg', f'<5>{line}')
                     while line.encode() not in server.recv(65536):
                         pass
