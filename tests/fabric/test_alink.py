@@ -4,6 +4,7 @@
 import glob
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -500,13 +501,18 @@ class Dump:
 
     def __init__(self, family, command, body=b''):
         self.family = family
-        self.genl = uapi.Genl(family)
-        self.genl.sock.send(self.genl.message(command, body, dump=True))
+        genl = uapi.Genl(family)
+        # The kernel makes messages as large as what was read at a time: this
+        # one has read nothing yet, and will read little.
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
+        self.sock.settimeout(PATIENCE)
+        self.sock.send(genl.message(command, body, dump=True))
+        genl.close()
         self.over = False
 
     def more(self):
         """The objects of the next message, each as a dictionary."""
-        found, at = [], self.genl.sock.recv(8192)
+        found, at = [], self.sock.recv(8192)
         while at:
             size, kind = struct.unpack_from('=IH', at)
             if kind in (uapi.NLMSG_ERROR, uapi.NLMSG_DONE):
@@ -523,7 +529,7 @@ class Dump:
         found = list(found)
         while not self.over:
             found += self.more()
-        self.genl.close()
+        self.sock.close()
         names = [tuple(f.get(n) for n in NAMES[self.family]) for f in found]
         assert len(set(names)) == len(names), (self.family, names)
         return names
