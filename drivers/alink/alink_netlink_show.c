@@ -107,7 +107,9 @@ static int alink_nl_dump_table(struct sk_buff *skb,
 						 fill, page, next, &more);
 	}
 	kfree_sensitive(page);
-	if (err && err != -EMSGSIZE && !alink_dev_active(adev))
+	/* Its registers answer again before its commands do. */
+	if (err == -ECANCELED ||
+	    (err && err != -EMSGSIZE && !alink_dev_active(adev)))
 		err = 0;
 	if (err && err != -EMSGSIZE)
 		NL_SET_ERR_MSG_FMT(cb->extack, "%s: table cannot be read",
