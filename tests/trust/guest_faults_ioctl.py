@@ -14,7 +14,7 @@ import sys
 
 import uapi
 from faultlib import Sweeper
-from xpudone import POISON, Done
+from xpudone import PATTERN, POISON, Done
 from xpufile import (CALLS, GROUP, HBM, HOST, KEY, PAGE, READ, SEEN, SIZE, VA,
                      WRITE, Xpu, said)
 
@@ -316,9 +316,12 @@ class Sweeps:
             with contextlib.suppress(OSError):
                 os.close(arg[1] if failed(got) or got is None else got)
 
-        def buf_and_handle(flags):
+        def filled(flags):
+            # Before it is shared: DMA-API debugging takes a mapping that comes
+            # after the importer's for a mistake.
             handle = self.b.bo(flags)
-            return export(self.b, handle), handle
+            self.b.holds(handle, fill=PATTERN)
+            return export(self.b, handle)
 
         full = frozenset((errno.EMFILE, errno.ENFILE))
         for what, flags in (('host', HOST), ('hbm', HBM)):
@@ -327,10 +330,10 @@ class Sweeps:
                          lambda f=flags: handle_and_spare(f), allowed=full,
                          done=self.done.prime_export, end=close_spare)
             self.try_out(f'prime import {what}',
-                         lambda arg: self.prime_import(self.a, arg[0]),
-                         lambda f=flags: buf_and_handle(f), allowed=full,
+                         lambda buf: self.prime_import(self.a, buf),
+                         lambda f=flags: filled(f), allowed=full,
                          done=self.done.prime_import,
-                         end=lambda arg, got: os.close(arg[0]))
+                         end=lambda buf, got: os.close(buf))
 
     def files(self):
         """open, close, mmap, fdinfo."""
@@ -422,9 +425,9 @@ def main():
             sweeper.result(f'ioctl {name} swept', 'no sweep is written for it')
             continue
         getattr(sweeps, name)()
-    if not wanted:
-        sweeps.prime()
-        sweeps.files()
+    for name in 'prime', 'files':
+        if not wanted or name in wanted:
+            getattr(sweeps, name)()
     sweeper.done()
 
 

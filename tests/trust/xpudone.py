@@ -197,12 +197,9 @@ class Done:
         return (os.lseek(buf, 0, os.SEEK_END),
                 self.b.holds(self.sweeps.prime_import(self.b, buf)))
 
-    def prime_import(self, arg, handle):
-        """The exporter's memory is seen."""
-        if handle is None:
-            return None
-        self.b.holds(arg[1], fill=PATTERN)
-        return self.a.holds(handle)
+    def prime_import(self, _, handle):
+        """The exporter's memory is seen, which was filled before."""
+        return None if handle is None else self.a.holds(handle)
 
     def open(self, _, fd):
         """A file that can do what others can."""
