@@ -208,6 +208,26 @@ static void look_at_planes(const struct fm_config *c, const struct fm_view *v,
 	}
 }
 
+/*
+ * Where no switch is there is no fabric, and nothing of it can have failed: when
+ * drivers are loaded anew, what was there before is late.
+ */
+static bool no_fabric(const struct fm_view *v, struct fm_state *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < v->num_devs; i++)
+		if (v->dev[i].type == ALINK_DEVTYPE_SWITCH)
+			return false;
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
+		s->xpu[i].seen = false;
+		s->xpu[i].here = false;
+		s->xpu[i].since_ms = 0;
+	}
+	s->plane_since_ms = 0;
+	return true;
+}
+
 unsigned int fm_policy(const struct fm_config *c, const struct fm_view *v,
 		       struct fm_state *s, uint64_t now_ms)
 {
@@ -217,6 +237,8 @@ unsigned int fm_policy(const struct fm_config *c, const struct fm_view *v,
 	char cause[96];
 	uint32_t i;
 
+	if (no_fabric(v, s))
+		return result;
 	fm_view_xpus(v, &there);
 	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
 		if (!fm_policy_known(c, s, i) && !alink_set_has(&there, i))
