@@ -26,6 +26,24 @@ struct tally {
 	unsigned int missing, other, stale, failed;
 };
 
+static void count(struct tally *t, int err, bool wanted, bool had)
+{
+	if (err)
+		t->failed++;
+	else if (!wanted)
+		t->stale++;
+	else if (had)
+		t->other++;
+	else
+		t->missing++;
+}
+
+/* A device that does not answer takes its time for each command. */
+static bool hopeless(int err)
+{
+	return err == -ETIMEDOUT || err == -ENODEV;
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec t;
@@ -96,20 +114,13 @@ static void put_routes(struct round *r, const struct alink_device_info *d,
 		fm_beat(r->fm);
 		err = wanted ? alink_route_add(r->fm->ctx, &route) :
 			       alink_route_del(r->fm->ctx, d->index, dst);
-		if (err) {
-			t.failed++;
-			alink_set_add(&r->failed, dst);
-			if (d->type == ALINK_DEVTYPE_XPU)
-				alink_set_add(&r->failed, d->fabric_id);
-		} else if (!wanted) {
-			t.stale++;
-		} else if (have[dst]) {
-			t.other++;
-		} else {
-			t.missing++;
-		}
-		/* A device that does not answer takes its time for each. */
-		if (err == -ETIMEDOUT || err == -ENODEV)
+		count(&t, err, wanted, have[dst]);
+		if (!err)
+			continue;
+		alink_set_add(&r->failed, dst);
+		if (d->type == ALINK_DEVTYPE_XPU)
+			alink_set_add(&r->failed, d->fabric_id);
+		if (hopeless(err))
 			break;
 	}
 	report(r, d, "routes", &t);
@@ -212,17 +223,10 @@ static void put_partitions(struct round *r, const struct alink_device_info *d,
 			continue;
 		fm_beat(fm);
 		err = alink_partition_set(fm->ctx, d->index, i, want);
-		if (err) {
-			t.failed++;
+		count(&t, err, want, have);
+		if (err)
 			alink_set_add(&r->failed, i);
-		} else if (!want) {
-			t.stale++;
-		} else if (have) {
-			t.other++;
-		} else {
-			t.missing++;
-		}
-		if (err == -ETIMEDOUT || err == -ENODEV)
+		if (hopeless(err))
 			break;
 	}
 	report(r, d, "places in partitions", &t);
