@@ -217,12 +217,11 @@ def kind_of(driver):
     return driver.removeprefix('alink_')
 
 
-def reporter(driver):
-    """Name of a driver's health reporter, or None"""
-    for body in structures('devlink_health_reporter_ops',
-                           kind_of(driver)):
-        return re.search(r'\.name\s*=\s*"(\w+)"', body).group(1)
-    return None
+def reporters(driver):
+    """Names of a driver's health reporters."""
+    return [re.search(r'\.name\s*=\s*"(\w+)"', body).group(1)
+            for body in structures('devlink_health_reporter_ops',
+                                   kind_of(driver))]
 
 
 def byte(name, value):
@@ -254,12 +253,10 @@ def devlink_requests(driver):
     param = text('PARAM_NAME', 'fw_downgrade')
     # The dump of a whole instance that has no room
     small = {errno.EMSGSIZE}
-    health = reporter(driver)
-    health = health and text('HEALTH_REPORTER_NAME', health)
+    health = [text('HEALTH_REPORTER_NAME', n) for n in reporters(driver)]
     return (
-        *((('HEALTH_REPORTER_DIAGNOSE', health, False, set()),
-           ('HEALTH_REPORTER_DUMP_GET', health, True, small))
-          if health else ()),
+        *(('HEALTH_REPORTER_DIAGNOSE', n, False, set()) for n in health),
+        *(('HEALTH_REPORTER_DUMP_GET', n, True, small) for n in health),
         ('INFO_GET', b'', False, small), ('PORT_GET', b'', True, small),
         ('RESOURCE_DUMP', b'', False, small),
         ('HEALTH_REPORTER_GET', b'', True, small),
@@ -344,7 +341,10 @@ class Devlink:
             arg[0].close()
             self.back(what, more, got)
 
-        sweeper.sweep(f'devlink {self.driver} {what}' + ' dump' * dump,
+        whose = ''
+        if more and what.startswith('HEALTH_REPORTER_D'):
+            whose = ' ' + more[4:].rstrip(b'\0').decode()
+        sweeper.sweep(f'devlink {self.driver} {what}{whose}' + ' dump' * dump,
                       lambda arg: arg[0].talk(arg[1]), prepare, undo,
                       allowed=allowed, done=getattr(self.done, what, None))
 
