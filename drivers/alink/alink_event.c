@@ -48,11 +48,16 @@ static void alink_event_handle(struct alink_dev *adev,
 	if (!test_bit(ALINK_DEV_REGISTERED, &adev->flags))
 		return;
 	alink_netlink_event(adev, event);
+	/* What is told comes before, and goes after, registration. */
 	switch (le16_to_cpu(event->type)) {
 	case ALINK_EVENT_NONE:
+		alink_link_health_event(adev, event);
+		fallthrough;
 	case ALINK_EVENT_THERMAL:
-		/* The hwmon device comes before, and goes after, registration. */
 		alink_hwmon_event(adev, event);
+		break;
+	case ALINK_EVENT_LINK:
+		alink_link_health_event(adev, event);
 		break;
 	}
 	if (adev->ops->event)

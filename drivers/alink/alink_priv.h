@@ -166,6 +166,7 @@ enum alink_dev_flag {
  * @users:	references from the registry, see alink_dev_get_by_index()
  * @users_gone:	completed when @users drops to 0
  * @ports:	@num_links entries, NULL for ports that are not populated
+ * @link_health: reporter of links that fail, or NULL
  * @frames:	link-level frame rings, or NULL
  * @hwmon:	hwmon device, or NULL
  */
@@ -224,6 +225,7 @@ struct alink_dev {
 	struct completion users_gone;
 
 	struct alink_port **ports;
+	struct alink_link_health *link_health;
 	struct alink_frames *frames;
 	struct device *hwmon;
 };
@@ -322,6 +324,10 @@ struct alink_reg_row {
 
 extern const struct alink_reg_row alink_reg_rows[];
 extern const unsigned int alink_num_reg_rows;
+
+/* alink_link_health.c */
+void alink_link_health_event(struct alink_dev *adev,
+			     const struct alink_event *event);
 int alink_identify(struct alink_dev *adev, u16 type, char *text, size_t room);
 
 /* alink_flash.c */

@@ -113,11 +113,13 @@ void alink_switch_report_fault(struct alink_switch *sw,
 void alink_switch_faults_start(struct alink_switch *sw)
 {
 	enable_and_queue_work(system_long_wq, &sw->fault_work);
+	alink_link_health_start(sw->adev);
 }
 
 /* Before devlink_unregister(). */
 void alink_switch_faults_stop(struct alink_switch *sw)
 {
+	alink_link_health_stop(sw->adev);
 	disable_work_sync(&sw->fault_work);
 }
 
@@ -147,12 +149,17 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 		err = PTR_ERR(sw->reporter);
 		goto err_resources;
 	}
-	err = alink_devlink_common_register(devlink);
+	err = alink_link_health_create(sw->adev, devlink);
 	if (err)
 		goto err_reporter;
+	err = alink_devlink_common_register(devlink);
+	if (err)
+		goto err_link_health;
 	devl_unlock(devlink);
 	return 0;
 
+err_link_health:
+	alink_link_health_destroy(sw->adev);
 err_reporter:
 	devl_health_reporter_destroy(sw->reporter);
 err_resources:
@@ -168,6 +175,7 @@ void alink_switch_devlink_fini(struct alink_switch *sw)
 
 	devl_lock(devlink);
 	alink_devlink_common_unregister(devlink);
+	alink_link_health_destroy(sw->adev);
 	devl_health_reporter_destroy(sw->reporter);
 	devl_resources_unregister(devlink);
 	devl_unlock(devlink);

@@ -222,14 +222,20 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 	err = alink_xpu_qerr_reporter_create(xdev, devlink);
 	if (err)
 		goto err_reporter;
-	err = alink_devlink_common_register(devlink);
+	err = alink_link_health_create(xdev->adev, devlink);
 	if (err)
 		goto err_queue_reporter;
+	err = alink_devlink_common_register(devlink);
+	if (err)
+		goto err_link_health;
 	devl_register(devlink);
 	devl_unlock(devlink);
 	xdev->devlink = devlink;
+	alink_link_health_start(xdev->adev);
 	return 0;
 
+err_link_health:
+	alink_link_health_destroy(xdev->adev);
 err_queue_reporter:
 	alink_xpu_qerr_reporter_destroy(xdev);
 err_reporter:
@@ -246,9 +252,11 @@ void alink_xpu_devlink_fini(struct xpu_device *xdev)
 {
 	struct devlink *devlink = xdev->devlink;
 
+	alink_link_health_stop(xdev->adev);
 	devl_lock(devlink);
 	devl_unregister(devlink);
 	alink_devlink_common_unregister(devlink);
+	alink_link_health_destroy(xdev->adev);
 	alink_xpu_qerr_reporter_destroy(xdev);
 	devl_health_reporter_destroy(xdev->reporter);
 	alink_ports_destroy(xdev->adev);

@@ -172,6 +172,48 @@ def test_fault():
     works('sw0')
 
 
+def reporter(name):
+    """What devlink says of one health reporter of sw0"""
+    dev = f'pci/{function("sw0")}'
+    return next(r for r in json.loads(sh('devlink', '-j', 'health'))
+                ['health'][dev] if r['reporter'] == name)
+
+
+def asked(what, name):
+    """diagnose, or dump show"""
+    return sh('devlink', 'health', *what, f'pci/{function("sw0")}',
+              'reporter', name)
+
+
+def test_link_health():
+    """A link that fails is reported, with its reason, until it is up again; one
+    that is closed is not."""
+    wait_for('health', lambda: reporter('link')['state'] == 'healthy')
+    errors = reporter('link')['error']
+    knob('sw0', 'x-link-fault', '1:9')
+    try:
+        wait_for('a report', lambda: reporter('link')['error'] == errors + 1)
+        assert reporter('link')['state'] == 'error'
+        text = asked(('diagnose',), 'link')
+        assert re.search(r'link: 1 reason: 9', text) and \
+            re.search(r'links_failed: 1\b', text), text
+        text = asked(('dump', 'show'), 'link')
+        assert re.search(r'link: 1 reason: 9', text) and 'downs:' in text, text
+    finally:
+        knob('sw0', 'x-link-fault', '1:0')
+    wait_for('health', lambda: reporter('link')['state'] == 'healthy')
+    assert 'links_failed: 0' in asked(('diagnose',), 'link')
+    sh('devlink', 'health', 'dump', 'clear', f'pci/{function("sw0")}',
+       'reporter', 'link')
+    for how in 'up', 'down':
+        sh('ip', 'link', 'set', 'sw0p1', how)
+    assert 'links_failed: 0' in asked(('diagnose',), 'link')
+    sh('ip', 'link', 'set', 'sw0p1', 'up')
+    wait_for('carrier', lambda: carrier('sw0p1'))
+    assert reporter('link')['error'] == errors + 1
+    assert reporter('link')['state'] == 'healthy'
+
+
 def test_hwmon():
     """Temperature and power follow the device, with limits."""
     where = glob.glob(f'/sys/bus/pci/devices/{function("sw0")}/hwmon/hwmon*')
@@ -276,6 +318,7 @@ def test_module_cycles():
 
 if __name__ == '__main__':
     main(test_populated_ports, test_ethtool, test_frames, test_devlink,
-         test_registers_in_snapshots, test_no_split, test_fault, test_hwmon, test_link_fault,
-         test_link_errors, test_reset, test_unbind_with_open_ports,
+         test_registers_in_snapshots, test_no_split, test_fault,
+         test_link_health, test_hwmon, test_link_fault, test_link_errors,
+         test_reset, test_unbind_with_open_ports,
          test_surprise_removal, test_failed_self_test, test_module_cycles)

@@ -220,8 +220,8 @@ def kind_of(driver):
 def reporters(driver):
     """Names of a driver's health reporters."""
     return [re.search(r'\.name\s*=\s*"(\w+)"', body).group(1)
-            for body in structures('devlink_health_reporter_ops',
-                                   kind_of(driver))]
+            for folder in (kind_of(driver), 'alink')
+            for body in structures('devlink_health_reporter_ops', folder)]
 
 
 def byte(name, value):
@@ -297,7 +297,7 @@ class Devlink:
         except OSError as err:
             if err.errno == errno.EOPNOTSUPP or (
                     err.errno == errno.EINVAL and
-                    what.startswith(('PARAM', 'REGION'))):
+                    what.startswith(('PARAM', 'REGION', 'HEALTH'))):
                 return False
             raise
         self.back(what, more)

@@ -168,6 +168,12 @@ int alink_ports_create(struct alink_dev *adev, struct devlink *devlink);
 void alink_ports_destroy(struct alink_dev *adev);
 struct net_device *alink_port_netdev(struct alink_dev *adev, unsigned int n);
 
+/* --- links that fail, for devlink: alink_link_health.c ------------------- */
+int alink_link_health_create(struct alink_dev *adev, struct devlink *devlink);
+void alink_link_health_destroy(struct alink_dev *adev);
+void alink_link_health_start(struct alink_dev *adev);
+void alink_link_health_stop(struct alink_dev *adev);
+
 /* --- hwmon over the common sensors: alink_hwmon.c ----------------------- */
 int alink_hwmon_register(struct alink_dev *adev, const char *name);
 void alink_hwmon_unregister(struct alink_dev *adev);

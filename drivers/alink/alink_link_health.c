@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * devlink health reporter "link": links that went down though nobody closed them.
+ * It is healthy again when none is down; to mend them is for who has the cables.
+ */
+#include <linux/kfifo.h>
+#include <linux/slab.h>
+
+#include <hw/alink/link.h>
+
+#include "alink_port.h"
+
+/* Downs that wait for devlink; a power of 2 */
+#define ALINK_LINK_HEALTH_DOWNS		16
+
+/**
+ * struct alink_link_health - the reporter of a device
+ * @adev:	device
+ * @reporter:	at devlink
+ * @downs:	the event worker puts, under alink_dev.event_lock; @work gets
+ * @work:	tells devlink, whose instance lock is outside of the event lock;
+ *		disabled while the instance is not registered
+ */
+struct alink_link_health {
+	struct alink_dev *adev;
+	struct devlink_health_reporter *reporter;
+	DECLARE_KFIFO(downs, struct alink_event, ALINK_LINK_HEALTH_DOWNS);
+	struct work_struct work;
+};
+
+/* A port that has no cable is no link, and one that was closed has not failed. */
+static bool alink_link_failed(const struct alink_port *port)
+{
+	u32 reason = alink_port_rd32(port, ALINK_LINK_REASON);
+
+	return alink_port_rd32(port, ALINK_LINK_STATE) != ALINK_LINK_UP &&
+	       reason != ALINK_DOWN_ADMIN && reason != ALINK_DOWN_NO_CABLE;
+}
+
+static void alink_link_put(struct devlink_fmsg *fmsg,
+			   const struct alink_port *port, u32 reason)
+{
+	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
+	devlink_fmsg_u32_pair_put(fmsg, "reason", reason);
+}
+
+static int alink_link_diagnose(struct devlink_health_reporter *reporter,
+			       struct devlink_fmsg *fmsg,
+			       struct netlink_ext_ack *extack)
+{
+	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
+	struct alink_dev *adev = h->adev;
+	u32 i, links = 0, failed = 0;
+	struct alink_port *port;
+
+	if (!alink_dev_active(adev)) {
+		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
+		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
+	}
+	devlink_fmsg_arr_pair_nest_start(fmsg, "failed");
+	for (i = 0; i < adev->num_links; i++) {
+		port = adev->ports[i];
+		if (!port)
+			continue;
+		links++;
+		if (!alink_link_failed(port))
+			continue;
+		failed++;
+		devlink_fmsg_obj_nest_start(fmsg);
+		alink_link_put(fmsg, port,
+			       alink_port_rd32(port, ALINK_LINK_REASON));
+		devlink_fmsg_obj_nest_end(fmsg);
+	}
+	devlink_fmsg_arr_pair_nest_end(fmsg);
+	devlink_fmsg_u32_pair_put(fmsg, "links", links);
+	devlink_fmsg_u32_pair_put(fmsg, "links_failed", failed);
+	return 0;
+}
+
+static int alink_link_dump(struct devlink_health_reporter *reporter,
+			   struct devlink_fmsg *fmsg, void *priv_ctx,
+			   struct netlink_ext_ack *extack)
+{
+	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
+	const struct alink_event *event = priv_ctx;
+	struct alink_port *port;
+
+	/* A dump on request has no link to tell of. */
+	if (!event)
+		return alink_link_diagnose(reporter, fmsg, extack);
+	port = h->adev->ports[le32_to_cpu(event->id)];
+	alink_link_put(fmsg, port, le32_to_cpu(event->info));
+	devlink_fmsg_u64_pair_put(fmsg, "time_ns", le64_to_cpu(event->time_ns));
+	devlink_fmsg_u64_pair_put(fmsg, "downs",
+				  alink_port_counter(port, ALINK_CTR_DOWNS));
+	devlink_fmsg_u64_pair_put(fmsg, "fec_corr",
+				  alink_port_counter(port, ALINK_CTR_FEC_CORR));
+	devlink_fmsg_u64_pair_put(fmsg, "fec_uncorr",
+				  alink_port_counter(port,
+						     ALINK_CTR_FEC_UNCORR));
+	devlink_fmsg_u64_pair_put(fmsg, "crc_errors",
+				  alink_port_counter(port,
+						     ALINK_CTR_CRC_ERRORS));
+	devlink_fmsg_u64_pair_put(fmsg, "replays",
+				  alink_port_counter(port, ALINK_CTR_REPLAYS));
+	return 0;
+}
+
+static const struct devlink_health_reporter_ops alink_link_reporter_ops = {
+	.name = "link",
+	.diagnose = alink_link_diagnose,
+	.dump = alink_link_dump,
+};
+
+static bool alink_links_good(struct alink_dev *adev)
+{
+	u32 i;
+
+	for (i = 0; i < adev->num_links; i++)
+		if (adev->ports[i] && alink_link_failed(adev->ports[i]))
+			return false;
+	/* What reads as anything in a reset says nothing. */
+	return alink_dev_active(adev);
+}
+
+static void alink_link_health_work(struct work_struct *work)
+{
+	struct alink_link_health *h = container_of(work,
+						   struct alink_link_health,
+						   work);
+	struct alink_event event;
+	char text[48];
+
+	while (kfifo_get(&h->downs, &event)) {
+		snprintf(text, sizeof(text), "link %u is down, reason %u",
+			 le32_to_cpu(event.id), le32_to_cpu(event.info));
+		devlink_health_report(h->reporter, text, &event);
+	}
+	if (alink_links_good(h->adev))
+		devlink_health_reporter_state_update(h->reporter,
+					DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
+}
+
+/* An event of a link, or some that got lost */
+void alink_link_health_event(struct alink_dev *adev,
+			     const struct alink_event *event)
+{
+	struct alink_link_health *h = adev->link_health;
+	u32 link = le32_to_cpu(event->id);
+
+	lockdep_assert_held(&adev->event_lock);
+
+	if (!h)
+		return;
+	/* The first of a burst say the most: what does not fit is dropped. */
+	if (le16_to_cpu(event->type) == ALINK_EVENT_LINK &&
+	    !le32_to_cpu(event->code) && link < adev->num_links &&
+	    adev->ports[link] && le32_to_cpu(event->info) != ALINK_DOWN_ADMIN)
+		kfifo_put(&h->downs, *event);
+	queue_work(system_long_wq, &h->work);
+}
+
+/**
+ * alink_link_health_create - make the reporter of a device with links
+ * @adev:	device, not yet registered
+ * @devlink:	instance; its lock is held
+ *
+ * Context: process; sleeps.
+ * Return: 0 or -errno.
+ */
+int alink_link_health_create(struct alink_dev *adev, struct devlink *devlink)
+{
+	struct alink_link_health *h;
+	int err;
+
+	h = kzalloc(sizeof(*h), GFP_KERNEL);
+	if (!h)
+		return -ENOMEM;
+	h->adev = adev;
+	INIT_KFIFO(h->downs);
+	INIT_WORK(&h->work, alink_link_health_work);
+	disable_work(&h->work);
+	h->reporter = devl_health_reporter_create(devlink,
+						  &alink_link_reporter_ops, 0,
+						  h);
+	if (IS_ERR(h->reporter)) {
+		err = PTR_ERR(h->reporter);
+		kfree(h);
+		return err;
+	}
+	adev->link_health = h;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(alink_link_health_create);
+
+/**
+ * alink_link_health_destroy - undo alink_link_health_create()
+ * @adev:	device, not registered any more; the devlink lock is held
+ *
+ * Context: process; sleeps.
+ */
+void alink_link_health_destroy(struct alink_dev *adev)
+{
+	struct alink_link_health *h = adev->link_health;
+
+	adev->link_health = NULL;
+	devl_health_reporter_destroy(h->reporter);
+	kfree(h);
+}
+EXPORT_SYMBOL_GPL(alink_link_health_destroy);
+
+/**
+ * alink_link_health_start - links that fail are reported from now on
+ * @adev:	device, whose devlink instance is registered
+ */
+void alink_link_health_start(struct alink_dev *adev)
+{
+	enable_and_queue_work(system_long_wq, &adev->link_health->work);
+}
+EXPORT_SYMBOL_GPL(alink_link_health_start);
+
+/**
+ * alink_link_health_stop - nothing is reported any more
+ * @adev:	device, whose devlink instance is registered and not locked
+ *
+ * Context: process; sleeps.
+ */
+void alink_link_health_stop(struct alink_dev *adev)
+{
+	disable_work_sync(&adev->link_health->work);
+}
+EXPORT_SYMBOL_GPL(alink_link_health_stop);
