@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 import uapi
 from faultlib import Sweeper
@@ -29,6 +30,8 @@ KEY = 0x0102030405060708
 SIOCSIFFLAGS, SIOCSIFMTU = 0x8914, 0x8922
 ETHTOOL_SRINGPARAM = 0x11
 IFF_UP = 1
+# Of a manager; longer than it takes to look whether it has beaten
+BEAT_MS = 2000
 # The partition where "alink fabric up" puts every endpoint.
 FABRIC_UP = 1
 # What the drivers may implement, and what is swept for it.
@@ -143,7 +146,7 @@ class Netlink:
 
     def manages(self, name):
         """One of a manager's: its socket claims, and frees when it closes."""
-        claim = attr('MANAGER_NAME', 'sweep') + a32('MANAGER_BEAT_MS', 30000)
+        claim = attr('MANAGER_NAME', 'sweep') + a32('MANAGER_BEAT_MS', BEAT_MS)
         command = ENUM['ALINK_CMD_' + name.upper().replace('-', '_')]
 
         def prepare():
@@ -151,6 +154,9 @@ class Netlink:
             if name == 'manager-claim':
                 return sock, sock.message(command, claim)
             sock.call(ENUM['ALINK_CMD_MANAGER_CLAIM'], claim)
+            # A beat is seen where there was none for too long.
+            if name == 'manager-beat':
+                time.sleep(1.5 * BEAT_MS / 1000)
             return sock, sock.message(command)
 
         self.sweeper.sweep(
