@@ -128,6 +128,8 @@ static void alink_link_health_work(struct work_struct *work)
 	struct alink_link_health *h = container_of(work,
 						   struct alink_link_health,
 						   work);
+	const enum devlink_health_reporter_state good =
+		DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
 	struct alink_event event;
 	char text[48];
 
@@ -137,8 +139,7 @@ static void alink_link_health_work(struct work_struct *work)
 		devlink_health_report(h->reporter, text, &event);
 	}
 	if (alink_links_good(h->adev))
-		devlink_health_reporter_state_update(h->reporter,
-					DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
+		devlink_health_reporter_state_update(h->reporter, good);
 }
 
 /* An event of a link, or some that got lost */
