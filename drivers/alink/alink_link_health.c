@@ -28,13 +28,15 @@ struct alink_link_health {
 	struct work_struct work;
 };
 
-/* A port that has no cable is no link, and one that was closed has not failed. */
+/*
+ * Where nobody is, nor was, at the other end there is no link, and one that was
+ * closed has not failed. In a reset all reads as ones: that is no link either.
+ */
 static bool alink_link_failed(const struct alink_port *port)
 {
-	u32 reason = alink_port_rd32(port, ALINK_LINK_REASON);
-
 	return alink_port_rd32(port, ALINK_LINK_STATE) != ALINK_LINK_UP &&
-	       reason != ALINK_DOWN_ADMIN && reason != ALINK_DOWN_NO_CABLE;
+	       alink_port_rd32(port, ALINK_LINK_REASON) != ALINK_DOWN_ADMIN &&
+	       alink_port_rd32(port, ALINK_LINK_PEER_ID) != ALINK_ID_NONE;
 }
 
 static void alink_link_put(struct devlink_fmsg *fmsg,
@@ -119,7 +121,7 @@ static bool alink_links_good(struct alink_dev *adev)
 	for (i = 0; i < adev->num_links; i++)
 		if (adev->ports[i] && alink_link_failed(adev->ports[i]))
 			return false;
-	/* What reads as anything in a reset says nothing. */
+	/* After a reset each link that comes up is an event. */
 	return alink_dev_active(adev);
 }
 
