@@ -18,8 +18,6 @@
 
 #include "alink_netlink.h"
 
-#define ALINK_MANAGER_NAME_LEN	31
-
 const struct nla_policy alink_manager_policy[ALINK_A_MANAGER_MAX + 1] = {
 	[ALINK_A_MANAGER_NAME]	= { .type = NLA_NUL_STRING,
 				    .len = ALINK_MANAGER_NAME_LEN },

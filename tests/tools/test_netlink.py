@@ -53,8 +53,24 @@ def header_enums():
     return enums
 
 
+def limits():
+    """(what, spec's, header's) of what both have as a number."""
+    with open(HEADER, encoding='utf-8') as f:
+        header = dict(re.findall(r'^#define (ALINK_\w+)\s+(\d+)$', f.read(),
+                                 re.M))
+    with open(SPEC, encoding='utf-8') as f:
+        part = f.read().split('    name: manager\n')[1].split('operations:')[0]
+    for name, key, macro in (('name', 'max-len', 'NAME_LEN'),
+                             ('beat-ms', 'min', 'BEAT_MIN_MS'),
+                             ('beat-ms', 'max', 'BEAT_MAX_MS')):
+        block = part.split(f'name: {name}\n')[1].split('\n      -\n')[0]
+        found = re.search(rf'^ +{key}: (\d+)$', block, re.M)
+        yield (f'{key} of {name}', found and found.group(1),
+               header.get(f'ALINK_MANAGER_{macro}'))
+
+
 def main():
-    """One test a set, one for the operations."""
+    """One test a set, one for the operations, one a limit."""
     sets, ops = spec_names()
     want = [(f'attributes of {name}',
              [f'ALINK_A_{upper(name)}_{upper(a)}' for a in attrs])
@@ -62,13 +78,18 @@ def main():
     want.append(('operations', [f'ALINK_CMD_{upper(o)}' for o in ops]))
     enums = header_enums()
     bad = 0
-    print(f'TAP version 13\n1..{len(want)}')
+    numbers = list(limits())
+    print(f'TAP version 13\n1..{len(want) + len(numbers)}')
     for i, (what, names) in enumerate(want, 1):
         ok = len(names) > 1 and names in enums
         if not ok:
             bad += 1
             print(f'# the header has no enum with exactly: {names}')
         print(f'{"ok" if ok else "not ok"} {i} - {what}')
+    for i, (what, spec, header) in enumerate(numbers, len(want) + 1):
+        ok = spec is not None and spec == header
+        bad += not ok
+        print(f'{"ok" if ok else "not ok"} {i} - {what}: {spec}, {header}')
     return 1 if bad else 0
 
 

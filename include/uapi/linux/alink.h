@@ -18,6 +18,8 @@ enum alink_table {
 	ALINK_TABLE_PARTITION,
 };
 
+/* Characters of a manager's name, at most */
+#define ALINK_MANAGER_NAME_LEN		31
 /* How often a manager beats at least, ms */
 #define ALINK_MANAGER_BEAT_MIN_MS	100
 #define ALINK_MANAGER_BEAT_MAX_MS	30000
