@@ -285,6 +285,28 @@ def test_bad_state():
             assert f.read() == bad
 
 
+def test_state_cannot_be_written():
+    """What cannot be kept is not done; it is kept as soon as it can be."""
+    folder = '/run/fm-none/deep'
+    configure(TWO)
+    with open(CONFIG, encoding='utf-8') as f:
+        text = f.read().replace(STATE, f'{folder}/state')
+    with open(CONFIG, 'w', encoding='utf-8') as f:
+        f.write(text)
+    with Manager(whole=False):
+        wait_for('its word', lambda: 'cannot be written' in log(), PATIENCE)
+        code, _, err = alink('fm', 'disable', '0')
+        assert code == 1 and f'{folder}/state cannot be written' in err, err
+        assert partitions() == {0: 5, 1: 5, 2: 6}
+        become(0, 'completed')
+        os.makedirs(folder)
+        wait_for('the file', lambda: os.path.exists(f'{folder}/state'),
+                 PATIENCE)
+        assert alink('fm', 'disable', '0')[0] == 0
+        assert partitions() == {1: 5, 2: 6}
+        assert alink('fm', 'enable', '0')[0] == 0
+
+
 def test_questions_that_are_none():
     """Each client gets an answer, or is sent away; the manager goes on."""
     # pylint: disable-next=import-outside-toplevel

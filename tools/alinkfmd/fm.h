@@ -256,6 +256,7 @@ struct fm {
 	bool claimed;
 	bool ready;			/* the first round is over */
 	bool again;			/* a round is wanted soon */
+	bool unsaved;			/* the state is not in its file yet */
 	char why[256];			/* nothing can be done at the moment */
 };
 

@@ -126,39 +126,28 @@ static void put_routes(struct round *r, const struct alink_device_info *d,
 	report(r, d, "routes", &t);
 }
 
-static void switch_routes(struct round *r, const struct alink_device_info *d)
+static void switch_routes(const struct round *r,
+			  const struct alink_device_info *d,
+			  struct alink_set *want)
 {
 	const struct alink_link_info *l;
-	struct alink_set *want;
 	size_t i;
 
-	want = calloc(ALINK_MAX_ENDPOINTS, sizeof(*want));
-	if (!want) {
-		r->fm->result.failed++;
-		return;
-	}
 	for (i = 0; i < r->view.num_links; i++) {
 		l = &r->view.link[i];
 		if (l->dev == d->index && l->peer_type == ALINK_DEVTYPE_XPU &&
 		    l->peer_id < ALINK_MAX_ENDPOINTS)
 			alink_set_add(&want[l->peer_id], l->link);
 	}
-	put_routes(r, d, want);
-	free(want);
 }
 
-static void xpu_routes(struct round *r, const struct alink_device_info *d)
+static void xpu_routes(const struct round *r, const struct alink_device_info *d,
+		       struct alink_set *want)
 {
 	const struct alink_link_info *l;
-	struct alink_set *want;
 	uint32_t dst;
 	size_t i;
 
-	want = calloc(ALINK_MAX_ENDPOINTS, sizeof(*want));
-	if (!want) {
-		r->fm->result.failed++;
-		return;
-	}
 	for (i = 0; i < r->view.num_links; i++) {
 		l = &r->view.link[i];
 		if (l->dev != d->index || l->peer_type != ALINK_DEVTYPE_SWITCH ||
@@ -169,23 +158,31 @@ static void xpu_routes(struct round *r, const struct alink_device_info *d)
 			    alink_set_has(&r->seen[l->peer_id], dst))
 				alink_set_add(&want[dst], l->link);
 	}
-	put_routes(r, d, want);
-	free(want);
 }
 
 static void routes(struct round *r)
 {
 	const struct alink_device_info *d;
+	struct alink_set *want;
 	size_t i;
 
 	for (i = 0; i < r->view.num_devs; i++) {
 		d = &r->view.dev[i];
-		if (!fm_view_usable(d))
+		if (!fm_view_usable(d) || (d->type != ALINK_DEVTYPE_SWITCH &&
+					   d->type != ALINK_DEVTYPE_XPU))
 			continue;
+		want = calloc(ALINK_MAX_ENDPOINTS, sizeof(*want));
+		if (!want) {
+			fm_log(FM_ERR, "%s: out of memory", d->name);
+			r->fm->result.failed++;
+			return;
+		}
 		if (d->type == ALINK_DEVTYPE_SWITCH)
-			switch_routes(r, d);
-		else if (d->type == ALINK_DEVTYPE_XPU)
-			xpu_routes(r, d);
+			switch_routes(r, d, want);
+		else
+			xpu_routes(r, d, want);
+		put_routes(r, d, want);
+		free(want);
 	}
 }
 
@@ -419,7 +416,11 @@ int fm_round(struct fm *fm, const char *why)
 	look(&r);
 	decided = fm_policy(&fm->config, &r.view, &fm->state, now_ms());
 	/* Decisions first: who is killed now decides nothing else later. */
-	if (decided & FM_DECIDED && fm_state_save(&fm->state, fm->config.state))
+	if (decided & FM_DECIDED)
+		fm->unsaved = true;
+	if (fm->unsaved)
+		fm->unsaved = fm_state_save(&fm->state, fm->config.state);
+	if (fm->unsaved)
 		fm->result.failed++;
 	partitions(&r, false);
 	routes(&r);

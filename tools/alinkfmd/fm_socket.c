@@ -98,6 +98,8 @@ static struct json_object *show(struct fm *fm)
 static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 				   bool enable)
 {
+	/* Too large for a stack; there is one request at a time. */
+	static struct fm_state before;
 	struct json_object *v;
 	uint32_t xpu;
 	int err;
@@ -109,6 +111,7 @@ static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 		return refused("xpu: a number from 0 to %u is wanted",
 			       ALINK_MAX_ENDPOINTS - 1);
 	xpu = (uint32_t)json_object_get_int64(v);
+	before = fm->state;
 	err = enable ? fm_policy_enable(&fm->config, &fm->state, xpu) :
 		       fm_policy_disable(&fm->config, &fm->state, xpu);
 	if (err == -ENOENT)
@@ -116,14 +119,20 @@ static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 	if (err == -EALREADY)
 		return refused("xPU %u is %s already", xpu,
 			       enable ? "enabled" : "disabled");
-	fm_log(FM_NOTE, "xPU %u is %s by hand", xpu,
-	       enable ? "enabled" : "disabled");
-	if (fm_state_save(&fm->state, fm->config.state))
+	if (fm_state_save(&fm->state, fm->config.state)) {
+		fm->state = before;
 		return refused("%s cannot be written: the manager's log says why",
 			       fm->config.state);
+	}
+	fm->unsaved = false;
+	fm_log(FM_NOTE, "xPU %u is %s by hand", xpu,
+	       enable ? "enabled" : "disabled");
+	if (!fm->ctx || fm->why[0])
+		return show(fm);
 	/* It is done when this is answered. */
-	if (fm->ctx && !fm->why[0])
-		fm_round(fm, "alink fm");
+	if (fm_round(fm, "alink fm") || fm->result.failed)
+		return refused("xPU %u: not all could be written yet, which is tried again: the manager's log says why",
+			       xpu);
 	return show(fm);
 }
 
