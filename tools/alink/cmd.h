@@ -91,6 +91,8 @@ const char *set_text(const struct alink_set *set, char *buf, size_t room);
 struct json_object *set_json(const struct alink_set *set);
 void json_str(struct json_object *o, const char *key, const char *value);
 void json_num(struct json_object *o, const char *key, uint64_t value);
+/* How one end of a link is: state, reason, rates, lanes, FEC */
+void json_link(struct json_object *o, const struct alink_link_info *l);
 /* Four digits and a decimal unit */
 const char *amount(uint64_t v, char *buf, size_t room);
 

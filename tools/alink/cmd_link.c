@@ -59,14 +59,7 @@ static struct json_object *link_json(const struct inventory *inv,
 	json_num(o, "link", l->link);
 	json_str(o, "netdev", l->ifindex && if_indextoname(l->ifindex, name) ?
 		 name : NULL);
-	json_str(o, "state", alink_link_state_name(l->state));
-	json_str(o, "reason", l->state == ALINK_LINK_UP ? NULL :
-		 alink_reason_name(l->reason));
-	json_num(o, "speed_mbps", l->speed);
-	json_num(o, "max_speed_mbps", l->max_speed);
-	json_num(o, "lanes", l->lanes);
-	json_num(o, "max_lanes", l->max_lanes);
-	json_str(o, "fec", alink_fec_name(l->fec));
+	json_link(o, l);
 	json_object_object_add(o, "optical", json_object_new_boolean(
 				       l->module != ALINK_ID_NONE));
 	if (l->peer_type) {

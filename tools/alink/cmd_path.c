@@ -190,14 +190,7 @@ static struct json_object *end_json(const struct path_end *e)
 
 	json_str(o, "device", e->dev->name);
 	json_num(o, "link", l->link);
-	json_str(o, "state", alink_link_state_name(l->state));
-	json_str(o, "reason", l->reason == ALINK_DOWN_NONE ? NULL :
-		 alink_reason_name(l->reason));
-	json_num(o, "speed_mbps", l->speed);
-	json_num(o, "max_speed_mbps", l->max_speed);
-	json_num(o, "lanes", l->lanes);
-	json_num(o, "max_lanes", l->max_lanes);
-	json_str(o, "fec", alink_fec_name(l->fec));
+	json_link(o, l);
 	json_object_object_add(o, "module", e->optical ?
 			       module_json(&e->module) : NULL);
 	return o;

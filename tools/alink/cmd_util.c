@@ -204,6 +204,18 @@ void json_num(struct json_object *o, const char *key, uint64_t value)
 	json_object_object_add(o, key, json_u64(value));
 }
 
+void json_link(struct json_object *o, const struct alink_link_info *l)
+{
+	json_str(o, "state", alink_link_state_name(l->state));
+	json_str(o, "reason", l->state == ALINK_LINK_UP ? NULL :
+		 alink_reason_name(l->reason));
+	json_num(o, "speed_mbps", l->speed);
+	json_num(o, "max_speed_mbps", l->max_speed);
+	json_num(o, "lanes", l->lanes);
+	json_num(o, "max_lanes", l->max_lanes);
+	json_str(o, "fec", alink_fec_name(l->fec));
+}
+
 const char *amount(uint64_t v, char *buf, size_t room)
 {
 	static const char unit[] = " KMGTPE";
