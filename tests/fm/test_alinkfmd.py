@@ -14,7 +14,7 @@ from fmlib import (BAD_CONFIG, BEAT_MS, CONFIG, HOLD_MS,  # noqa: E402
                    MANAGED, NOBODY, PERMISSION, STATE, Manager, alink, become,
                    configure, data, driver, log, manager, name_of, partitions,
                    set_link, stages, state, usable)
-from guestlib import PATIENCE, wait_for, write  # noqa: E402
+from guestlib import PATIENCE, knob, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 TWO = 'partitions = ( { id = 5; xpus = [ 0, 1 ]; }, ' \
@@ -239,6 +239,27 @@ def test_links_and_planes():
         write(f'{folder}/bind', pci)
         m.wait()
         assert usable(0, 1) == 2
+
+
+def test_switch_does_not_answer():
+    """That is no fabric that is ready, nor one that is not there; the manager
+    keeps it, and goes on when the switch does."""
+    configure()
+    with Manager() as m:
+        knob('sw0', 'x-admin-stuck', True)
+        try:
+            set_link(0, 0, 'up', 'down', 'up')
+            wait_for('trouble', lambda: 'sw0' in (
+                data('fm', 'show')['cause'] or ''), PATIENCE)
+            found = data('fm', 'show')
+            assert found['stage'] in ('in-progress', 'silent'), found
+            assert found['pid'] == m.child.pid, found
+            assert 'cannot be looked at' in log(), log()
+        finally:
+            knob('sw0', 'x-admin-stuck', False)
+        m.wait()
+        assert manager()['pid'] == m.child.pid and usable(0, 1) == 2
+        assert log().count('the fabric is ours') == 1, log()
 
 
 def test_nothing_to_manage():

@@ -257,7 +257,8 @@ struct fm {
 	bool ready;			/* the first round is over */
 	bool again;			/* a round is wanted soon */
 	bool unsaved;			/* the state is not in its file yet */
-	char why[256];			/* nothing can be done at the moment */
+	char why[256];			/* there is nothing to manage */
+	char trouble[256];		/* there is, and it cannot be looked at */
 };
 
 /*

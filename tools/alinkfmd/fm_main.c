@@ -157,11 +157,20 @@ static void nothing(const char *why)
 	snprintf(manager.why, sizeof(manager.why), "%s", why);
 }
 
+/* A device that does not answer is no reason to let go of the fabric. */
+static void trouble(const char *what)
+{
+	if (strcmp(manager.trouble, what))
+		fm_log(FM_ERR, "the fabric cannot be looked at: %s", what);
+	snprintf(manager.trouble, sizeof(manager.trouble), "%s", what);
+}
+
 static void say_ready(void)
 {
 	sd_notifyf(0, "%sSTATUS=%s%s", manager.ready ? "" : "READY=1\n",
 		   manager.why[0] ? "nothing to manage: " : "",
 		   manager.why[0] ? manager.why :
+		   manager.trouble[0] ? manager.trouble :
 		   manager.result.failed ? "in progress" : "managing");
 	manager.ready = true;
 }
@@ -199,10 +208,15 @@ static int on_round(sd_event_source *source, uint64_t usec, void *arg)
 	}
 	if (!err)
 		err = fm_round(&manager, why);
-	if (err) {
-		nothing(manager.ctx ? alink_error(manager.ctx) :
-				      strerror(-err));
+	if (!err)
+		manager.trouble[0] = 0;
+	if (err == -ENOPROTOOPT) {
+		nothing(alink_error(manager.ctx));
 		detach();
+	} else if (err) {
+		manager.why[0] = 0;
+		trouble(manager.ctx ? alink_error(manager.ctx) :
+				      strerror(-err));
 	} else if (!manager.result.switches) {
 		nothing("no switch has its driver");
 	} else {

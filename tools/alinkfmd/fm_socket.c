@@ -65,7 +65,7 @@ static const char *overall(const struct fm *fm, bool progress, bool less)
 {
 	if (fm->why[0])
 		return "nothing-to-manage";
-	if (!fm->ready || progress)
+	if (!fm->ready || progress || fm->trouble[0])
 		return "in-progress";
 	return less ? "degraded" : "completed";
 }
@@ -87,7 +87,7 @@ static struct json_object *show(struct fm *fm)
 		json_object_array_add(array, xpu_json(fm, i));
 	}
 	add_text(o, "stage", overall(fm, progress, less));
-	add_text(o, "cause", fm->why);
+	add_text(o, "cause", fm->why[0] ? fm->why : fm->trouble);
 	add_text(o, "config", fm->path);
 	add_number(o, "switches", fm->result.switches);
 	add_number(o, "miswired", fm->result.miswired);
@@ -127,7 +127,7 @@ static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 	fm->unsaved = false;
 	fm_log(FM_NOTE, "xPU %u is %s by hand", xpu,
 	       enable ? "enabled" : "disabled");
-	if (!fm->ctx || fm->why[0])
+	if (!fm->ctx || fm->why[0] || fm->trouble[0])
 		return show(fm);
 	/* It is done when this is answered. */
 	if (fm_round(fm, "alink fm") || fm->result.failed)
