@@ -158,7 +158,7 @@ class Evil:
 
     # --- load ----------------------------------------------------------------
 
-    def look(self, victim):
+    def look(self, victim, flash=True):
         """All that a device shows, once, and admin commands behind it."""
         for top in (f'/sys/bus/pci/devices/{victim.pci}/hwmon',
                     f'{CLASS}/{victim.name}/'):
@@ -168,8 +168,9 @@ class Evil:
                         read(os.path.join(folder, name))
         sh('devlink', 'dev', 'info', f'pci/{victim.pci}', check=False,
            timeout=PATIENCE)
-        sh('devlink', 'dev', 'flash', f'pci/{victim.pci}', 'file',
-           f'{victim.kind}.img', check=False, timeout=PATIENCE)
+        if flash:
+            sh('devlink', 'dev', 'flash', f'pci/{victim.pci}', 'file',
+               f'{victim.kind}.img', check=False, timeout=PATIENCE)
         for port in glob.glob(f'/sys/bus/pci/devices/{victim.pci}/net/*')[:2]:
             name = os.path.basename(port)
             sh('ethtool', '-S', name, check=False, timeout=PATIENCE)
@@ -304,9 +305,10 @@ class Evil:
                 before = victim.told()
                 victim.tell({'x-lie': f'{offset}:{value}'})
                 refused = victim.bind()
-                # Some are asked for only in use.
+                # Some are asked for only in use. Firmware is written by
+                # admin commands: of registers, these alone matter to it.
                 if not refused:
-                    self.look(victim)
+                    self.look(victim, flash='ADMIN' in name or 'FW' in name)
                 victim.tell(HONEST)
                 victim.unbind()
                 log = sh('dmesg').splitlines()
