@@ -13,7 +13,7 @@ sys.path[:0] = [os.path.join(ROOT, 'tests', n) for n in ('lib', 'trust')]
 # pylint: disable=wrong-import-position
 import lanelib  # noqa: E402
 from alinkvm import loggate  # noqa: E402
-from guest_lifecycle import not_of_pciehp  # noqa: E402
+from boardlib import not_of_pciehp  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 

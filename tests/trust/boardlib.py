@@ -29,6 +29,7 @@ filled without a word would take its card for gone.
 import errno
 import glob
 import os
+import re
 
 from guestlib import PATIENCE, model, qmp, read, wait_for, write
 
@@ -72,6 +73,22 @@ def silent(bus):
 def function(name):
     """Folder of the PCI function of a device, by way of all bridges."""
     return os.path.realpath(f'/sys/class/alink/{name}/device')
+
+
+def not_of_pciehp(log):
+    """What is wrong with the reports of inverted locks in a kernel log, of
+    which there must be one, about the lock of a slot: the xPU's driver has a
+    reset_lock, too, and what is said beyond the report proves nothing."""
+    reports = re.split('possible circular locking dependency', log)[1:]
+    if len(reports) != 1:
+        return f'{len(reports)} reports' if reports else \
+            'none: what the lane expects is out of date'
+    chain, _, trace = reports[0].partition('stack backtrace:')
+    report = chain + trace.partition('</TASK>')[0]
+    if '&ctrl->reset_lock' in report and 'pciehp_unconfigure_device' in report:
+        return ''
+    return 'another one: ' + ', '.join(sorted(set(re.findall(
+        r'-> #\d+ \((\S+?)\)', chain))))
 
 
 class Board:

@@ -180,7 +180,7 @@ class Evil:
 
     @contextlib.contextmanager
     def use(self, victim):
-        """The device is looked at, and an xPU given work."""
+        """The device is looked at, and an xPU given work, which is yielded."""
         stop, died, short, work = threading.Event(), [], [], None
 
         def again():
@@ -201,7 +201,7 @@ class Evil:
                           'submit', 'remote')
         thread.start()
         try:
-            yield
+            yield work
         finally:
             stop.set()
             if work:
@@ -507,6 +507,42 @@ class Evil:
                 bad = bad or f'{len(log)} lines of log: {log[-1]}'
             print('figure cases 1')
             self.result(f'module: {name}', bad)
+
+
+    def teeth(self):
+        """Planted: what each of the checks is there for"""
+        xpu = next(v for v in self.victims if v.name.startswith('xpu'))
+        other = next(v for v in self.victims if v is not xpu)
+
+        def found(what, bad, says):
+            self.result(f'planted: {what}: found',
+                        '' if says in bad else f'it was not: "{bad}"')
+
+        def checked(refused=''):
+            return self.recovered(xpu, xpu.told(), refused)
+
+        found('no lie is told', self.probe(xpu, {}), 'no lie was told')
+        found('a probe that should fail works',
+              self.probe(xpu, {'x-admin-lie': 'twice'}, False), 'accepted')
+        found('a probe that should work fails',
+              self.probe(xpu, {'x-reads': 'zero'}, True), 'bind: ')
+        sh('dmesg', '-C')
+        found('refused without a word', checked('planted'), 'without a word')
+        for i in range(LINES + 1):
+            write('/dev/kmsg', f'planted: line {i}')
+        found('a driver that talks', checked(), 'lines of log')
+        other.unbind()
+        found('another device is gone', checked(), 'others: ')
+        other.bind()
+        wait_for('ready', other.ready, PATIENCE)
+        bad = ''
+        try:
+            with self.use(xpu) as work:
+                work.child.kill()
+                time.sleep(1)
+        except AssertionError as err:
+            bad = str(err)
+        found('a load that dies', bad, 'the load died')
 
 
 def main():

@@ -10,7 +10,6 @@ import glob
 import itertools
 import os
 import random
-import re
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 import fwimage  # noqa: E402
-from boardlib import Board  # noqa: E402
+from boardlib import Board, not_of_pciehp  # noqa: E402
 from faultlib import dma_debug_is_off, spare_dma_debug  # noqa: E402
 from guestlib import (PATIENCE, Worker, knob, model, qmp, read,  # noqa: E402
                       sh, wait_for, write)
@@ -122,22 +121,6 @@ def await_paths(*pairs):
                        stderr=subprocess.DEVNULL).returncode == 0
         for command in (('fabric', 'up'), *(('path', *p) for p in pairs))),
              PATIENCE)
-
-
-def not_of_pciehp(log):
-    """What is wrong with the reports of inverted locks in a kernel log, of
-    which there must be one, about the lock of a slot: the xPU's driver has a
-    reset_lock, too, and what is said beyond the report proves nothing."""
-    reports = re.split('possible circular locking dependency', log)[1:]
-    if len(reports) != 1:
-        return f'{len(reports)} reports' if reports else \
-            'none: what the lane expects is out of date'
-    chain, _, trace = reports[0].partition('stack backtrace:')
-    report = chain + trace.partition('</TASK>')[0]
-    if '&ctrl->reset_lock' in report and 'pciehp_unconfigure_device' in report:
-        return ''
-    return 'another one: ' + ', '.join(sorted(set(re.findall(
-        r'-> #\d+ \((\S+?)\)', chain))))
 
 
 class Life:
@@ -762,6 +745,31 @@ class Life:
             time.sleep(1)
             subprocess.run(['reboot', '-f'], check=False)
             time.sleep(PATIENCE)
+
+
+    def teeth(self):
+        """Planted: what each of the checks is there for, which are impatient
+        here"""
+        global PATIENCE  # pylint: disable=global-statement
+        name = 'xpu0'
+        bdf, base = self.all[name], f'/sys/bus/pci/drivers/{self.drivers[name]}'
+
+        def found(what, bad, says):
+            self.result(f'planted: {what}: found',
+                        '' if says in bad else f'it was not: "{bad}"')
+
+        patience, PATIENCE = PATIENCE, 10
+        found('a sleeper that nobody wakes',
+              self.cycle('nothing', lambda: None, [0]), 'never woke')
+        found('a device that does not come back',
+              self.cycle('unbind', lambda: write(f'{base}/unbind', bdf)),
+              f'of {len(self.all)}')
+        PATIENCE = patience
+        write(f'{base}/bind', bdf)
+        self.result('all devices work again', self.usable())
+        work = Worker('false')
+        wait_for('its end', lambda: work.child.poll() is not None)
+        found('a load that dies', work.stop(), 'status 1')
 
 
 def main():

@@ -21,6 +21,7 @@ static DEFINE_MUTEX(teeth_a);
 static DEFINE_MUTEX(teeth_b);
 static unsigned int teeth_counter;
 static struct dentry *teeth_file;
+static struct kmem_cache *teeth_cache;	/* of what is left, once it is */
 
 static int teeth_use_after_free(void)
 {
@@ -121,6 +122,12 @@ static int teeth_data_race(void)
 	return 0;
 }
 
+static bool teeth_is_ours(struct device *dev)
+{
+	return dev->driver && !strncmp(dev->driver->name, TEETH_VENDOR_BUS,
+				       strlen(TEETH_VENDOR_BUS));
+}
+
 /* Left mapped: the DMA API says so when the device's driver lets go. */
 static int teeth_dma_left_mapped(void)
 {
@@ -129,9 +136,7 @@ static int teeth_dma_left_mapped(void)
 	void *p;
 
 	for_each_pci_dev(pdev) {
-		if (!pdev->dev.driver ||
-		    strncmp(pdev->dev.driver->name, TEETH_VENDOR_BUS,
-			    strlen(TEETH_VENDOR_BUS)))
+		if (!teeth_is_ours(&pdev->dev))
 			continue;
 		p = kmalloc(PAGE_SIZE, GFP_KERNEL);
 		if (!p)
@@ -148,6 +153,63 @@ static int teeth_dma_left_mapped(void)
 	return -ENODEV;
 }
 
+/*
+ * A mapping that no unbinding of ours ends: of another driver's device, so that
+ * the DMA API, which complains of our own at once, does not come first.
+ */
+static void teeth_map_elsewhere(void *p)
+{
+	struct pci_dev *pdev = NULL;
+
+	for_each_pci_dev(pdev) {
+		if (pdev->dev.driver && !teeth_is_ours(&pdev->dev)) {
+			dma_map_single(&pdev->dev, p, 8, DMA_TO_DEVICE);
+			pci_dev_put(pdev);
+			return;
+		}
+	}
+}
+
+/* Each device of ours that gets its driver leaves an object, a file, a mapping. */
+static int teeth_bound(struct notifier_block *nb, unsigned long action,
+		       void *dev)
+{
+	static atomic_t number;
+	char name[32];
+	void *p;
+
+	if (action != BUS_NOTIFY_BOUND_DRIVER || !teeth_is_ours(dev))
+		return NOTIFY_DONE;
+	p = kmem_cache_alloc(teeth_cache, GFP_KERNEL);
+	if (p)
+		teeth_map_elsewhere(p);
+	snprintf(name, sizeof(name), "alink_teeth_%d",
+		 atomic_inc_return(&number));
+	debugfs_create_file(name, 0400, NULL, NULL, NULL);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block teeth_notifier = {
+	.notifier_call = teeth_bound,
+};
+
+/* For good: what is left keeps its cache. */
+static int teeth_left_behind(void)
+{
+	int err;
+
+	if (teeth_cache)
+		return -EEXIST;
+	teeth_cache = kmem_cache_create("alink_teeth", 200, 0, SLAB_NO_MERGE,
+					NULL);
+	if (!teeth_cache)
+		return -ENOMEM;
+	err = bus_register_notifier(&pci_bus_type, &teeth_notifier);
+	if (!err)
+		__module_get(THIS_MODULE);
+	return err;
+}
+
 static const struct {
 	const char *name;
 	int (*plant)(void);
@@ -160,6 +222,7 @@ static const struct {
 	{ "shift", teeth_shift },
 	{ "data-race", teeth_data_race },
 	{ "dma-left-mapped", teeth_dma_left_mapped },
+	{ "left-behind", teeth_left_behind },
 };
 
 static ssize_t teeth_write(struct file *file, const char __user *buf,
