@@ -3,10 +3,16 @@
 # alink.ko and its users load and unload 20 times; in use, alink.ko stays.
 set -eu
 
+cycles=20
+case $(uname -r) in
+# Slow, and lane "leak" does it a hundred times there.
+*-alink-*) cycles=4 ;;
+esac
+
 mapfile -t users < <(find "/lib/modules/$(uname -r)/updates" -name 'alink_*.ko' \
 	-printf '%f\n' | sed 's/\.ko$//' | sort)
 
-for i in $(seq 20); do
+for i in $(seq "$cycles"); do
 	for m in "${users[@]}"; do
 		modprobe -r "$m"
 	done
@@ -22,4 +28,4 @@ for i in $(seq 20); do
 		exit 1
 	fi
 done
-echo "20 cycles with ${#users[@]} users"
+echo "$cycles cycles with ${#users[@]} users"
