@@ -71,13 +71,20 @@ static void xpu_bo_untrack(struct xpu_bo *bo)
 	wake_up_var(&xdev->bos);
 }
 
+/*
+ * All DMA mappings end before remove hears that the object is gone: an exporter
+ * may have kept the mapping until the attachment ends, so DRM, which would end
+ * that, is not left it.
+ */
 static void xpu_host_free(struct drm_gem_object *obj)
 {
 	struct xpu_bo *bo = to_xpu_bo(obj);
-	/* DRM puts what is attached still. */
-	struct dma_buf *import = obj->import_attach ? NULL : bo->import;
+	struct dma_buf *import = bo->import;
 
 	xpu_bo_unmap(bo);
+	if (obj->import_attach)
+		dma_buf_detach(import, obj->import_attach);
+	obj->import_attach = NULL;
 	xpu_bo_untrack(bo);
 	mutex_destroy(&bo->gpuva_lock);
 	drm_gem_shmem_object_free(obj);

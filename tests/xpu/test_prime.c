@@ -686,4 +686,50 @@ TEST_F(prime, importer_is_unbound)
 	close(mfd);
 }
 
+/*
+ * Freed just then, an import still ends its mappings before its device has no
+ * driver any more: the DMA API looks, where it is debugged. With so many pieces
+ * that takes a while. It begins at a different moment of the unbinding each time.
+ */
+TEST_F_TIMEOUT(prime, import_is_freed_while_unbound, 240)
+{
+	const unsigned int pages = 1024, times = 16, step_us = 2000;
+	int other, buf, mfd, go[2];
+	char sysfs[256], c;
+	unsigned int i;
+	uint32_t bo;
+	void *map;
+	pid_t pid;
+
+	mfd = memfd(pages * PAGE, &map);
+	ASSERT_GE(mfd, 0);
+	buf = udmabuf_reversed(mfd, pages);
+	ASSERT_GE(buf, 0);
+	for (i = 0; i < times; i++) {
+		other = xpu_open(1);
+		ASSERT_GE(other, 0);
+		ASSERT_EQ(xpu_sysfs(other, sysfs, sizeof(sysfs)), 0);
+		ASSERT_EQ(prime_import(other, buf, &bo), 0);
+		ASSERT_EQ(pipe(go), 0);
+		pid = fork();
+		ASSERT_GE(pid, 0);
+		if (!pid) {
+			if (read(go[0], &c, 1) != 1)
+				_exit(1);
+			usleep(i * step_us);
+			_exit(-gem_close(other, bo));
+		}
+		ASSERT_EQ(write(go[1], "", 1), 1);
+		EXPECT_EQ(drv_write("unbind", sysfs), 0);
+		EXPECT_EQ(child_status(pid), 0);
+		close(go[0]);
+		close(go[1]);
+		close(other);
+		ASSERT_EQ(drv_write("bind", sysfs), 0);
+	}
+	munmap(map, pages * PAGE);
+	close(buf);
+	close(mfd);
+}
+
 TEST_HARNESS_MAIN
