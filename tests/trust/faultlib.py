@@ -48,6 +48,27 @@ def spare_dma_debug():
                 f.write(value)
 
 
+def only_behind(names):
+    """Allocations of slabs fail only where one of these modules, or one that lies
+    between them, is among the callers. Call it before any does."""
+    where = {}
+    with open('/proc/modules', encoding='ascii') as f:
+        for line in f:
+            word = line.split()
+            base = int(word[5], 16)
+            where[word[0]] = base, base + int(word[1])
+    start = min(where[n][0] for n in names)
+    end = max(where[n][1] for n in names)
+    # All files come through it, programs and their libraries among them.
+    base, _ = where.get('overlay', (0, 0))
+    assert start and not start <= base < end, where
+    for name, value in (('stacktrace-depth', f'{DEPTH}'),
+                        ('require-start', f'{start:#x}'),
+                        ('require-end', f'{end:#x}')):
+        with open(f'{FAULT}/failslab/{name}', 'w', encoding='ascii') as f:
+            f.write(value)
+
+
 def dma_debug_is_off():
     """What is to be said of it, '' if it is on"""
     with open(f'{FAULT}/dma-api/disabled', encoding='ascii') as f:
