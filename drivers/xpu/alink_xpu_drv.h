@@ -422,6 +422,8 @@ static inline struct drm_gem_object *xpu_gem(struct xpu_bo *bo)
  * @ctx:	context of the device
  * @node:	in xpu_device.vms
  * @dying:	the context is not to be made again; under xpu_device.ctx_lock
+ * @generation:	xpu_device.generation when the context was made, by a reset the
+ *		last time; under xpu_device.ctx_lock
  * @lock:	protects bindings, @pt, @num_queues and @closed
  * @pt:		page tables
  * @num_queues:	queues of this VM
@@ -447,6 +449,7 @@ struct xpu_vm {
 	u32 ctx;
 	struct list_head node;
 	bool dying;
+	u64 generation;
 	/* protects bindings, pt, num_queues and closed; see above */
 	struct mutex lock;
 	struct xpu_pt_tree pt;

@@ -8,6 +8,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/pci.h>
+#include <linux/sched/signal.h>
 
 #include <drm/drm_drv.h>
 
@@ -203,10 +204,10 @@ void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state)
 	down_write(&xdev->reset_lock);
 	if (xdev->state != XPU_GONE) {
 		if (state != XPU_ACTIVE && state != XPU_STOPPING)
-			xdev->generation++;
+			WRITE_ONCE(xdev->generation, xdev->generation + 1);
 		if (state == XPU_FAILED || state == XPU_GONE)
 			pci_clear_master(xdev->pdev);
-		xdev->harmless = false;
+		WRITE_ONCE(xdev->harmless, false);
 		WRITE_ONCE(xdev->state, state);
 		trace_alink_xpu_state(xdev);
 	}
@@ -227,9 +228,11 @@ void alink_xpu_cut_off(struct xpu_device *xdev)
 	down_write(&xdev->reset_lock);
 	if (xdev->state == XPU_RESETTING && !xdev->harmless) {
 		pci_clear_master(xdev->pdev);
-		xdev->harmless = true;
+		WRITE_ONCE(xdev->harmless, true);
 	}
 	up_write(&xdev->reset_lock);
+	/* Who has been killed waits for no more. */
+	wake_up_all(&xdev->state_wait);
 }
 
 /**
@@ -253,7 +256,7 @@ bool alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why)
 	if (first || xdev->state == XPU_STOPPING)
 		pci_clear_master(xdev->pdev);
 	if (first) {
-		xdev->generation++;
+		WRITE_ONCE(xdev->generation, xdev->generation + 1);
 		WRITE_ONCE(xdev->state, XPU_FAILED);
 		trace_alink_xpu_state(xdev);
 		xdev->faults.wedged = why;
@@ -343,17 +346,62 @@ static void xpu_abandon_reset(struct xpu_device *xdev)
 	wake_up_all(&xdev->state_wait);
 }
 
-/* Takes reset_lock for read while no reset is going on; returns the state. */
-static enum xpu_state xpu_read_lock_settled(struct xpu_device *xdev)
+/*
+ * Is the caller nobody whom it would help to wait for the end of a reset? Who
+ * closes a file because he was killed gets no signal any more, and workers put
+ * what such a file held.
+ */
+static bool xpu_nobody_waits(void)
+{
+	return current->flags & (PF_EXITING | PF_KTHREAD) ||
+	       fatal_signal_pending(current);
+}
+
+/*
+ * Has a thing of that generation an end? In a reset the device uses what it was
+ * told before until it has lost the bus, which nobody may leave it with. It gets
+ * that back when it has forgotten all, and nobody gets HBM before. So the rest of
+ * the reset is waited for only that a call that follows may find the device
+ * ready. What was made again in this very reset is none of that: it is there to
+ * be ended afterwards. A hint only, unless reset_lock is held.
+ */
+static bool xpu_settled(struct xpu_device *xdev, u64 generation)
+{
+	if (READ_ONCE(xdev->state) != XPU_RESETTING)
+		return true;
+	return READ_ONCE(xdev->harmless) &&
+	       READ_ONCE(xdev->generation) != generation && xpu_nobody_waits();
+}
+
+/* Return: 0 if nothing has changed for longer than any reset takes */
+static long xpu_wait_settled(struct xpu_device *xdev, u64 generation)
+{
+	long left;
+
+	left = wait_event_killable_timeout(xdev->state_wait,
+					   xpu_settled(xdev, generation),
+					   XPU_RESET_TIMEOUT);
+	if (left >= 0)
+		return left;
+	/* Killed, and the device still has the bus: that must not be cut short. */
+	return wait_event_timeout(xdev->state_wait,
+				  xpu_settled(xdev, generation),
+				  XPU_RESET_TIMEOUT);
+}
+
+/*
+ * Takes reset_lock for read when a thing of that generation may be ended, or has
+ * been; returns the state, XPU_RESETTING in the latter case only.
+ */
+static enum xpu_state xpu_read_lock_settled(struct xpu_device *xdev,
+					    u64 generation)
 {
 	for (;;) {
 		down_read(&xdev->reset_lock);
-		if (xdev->state != XPU_RESETTING)
+		if (xpu_settled(xdev, generation))
 			return xdev->state;
 		up_read(&xdev->reset_lock);
-		if (!wait_event_timeout(xdev->state_wait,
-					READ_ONCE(xdev->state) != XPU_RESETTING,
-					XPU_RESET_TIMEOUT))
+		if (!xpu_wait_settled(xdev, generation))
 			xpu_abandon_reset(xdev);
 	}
 }
@@ -361,13 +409,15 @@ static enum xpu_state xpu_read_lock_settled(struct xpu_device *xdev)
 /**
  * alink_xpu_admin_undo - one command that takes something from the device
  * @xdev:	device
- * @generation:	when it was made; 0: it outlives resets
+ * @generation:	when it was made
  * @opcode:	ALINK_XPU_ADMIN_*
  * @id:		its id
  *
  * When this returns, the device does not use the thing any more: it said so,
  * it forgot it in a reset, it is gone, or it was cut off. Waits for the end of
- * a reset, so the caller holds no lock that reset_done takes.
+ * a reset, unless the caller is killed or has nobody to return to. So the caller
+ * holds no lock that reset_done takes. A command is waited for in any case, for
+ * ALINK_ADMIN_TIMEOUT_MS at most: who left would free what the device uses.
  */
 void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 			  u32 id)
@@ -381,9 +431,9 @@ void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 	lockdep_assert_not_held(&xdev->kq.lock);
 
 	do {
-		state = xpu_read_lock_settled(xdev);
+		state = xpu_read_lock_settled(xdev, generation);
 		if (state == XPU_GONE || state == XPU_FAILED ||
-		    (generation && generation != xdev->generation)) {
+		    generation != xdev->generation) {
 			up_read(&xdev->reset_lock);
 			return;
 		}
@@ -391,14 +441,9 @@ void alink_xpu_admin_undo(struct xpu_device *xdev, u64 generation, u16 opcode,
 		err = alink_admin_id(xdev->adev, opcode, id, &status);
 		up_read(&xdev->reset_lock);
 
-		/*
-		 * Remove undoes everything too, and may have come first. So may
-		 * have a reset, for what is restored after one and was about to
-		 * go.
-		 */
+		/* Remove undoes everything too, and may have come first. */
 		if (!err || err == -ENODEV ||
-		    (status == ALINK_ST_NOT_FOUND &&
-		     (state == XPU_STOPPING || !generation)))
+		    (status == ALINK_ST_NOT_FOUND && state == XPU_STOPPING))
 			return;
 		drm_err(&xdev->drm, "command %#x for %u: %pe\n", opcode, id,
 			ERR_PTR(err));

@@ -17,16 +17,23 @@ static int xpu_ctx_create(struct xpu_vm *vm, bool restore)
 		.id = cpu_to_le32(vm->ctx),
 		.root = cpu_to_le64(vm->pt.root->dma),
 	};
+	u64 now;
+	int err;
 
 	lockdep_assert_held(&xdev->ctx_lock);
 
+	if (!restore)
+		return alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_CTX_CREATE,
+					   ALINK_TLV_XPU_CTX, &ctx, sizeof(ctx),
+					   &vm->generation);
+	/* First: another reset may come, and take the context with it. */
+	now = alink_xpu_generation(xdev);
 	/* After a reset commands of users still wait; these come first. */
-	if (restore)
-		return alink_admin_tlv(xdev->adev, ALINK_XPU_ADMIN_CTX_CREATE,
-				       ALINK_TLV_XPU_CTX, &ctx, sizeof(ctx),
-				       NULL);
-	return alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_CTX_CREATE,
-				   ALINK_TLV_XPU_CTX, &ctx, sizeof(ctx), NULL);
+	err = alink_admin_tlv(xdev->adev, ALINK_XPU_ADMIN_CTX_CREATE,
+			      ALINK_TLV_XPU_CTX, &ctx, sizeof(ctx), NULL);
+	if (!err)
+		vm->generation = now;
+	return err;
 }
 
 /**
@@ -152,15 +159,18 @@ static void xpu_vm_release(struct kref *ref)
 {
 	struct xpu_vm *vm = container_of(ref, struct xpu_vm, ref);
 	struct xpu_device *xdev = vm->xdev;
+	u64 generation;
 
 	/* First, so that no reset makes the context again behind our back. */
 	mutex_lock(&xdev->ctx_lock);
 	vm->dying = true;
+	generation = vm->generation;
 	mutex_unlock(&xdev->ctx_lock);
 	/* No job is left, but one last kick may have come after it. */
 	cancel_work_sync(&vm->bind_work);
 
-	alink_xpu_admin_undo(xdev, 0, ALINK_XPU_ADMIN_CTX_DESTROY, vm->ctx);
+	alink_xpu_admin_undo(xdev, generation, ALINK_XPU_ADMIN_CTX_DESTROY,
+			     vm->ctx);
 	xa_erase(&xdev->ctx_ids, vm->ctx);
 
 	/* Remove must find the tables, or find them gone. */

@@ -4,6 +4,7 @@
  * those that need the device are told so, with EBUSY and EIO; those that do not,
  * work; and those that give something back leave nothing behind.
  */
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <alink.h>
@@ -14,6 +15,8 @@
 #define KEY	0x5eed5eedULL
 /* Longer than all calls here take, less than the driver waits for a reset */
 #define RESET	"6000000"
+/* What is promised to who is killed */
+#define KILL_NS	1000000000LL
 
 FIXTURE(state)
 {
@@ -236,6 +239,85 @@ TEST_F_TIMEOUT(state, in_reset, 120)
 			TH_LOG("%d", i);
 		}
 	}
+	EXPECT_EQ(device_state(o->fd), 0);
+}
+
+/* A child that has a little of everything, with a queue at work */
+static pid_t holder(void)
+{
+	struct drm_alink_xpu_segment_handle h;
+	struct refuse o;
+	int ready[2];
+	uint32_t id;
+	pid_t pid;
+	char c;
+
+	if (pipe(ready))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		if (refuse_open(&o, 0) ||
+		    seg_export(o.fd, o.far, DRM_ALINK_XPU_SEGMENT_READ, &h,
+			       &id))
+			_exit(1);
+		xq_push_endless(&o.q);
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(2);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1) {
+		child_status(pid);
+		pid = -1;
+	}
+	close(ready[0]);
+	return pid;
+}
+
+/*
+ * Nobody who is killed waits for the end of a reset: not in a call that gives
+ * something back, nor for what he had. It is all free at once.
+ */
+TEST_F_TIMEOUT(state, killed_in_reset, 120)
+{
+	struct drm_alink_xpu_query_memory before, after;
+	struct refuse *o = SELF;
+	pid_t reset, pid[5];
+	int64_t start;
+	int i, status;
+
+	ASSERT_EQ(xpu_memory(o->fd, &before), 0);
+	pid[4] = holder();
+	ASSERT_GT(pid[4], 0);
+	ASSERT_EQ(model_put("xpu0", "x-reset-us", RESET), 0);
+	reset = fork();
+	if (!reset)
+		_exit(!!pci_write(self->sysfs, "reset", "1"));
+	while (device_state(o->fd) != -EBUSY)
+		usleep(1000);
+	for (i = 0; i < 4; i++) {
+		pid[i] = fork();
+		if (!pid[i])
+			_exit(-give_back(self, i));
+	}
+	usleep(200000);
+	for (i = 0; i < 5; i++) {
+		EXPECT_EQ(waitpid(pid[i], &status, WNOHANG), 0) {
+			TH_LOG("%d did not wait", i);
+		}
+		start = now_ns();
+		kill(pid[i], SIGKILL);
+		EXPECT_EQ(waitpid(pid[i], &status, 0), pid[i]);
+		EXPECT_TRUE(WIFSIGNALED(status));
+		EXPECT_LT(now_ns() - start, KILL_NS) {
+			TH_LOG("%d", i);
+		}
+	}
+	ASSERT_EQ(xpu_memory(o->fd, &after), 0);
+	EXPECT_EQ(after.hbm_used, before.hbm_used);
+	/* It was in reset all the while, or this has shown nothing. */
+	ASSERT_EQ(device_state(o->fd), -EBUSY);
+	EXPECT_EQ(child_status(reset), 0);
 	EXPECT_EQ(device_state(o->fd), 0);
 }
 

@@ -83,7 +83,7 @@ extern "C" {
  *   objects, VMs, queues, exports, imports, group bindings), and queries but
  *   for that of memory. Bindings, fences and the state of a queue are there all
  *   the time. Calls that give something back succeed; in a reset, once it is
- *   over.
+ *   over. Who is killed, or exits, waits for that no longer.
  * - Version: DRM_IOCTL_VERSION has a major and a minor number. The minor one
  *   grows with each addition, which says since when it is there; a program that
  *   needs it asks for that number or a higher one, of the same major. Nothing
