@@ -11,6 +11,9 @@
 
 #include "alink_optics_priv.h"
 
+/* Nobody plugs a module in again because there was no memory for it. */
+#define ALINK_OPTICS_AGAIN	HZ
+
 /* Is the module that the client stands for still in the cage? */
 bool alink_optics_same_module(struct alink_optics_channel *ch)
 {
@@ -39,18 +42,32 @@ static void alink_optics_module_in(struct alink_optics_channel *ch)
 	struct i2c_client *client;
 
 	client = i2c_new_client_device(&ch->adap, &info);
-	if (IS_ERR(client)) {
+	if (!IS_ERR(client))
+		ch->client = client;
+	else if (client == ERR_PTR(-ENOMEM))
+		WRITE_ONCE(ch->try_again, true);
+	else
 		dev_err(&ch->adap.dev, "no device for the module: %pe\n",
 			client);
-		return;
-	}
-	ch->client = client;
+}
+
+/* What kept the driver from its module may have passed. */
+static void alink_optics_module_again(struct alink_optics_channel *ch)
+{
+	int err = device_attach(&ch->client->dev);
+
+	if (err == -ENOMEM)
+		WRITE_ONCE(ch->try_again, true);
+	else if (err < 0)
+		dev_err(&ch->client->dev, "cannot be probed again: %pe\n",
+			ERR_PTR(err));
 }
 
 static void alink_optics_cage_work(struct work_struct *work)
 {
 	struct alink_optics_channel *ch =
-		container_of(work, struct alink_optics_channel, work);
+		container_of(to_delayed_work(work),
+			     struct alink_optics_channel, work);
 	struct alink_optics *opt = ch->opt;
 	u32 status, changes;
 
@@ -67,17 +84,22 @@ static void alink_optics_cage_work(struct work_struct *work)
 				   xchg(&ch->renew, false)))
 			alink_optics_module_out(ch);
 		WRITE_ONCE(ch->changes, changes);
-		if (!ch->client && status & ALINK_OPT_STATUS_PRESENT)
-			alink_optics_module_in(ch);
+		if (!ch->client) {
+			/* That was another module, or no device for this one. */
+			WRITE_ONCE(ch->try_again, false);
+			if (status & ALINK_OPT_STATUS_PRESENT)
+				alink_optics_module_in(ch);
+		}
 		if (alink_optics_rd(ch, ALINK_OPT_CH_CHANGES) == changes)
 			break;
 	}
 
-	if (xchg(&ch->try_again, false) && ch->client &&
-	    device_attach(&ch->client->dev) < 0)
-		dev_err(&ch->client->dev, "cannot be probed again\n");
+	if (ch->client && xchg(&ch->try_again, false))
+		alink_optics_module_again(ch);
 	if (xchg(&ch->interrupt, false) && ch->client)
 		alink_optics_cmis_interrupt(ch->client);
+	if (READ_ONCE(ch->try_again))
+		queue_delayed_work(opt->wq, &ch->work, ALINK_OPTICS_AGAIN);
 }
 
 /* Looks at all cages: at probe, after a reset, and when events were lost. */
@@ -87,7 +109,7 @@ void alink_optics_cages_check(struct alink_optics *opt)
 
 	for (i = 0; i < opt->num_channels; i++) {
 		WRITE_ONCE(opt->ch[i].interrupt, true);
-		queue_work(opt->wq, &opt->ch[i].work);
+		mod_delayed_work(opt->wq, &opt->ch[i].work, 0);
 	}
 }
 
@@ -102,7 +124,7 @@ void alink_optics_cage_event(struct alink_optics *opt,
 	}
 	if (le32_to_cpu(event->code) == ALINK_MODULE_EV_INTERRUPT)
 		WRITE_ONCE(opt->ch[n].interrupt, true);
-	queue_work(opt->wq, &opt->ch[n].work);
+	mod_delayed_work(opt->wq, &opt->ch[n].work, 0);
 }
 
 int alink_optics_cages_init(struct alink_optics *opt)
@@ -115,7 +137,7 @@ int alink_optics_cages_init(struct alink_optics *opt)
 	if (!opt->wq)
 		return -ENOMEM;
 	for (i = 0; i < opt->num_channels; i++)
-		INIT_WORK(&opt->ch[i].work, alink_optics_cage_work);
+		INIT_DELAYED_WORK(&opt->ch[i].work, alink_optics_cage_work);
 	return 0;
 }
 
@@ -125,7 +147,7 @@ void alink_optics_cages_fini(struct alink_optics *opt)
 	unsigned int i;
 
 	for (i = 0; i < opt->num_channels; i++) {
-		cancel_work_sync(&opt->ch[i].work);
+		cancel_delayed_work_sync(&opt->ch[i].work);
 		i2c_unregister_device(opt->ch[i].client);
 		opt->ch[i].client = NULL;
 	}

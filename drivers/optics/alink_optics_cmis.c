@@ -186,51 +186,65 @@ static void alink_cmis_hello(const struct alink_cmis *cmis)
 		 alink_cmis_text(cmis, CMIS_00_SN, serial));
 }
 
+/*
+ * It works as a whole or not at all: a module without sensors looks like one that
+ * has none.
+ */
+static int alink_cmis_start(struct alink_cmis *cmis)
+{
+	struct device *dev = &cmis->client->dev;
+	int err;
+
+	err = alink_cmis_identify(cmis);
+	if (!err)
+		err = alink_cmis_load(cmis);
+	/* One that is gone, or no kind of ours, has been told of. */
+	if (err == -ENODEV || (err == -ESHUTDOWN && cmis->ch))
+		return err;
+	if (err)
+		return dev_err_probe(dev, err, "module cannot be read\n");
+	alink_cmis_hello(cmis);
+
+	err = alink_cmis_hwmon_register(cmis);
+	if (err)
+		return dev_err_probe(dev, err, "no sensors\n");
+	i2c_set_clientdata(cmis->client, cmis);
+	err = alink_cmis_register(cmis);
+	if (!err)
+		return 0;
+	i2c_set_clientdata(cmis->client, NULL);
+	alink_cmis_hwmon_unregister(cmis);
+	return dev_err_probe(dev, err, "cannot be offered to its ports\n");
+}
+
 static int alink_cmis_probe(struct i2c_client *client)
 {
+	struct alink_optics_channel *ch = dev_get_platdata(&client->dev);
 	struct alink_cmis *cmis;
 	int err;
 
 	if (!i2c_check_functionality(client->adapter, I2C_FUNC_I2C))
 		return -EOPNOTSUPP;
 	cmis = kzalloc(sizeof(*cmis), GFP_KERNEL);
-	if (!cmis)
-		return -ENOMEM;
+	if (!cmis) {
+		err = -ENOMEM;
+		goto err_again;
+	}
 	cmis->client = client;
-	cmis->ch = dev_get_platdata(&client->dev);
+	cmis->ch = ch;
 	mutex_init(&cmis->lock);
-
-	err = alink_cmis_identify(cmis);
-	if (!err)
-		err = alink_cmis_load(cmis);
+	err = alink_cmis_start(cmis);
 	if (err)
 		goto err_free;
-	alink_cmis_hello(cmis);
-
-	err = alink_cmis_hwmon_register(cmis);
-	if (err)
-		dev_warn(&client->dev, "no sensors: %pe\n", ERR_PTR(err));
-	i2c_set_clientdata(client, cmis);
-	err = alink_cmis_register(cmis);
-	if (err) {
-		dev_err(&client->dev, "cannot be offered to its ports: %pe\n",
-			ERR_PTR(err));
-		goto err_hwmon;
-	}
 	return 0;
 
-err_hwmon:
-	i2c_set_clientdata(client, NULL);
-	alink_cmis_hwmon_unregister(cmis);
 err_free:
-	/* A controller in reset is no fault of the module: try again then. */
-	if (cmis->ch && err == -ESHUTDOWN)
-		WRITE_ONCE(cmis->ch->try_again, true);
-	else if (err != -ENODEV)
-		dev_err(&client->dev, "module cannot be read: %pe\n",
-			ERR_PTR(err));
 	mutex_destroy(&cmis->lock);
 	kfree(cmis);
+err_again:
+	/* Neither is a fault of the module, and both pass. */
+	if (ch && (err == -ESHUTDOWN || err == -ENOMEM))
+		WRITE_ONCE(ch->try_again, true);
 	return err;
 }
 

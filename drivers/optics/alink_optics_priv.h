@@ -45,7 +45,8 @@ struct alink_optics;
  * @work:	makes the client follow the cage
  * @interrupt:	the module asked for attention; for @work
  * @renew:	another module may be there, whatever @changes says; for @work
- * @try_again:	the module's driver met a controller in reset; for @work
+ * @try_again:	what the module lacks may pass: its driver met a controller in
+ *		reset, or there was no memory; for @work
  * @client:	module, or NULL; belongs to @work
  * @changes:	ALINK_OPT_CH_CHANGES when @client was created
  */
@@ -60,7 +61,7 @@ struct alink_optics_channel {
 	struct completion done;
 	u32 missed_irqs;
 
-	struct work_struct work;
+	struct delayed_work work;
 	bool interrupt;
 	bool renew;
 	bool try_again;

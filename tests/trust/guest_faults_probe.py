@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """In the guest: guest_faults_probe.py DRIVER STRIDE. Probe and remove of one
-device of a driver with each STRIDE-th of their fault points. Prints TAP."""
+device of a driver, of PCI or I2C, with each STRIDE-th of their fault points.
+Prints TAP."""
+import contextlib
 import errno
 import glob
 import os
@@ -9,22 +11,33 @@ import re
 import stat
 import subprocess
 import sys
+import time
 
-from faultlib import Sweeper
-from netdone import DevlinkDone, devlink_handle
-from xpufile import HBM, Xpu
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+
+# pylint: disable=wrong-import-position
+from faultlib import FAULT, Sweeper  # noqa: E402
+from guestlib import PATIENCE, knob, read, wait_for, write  # noqa: E402
+from netdone import DevlinkDone, devlink_handle  # noqa: E402
+from xpufile import HBM, Xpu  # noqa: E402
 
 # Numbers that a new device gets anew
 NUMBERED = re.compile(r'(?<=/)(hwmon|i2c-|accel|eth|wakeup)\d+(?=/|$)')
 # How many interrupts there are, and with them queues of a NIC: where there is
 # no memory for one more the kernel's core says that there are no more, and
 # drivers live with what they get. Modules are probed by a worker, when it gets
-# there. And i2c-dev takes no notice of an adapter that it has no memory for.
+# there: that is swept with their driver. And i2c-dev takes no notice of an
+# adapter that it has no memory for.
 VARIES = re.compile(r'/msi_irqs|/queues/|/\d+-00[0-9a-f]{2}(/|$)|/i2c-dev')
 # What devlink is asked, and of the device's own files
 ASKED = ('INFO_GET', 'RESOURCE_DUMP')
 FILES = ('type', 'variant', 'caps', 'num_links', 'state', 'fw_version')
 NODE = '/dev/swept'
+PCI = '/sys/bus/pci'
+CMIS = 'alink-cmis'
+# How long workers get no memory, several times as long as until the next try
+STARVED_S = 3
 
 
 def tree(top):
@@ -40,12 +53,15 @@ def tree(top):
 
 
 class Probed:
-    """What can be seen of a device's probe and remove."""
+    """What can be seen of the probe and remove of a device; DRIVER: its folder."""
 
-    def __init__(self, driver, bdf):
-        self.top = os.path.realpath(f'/sys/bus/pci/devices/{bdf}')
-        self.base = f'/sys/bus/pci/drivers/{driver}/{bdf}'
-        self.devlink = DevlinkDone(bdf, devlink_handle(bdf))
+    def __init__(self, driver, name):
+        bus = os.path.dirname(os.path.dirname(driver))
+        self.top = os.path.realpath(f'{bus}/devices/{name}')
+        self.base = f'{driver}/{name}'
+        self.devlink = None
+        if bus == PCI:
+            self.devlink = DevlinkDone(name, devlink_handle(name))
 
     def bound(self):
         """Has it its driver?"""
@@ -69,7 +85,7 @@ class Probed:
     def state(self, *_):
         """Everything of it."""
         seen = {'bound': self.bound(), 'sysfs': tree(self.top)}
-        if seen['bound']:
+        if seen['bound'] and self.devlink:
             seen['files'] = [self.devlink.read(name) for name in FILES]
             seen['devlink'] = [self.devlink.said(name) for name in ASKED]
             seen['parameters'] = self.devlink.said('PARAM_GET', dump=True)
@@ -79,17 +95,48 @@ class Probed:
         return seen
 
 
+def starve(on):
+    """Workers of no processor, and who makes them, get no memory at all."""
+    for name, value in (('task-filter', 'Y'), ('interval', '1'),
+                        ('times', '-1'), ('probability', '100' if on else '0')):
+        write(f'{FAULT}/failslab/{name}', value)
+    for path in glob.glob('/proc/[0-9]*/comm'):
+        # Some have ended meanwhile.
+        with contextlib.suppress(OSError):
+            if read(path).startswith(('kworker/u', 'kthreadd')):
+                write(f'{os.path.dirname(path)}/make-it-fail', f'{on:d}')
+
+
+def unswept(sweeper, devices):
+    """What a worker does: a module that is put in while there is no memory has
+    its driver once there is, and nobody does anything about it."""
+    there = len(glob.glob(devices))
+    knob('opt0-mod0', 'present', False)
+    wait_for('no module', lambda: len(glob.glob(devices)) < there, PATIENCE)
+    starve(True)
+    try:
+        knob('opt0-mod0', 'present', True)
+        time.sleep(STARVED_S)
+        early = len(glob.glob(devices)) == there
+    finally:
+        starve(False)
+    wait_for('module', lambda: len(glob.glob(devices)) == there, PATIENCE)
+    sweeper.result('a module without memory waits for it',
+                   'it needed none' if early else '')
+
+
 def main():
     """bind and unbind through sysfs."""
     driver, stride = sys.argv[1], int(sys.argv[2])
     sweeper = Sweeper(stride)
-    base = f'/sys/bus/pci/drivers/{driver}'
-    bdf = os.path.basename(sorted(glob.glob(f'{base}/0*'))[0])
+    devices = f'/sys/bus/*/drivers/{driver}/[0-9]*'
+    wait_for(devices, lambda: glob.glob(devices), PATIENCE)
+    base, device = os.path.split(min(glob.glob(devices)))
     bind = os.open(f'{base}/bind', os.O_WRONLY)
     unbind = os.open(f'{base}/unbind', os.O_WRONLY)
-    name = bdf.encode()
+    name = device.encode()
 
-    probed = Probed(driver, bdf)
+    probed = Probed(base, device)
     bound = probed.bound
 
     def release(*_):
@@ -114,11 +161,14 @@ def main():
     sweeper.sweep(f'{driver} remove', lambda _: os.write(unbind, name), None,
                   attach, bound, done=probed.state)
     attach()
-    done = subprocess.run(['alink', 'list'], stdout=subprocess.PIPE, text=True,
-                          check=False)
-    line = [l for l in done.stdout.splitlines() if bdf in l]
-    sweeper.result(f'{driver} is ready afterwards', ''
-                   if line and 'ready' in line[0] else f'{line}')
+    if driver == CMIS:
+        unswept(sweeper, devices)
+    if base.startswith(PCI):
+        done = subprocess.run(['alink', 'list'], stdout=subprocess.PIPE,
+                              text=True, check=False)
+        line = [l for l in done.stdout.splitlines() if device in l]
+        sweeper.result(f'{driver} is ready afterwards', ''
+                       if line and 'ready' in line[0] else f'{line}')
     sweeper.done()
 
 
