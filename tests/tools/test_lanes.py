@@ -2,9 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The lanes of tests/trust: what they take for a finding. TAP."""
 import contextlib
+import importlib.machinery
+import importlib.util
 import io
 import os
+import signal
+import subprocess
 import sys
+import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -98,4 +104,99 @@ def test_allowed_reports():
     assert not any(seen[n] for n in loggate.HARMLESS_LINES)
 
 
+def loaded(*path):
+    """A program of tests/, as a module."""
+    path = os.path.join(ROOT, 'tests', *path)
+    loader = importlib.machinery.SourceFileLoader('program', path)
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader('program', loader))
+    loader.exec_module(module)
+    return module
+
+
+# Each is given what stands for alink-vm.
+def two_parts(vm):
+    """A lane with two parts, of which the first does not end"""
+    lanelib.VM = vm
+    lanelib.build_tools = lambda: ''
+    sys.argv = ['lane_test']
+    one = lanelib.Lane('')
+    one.run_guests({'first': ['first'], 'second': ['second']})
+    return one.done()
+
+
+def side_by_side(vm):
+    """A lane with two VMs at a time"""
+    fuzz = loaded('trust', 'lane_fuzz')
+    sys.argv = ['lane_test']
+    one = lanelib.Lane('', fuzz.OPTIONS)
+    runs = [fuzz.Run(one, part, '-', 600) for part in fuzz.PARTS]
+    for run in runs:
+        run.line = [vm]
+    fuzz.run_all(runs)
+    return one.done()
+
+
+def below(vm):
+    """tests/guest, as the lane kasan runs it"""
+    guest = loaded('guest')
+    guest.VM = vm
+    guest.folders = lambda: [('any', 'switch2')]
+    guest.programs = lambda *_: ['any']
+    guest.variables = lambda *_: []
+    sys.argv = ['guest']
+    return guest.main()
+
+
+CASES = {'two_parts': (two_parts, 1), 'side_by_side': (side_by_side, 2),
+         'below': (below, 1)}
+# Says who it is, and ends when it is told to; never by itself.
+FAKE_VM = """\
+#!/bin/sh
+trap 'rm {}/$$; kill $!; exit 125' TERM
+echo $$ >{}/$$
+sleep 600 & wait
+"""
+
+
+def ended(case, number):
+    """Ends a case, when NUMBER of VMs run, by one SIGTERM to it alone."""
+    with tempfile.TemporaryDirectory() as d:
+        seen = os.path.join(d, 'seen')
+        os.mkdir(seen)
+        vm = os.path.join(d, 'vm')
+        with open(vm, 'w', encoding='utf-8') as f:
+            f.write(FAKE_VM.format(seen, seen))
+        os.chmod(vm, 0o755)
+        with subprocess.Popen([sys.executable, __file__, case, vm],
+                              stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, ALINK_TRUST=d)) as child:
+            try:
+                give_up = time.monotonic() + 60
+                while len(os.listdir(seen)) < number:
+                    assert time.monotonic() < give_up and \
+                        child.poll() is None, f'{case}: it does not start'
+                    time.sleep(0.05)
+                child.send_signal(signal.SIGTERM)
+                said = child.communicate(timeout=30)[0]
+            finally:
+                child.kill()
+                left = os.listdir(seen)
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGTERM)
+        assert child.returncode == 143, (case, child.returncode, said)
+        # Each VM took note of its end, and no other was begun.
+        assert not left, (case, left, said)
+
+
+def test_one_sigterm_ends_it():
+    """A lane ends, with all of its VMs, when it is told so once."""
+    for case, (_, number) in CASES.items():
+        ended(case, number)
+
+
+if sys.argv[1:2] and sys.argv[1] in CASES:
+    sys.exit(CASES[sys.argv[1]][0](sys.argv[2]))
 main(*tests_of(globals()))

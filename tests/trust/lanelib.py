@@ -67,7 +67,8 @@ class Lane:
         parser.add_argument('only', nargs='*', help='parts to run; all if none')
         self.opts = parser.parse_args()
         # What runs below is ended by the way out, not by the signal.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        self.starting = self.told_to_end = False
+        signal.signal(signal.SIGTERM, self.sigterm)
         self.start = time.monotonic()
         self.number = self.failed = 0
         self.figures = {}
@@ -80,6 +81,13 @@ class Lane:
         # Seconds until each result of a program, the program's start included
         self.took = {}
         print('TAP version 13', flush=True)
+
+    def sigterm(self, *_):
+        """The way out. A program that is just being started has to be known
+        first: else it would stay behind, with its VM."""
+        self.told_to_end = True
+        if not self.starting:
+            sys.exit(143)
 
     @property
     def slice(self):
@@ -141,15 +149,19 @@ class Lane:
                 *command]
         return self.program(line)
 
-    def program(self, command):
+    def program(self, command, env=None):
         """Runs COMMAND: (exit status, all that was printed). Notes how long each
         of its results took: where a lane's time goes is in its report."""
         lines, last = [], time.monotonic()
+        self.starting = True
         with subprocess.Popen(command, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True,
-                              errors='replace',
+                              errors='replace', env=env,
                               stdin=subprocess.DEVNULL) as child:
             try:
+                self.starting = False
+                if self.told_to_end:
+                    sys.exit(143)
                 for line in child.stdout:
                     lines.append(line)
                     name = result_name(line)

@@ -83,14 +83,19 @@ class Machine:
         return self
 
     def __exit__(self, *exc):
-        if self.child and self.child.poll() is None:
-            self.child.terminate()
-            try:
-                self.child.wait(5)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
+        self.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop(self):
+        """Ends QEMU, also one that does not hear."""
+        if not self.child or self.child.poll() is not None:
+            return
+        self.child.terminate()
+        try:
+            self.child.wait(5)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
 
     def path(self, name):
         """A file of this run."""
@@ -279,8 +284,8 @@ class Machine:
             try:
                 return self.follow(command, start)
             finally:
-                if self.child.poll() is None:
-                    self.child.send_signal(signal.SIGTERM)
+                # Popen's own way out would wait for it without an end.
+                self.stop()
 
     def follow(self, command, start):
         """Watches the run to its end."""
@@ -307,8 +312,7 @@ class Machine:
                 self.child.wait()
                 break
             if limit and time.monotonic() - start > limit:
-                self.child.terminate()
-                self.child.wait()
+                self.stop()
                 self.stream(offsets)
                 print(loggate.excerpt(self.read("log")), file=sys.stderr)
                 raise Error(f"not done after {limit} s: stopped")
