@@ -137,11 +137,35 @@ u64 alink_rd64(struct alink_dev *adev, u32 reg)
 }
 EXPORT_SYMBOL_GPL(alink_rd64);
 
-/*
- * Whether registers that were read since @epoch was taken say something. That
- * the BAR is open now is not enough: a whole reset may have gone by.
+/**
+ * alink_regs_begin - before registers are read that are shown together
+ * @adev:	device
+ * @epoch:	set, for alink_regs_end()
+ *
+ * Context: any.
+ * Return: 0; -ENODEV: the device is gone; -EAGAIN: it is in reset, or on its way
+ * back: its registers answer before it is in order, and tell of that.
  */
-static int alink_mmio_valid(struct alink_dev *adev, u32 epoch)
+int alink_regs_begin(struct alink_dev *adev, u32 *epoch)
+{
+	/* First: a reset that begins after the look at the flag changes it. */
+	*epoch = smp_load_acquire(&adev->epoch);
+	if (alink_dev_lost(adev))
+		return -ENODEV;
+	return test_bit(ALINK_DEV_STOPPED, &adev->flags) ? -EAGAIN : 0;
+}
+
+/**
+ * alink_regs_end - do registers that were read say something?
+ * @adev:	device
+ * @epoch:	from before they were
+ *
+ * That the BAR is open now is not enough: a whole reset may have gone by.
+ *
+ * Context: any.
+ * Return: 0; -ENODEV: the device is gone; -EAGAIN: it was in reset meanwhile.
+ */
+int alink_regs_end(struct alink_dev *adev, u32 epoch)
 {
 	if (alink_dev_lost(adev))
 		return -ENODEV;
@@ -167,7 +191,7 @@ int alink_read32(struct alink_dev *adev, u32 reg, u32 *value)
 	u32 epoch = smp_load_acquire(&adev->epoch);
 
 	*value = alink_rd32(adev, reg);
-	return alink_mmio_valid(adev, epoch);
+	return alink_regs_end(adev, epoch);
 }
 
 /**
@@ -185,7 +209,7 @@ int alink_read64(struct alink_dev *adev, u32 reg, u64 *value)
 	u32 epoch = smp_load_acquire(&adev->epoch);
 
 	*value = alink_rd64(adev, reg);
-	return alink_mmio_valid(adev, epoch);
+	return alink_regs_end(adev, epoch);
 }
 
 /**

@@ -219,22 +219,25 @@ static int alink_nl_put_link(struct sk_buff *msg, struct alink_port *port)
 }
 
 /*
- * Returns -EMSGSIZE, or -ENODEV when the registers could not be read, with
- * nothing added to @msg.
+ * Returns -EMSGSIZE, or -ENODEV when the registers could not be read, or not all
+ * on the same side of a reset, with nothing added to @msg.
  */
 static int alink_nl_fill_link(struct sk_buff *msg, struct alink_port *port,
 			      u32 portid, u32 seq, int flags)
 {
 	int err = 0;
 	void *hdr;
+	u32 epoch;
 
+	if (alink_regs_begin(port->adev, &epoch))
+		return -ENODEV;
 	hdr = genlmsg_put(msg, portid, seq, &alink_genl_family, flags,
 			  ALINK_CMD_LINK_GET);
 	if (!hdr)
 		return -EMSGSIZE;
 	if (alink_nl_put_link(msg, port))
 		err = -EMSGSIZE;
-	else if (!alink_dev_active(port->adev))
+	else if (alink_regs_end(port->adev, epoch))
 		err = -ENODEV;
 	if (err) {
 		genlmsg_cancel(msg, hdr);
@@ -309,7 +312,10 @@ int alink_nl_link_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-/* *link: first one that is still to be shown. A device in reset shows none. */
+/*
+ * *link: first one that is still to be shown. A device shows none in a reset,
+ * until it is ready again, as its tables are empty as long.
+ */
 static int alink_nl_dump_links(struct sk_buff *skb, struct netlink_callback *cb,
 			       struct alink_dev *adev, unsigned long *link)
 {

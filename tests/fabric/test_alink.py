@@ -538,7 +538,7 @@ class Dump:
 def test_dump_during_reload():
     """A dump that has begun before a reload goes on after it: a table that the
     reset has emptied ends there, all else is whole. Dumps that begin in the
-    reset end too."""
+    reset end too, and show of the device that it is there, and nothing else."""
     pci = os.path.basename(os.path.realpath('/sys/class/alink/sw1/device'))
     reload = ['devlink', 'dev', 'reload', f'pci/{pci}', 'action',
               'fw_activate']
@@ -571,8 +571,15 @@ def test_dump_during_reload():
     try:
         with subprocess.Popen(reload, stdout=subprocess.DEVNULL) as child:
             wait_for('reset', lambda: sysfs('sw1', 'state') != 'ready')
-            for what in ('DEV', 'LINK', 'ROUTE', 'GROUP', 'PARTITION'):
-                Dump('alink', enum[f'ALINK_CMD_{what}_GET']).names()
+            # Its registers answer again, and it is not ready.
+            time.sleep(RESET_US / 3e6)
+            found = {what: Dump('alink', enum[f'ALINK_CMD_{what}_GET']).names()
+                     for what in ('LINK', 'DEV', 'ROUTE', 'GROUP', 'PARTITION')}
+            assert sysfs('sw1', 'state') != 'ready', 'it was too late'
+            index = struct.pack('=I', int(sysfs('sw1', 'index')))
+            shown = {what for what, names in found.items()
+                     if any(index == name[0] for name in names)}
+            assert found['LINK'] and shown == {'DEV'}, found
             # devlink lets nobody at the device before the reload is over.
             assert Dump(*whole[1]).names() == want
             assert child.wait(PATIENCE) == 0
