@@ -3,13 +3,16 @@
  * Runs what alink does with a fabric on one that its standard input makes up:
  * no kernel, no device. For test_topo.py, which has the form of the lines.
  *
- *	alink-made dot | svg | path A B | json A B
+ *	alink-made dot | svg | up | path A B | json A B
+ *
+ * "up" prints the routes that follow from links and devices, as such lines.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "alink_priv.h"
 #include "path.h"
 #include "topo_draw.h"
 
@@ -162,6 +165,19 @@ static int read_fabric(struct fabric *f)
 	return code;
 }
 
+static int print_route(void *arg, const struct alink_route_info *r)
+{
+	uint32_t i;
+
+	(void)arg;
+	printf("route\t%u\t%u\t%u", r->dev, r->dst, r->min_ports);
+	for (i = 0; i < ALINK_MAX_PORTS; i++)
+		if (alink_set_has(&r->ports, i))
+			printf("\t%u", i);
+	putchar('\n');
+	return 0;
+}
+
 static int run(struct fabric *f, int argc, char **argv)
 {
 	const struct alink_device_info *a, *b;
@@ -172,6 +188,10 @@ static int run(struct fabric *f, int argc, char **argv)
 		return topo_dot(stdout, f) ? EXIT_FAILED : EXIT_OK;
 	if (argc == 2 && !strcmp(argv[1], "svg"))
 		return topo_svg(stdout, f) ? EXIT_FAILED : EXIT_OK;
+	if (argc == 2 && !strcmp(argv[1], "up"))
+		return alink_wiring_routes(f->inv.dev, f->inv.n, f->link,
+					   f->num_links, print_route, NULL) ?
+		       EXIT_FAILED : EXIT_OK;
 	if (argc != 4)
 		return EXIT_USAGE;
 	env.json = !strcmp(argv[1], "json");

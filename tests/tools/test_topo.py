@@ -101,6 +101,33 @@ class Fabric:
             (args, done.returncode, done.stderr, done.stdout[-500:])
         return done.stdout
 
+    def up(self):
+        """Routes that are made from its cabling, in their order."""
+        names = self.xpu + self.switch + self.nic
+        rows = [line.split('\t') for line in self.run('up').splitlines()]
+        assert all(row[0] == 'route' for row in rows), rows
+        return [((names[int(dev)], int(dst)), [int(n) for n in ports])
+                for _, dev, dst, *ports in rows]
+
+    def ways(self):
+        """The same, link by link: a port of a switch leads to the xPU behind it,
+        a link of an xPU to whatever is behind its switch."""
+        behind = {plane: {} for plane in range(len(self.switch))}
+        for (name, port), link in self.link.items():
+            if name in self.switch and link['peer_type'] == XPU and \
+                    link['peer'] < 1024:
+                behind[self.switch.index(name)].setdefault(
+                    link['peer'], set()).add(port)
+        out = {(self.switch[plane], dst): ports
+               for plane, seen in behind.items() for dst, ports in seen.items()}
+        for (name, port), link in self.link.items():
+            if name not in self.xpu or link['peer_type'] != SWITCH:
+                continue
+            for dst in behind.get(link['peer'], ()):
+                if dst != self.xpu.index(name):
+                    out.setdefault((name, dst), set()).add(port)
+        return {key: [1, *sorted(ports)] for key, ports in out.items()}
+
     def svg(self):
         """The drawing, parsed."""
         return Drawing(self.run('svg'))
@@ -199,6 +226,35 @@ def test_whole_fabric():
     assert len(top) == 1, top
     assert max(top) < min(d.box[n][1] for n in fabric.xpu) < \
         min(d.box[n][1] for n in fabric.nic)
+
+
+def test_routes_from_cabling():
+    """Every link that leads there, and no other; of a whole fabric, all."""
+    fabric = Fabric(5, 3, nics=1)
+    assert dict(fabric.up()) == fabric.route == fabric.ways()
+    # A cable that is not there, a second one, a switch and xPUs elsewhere
+    del fabric.link['xpu2', 1], fabric.link['sw1', 2]
+    fabric.link['xpu0', 63] = fabric.new(SWITCH, 0, 1023)
+    fabric.link['sw0', 1023] = fabric.new(XPU, 0, 63)
+    fabric.link['xpu1', 9] = fabric.new(SWITCH, 40, 1)
+    fabric.link['sw2', 60] = fabric.new(XPU, 1023, 0)
+    fabric.link['sw2', 61] = fabric.new(XPU, 4000, 0)
+    fabric.link['xpu3', 10] = fabric.new(XPU, 1, 10)
+    rows = fabric.up()
+    names = fabric.xpu + fabric.switch
+    assert dict(rows) == fabric.ways(), rows
+    assert [k for k, _ in rows] == sorted(
+        fabric.ways(), key=lambda k: (names.index(k[0]), k[1])), rows
+    assert fabric.ways()['xpu1', 2] == [1, 0, 2]
+    assert fabric.ways()['sw0', 0] == [1, 0, 1023]
+    assert fabric.ways()['xpu0', 1023] == [1, 2]
+    # No switch here sees what is behind it.
+    fabric = Fabric(2, 1)
+    fabric.switch.clear()
+    for table in fabric.link, fabric.route, fabric.part:
+        for key in [k for k in table if k[0] == 'sw0']:
+            del table[key]
+    assert not fabric.up()
 
 
 def test_legend():

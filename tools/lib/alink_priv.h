@@ -56,6 +56,17 @@ struct alink_bo {
 int alink_fail(struct alink_ctx *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What is to be done with a route: 0, or a negative errno, which ends it */
+typedef int alink_wiring_fn(void *arg, const struct alink_route_info *route);
+
+/*
+ * Calls @add for each route that the cabling allows, devices in their order,
+ * endpoints in ascending order. Return: 0, -ENOMEM, or what @add said.
+ */
+int alink_wiring_routes(const struct alink_device_info *dev, size_t num_devs,
+			const struct alink_link_info *link, size_t num_links,
+			alink_wiring_fn *add, void *arg);
+
 /* ioctl() that goes on after a signal: 0 or a negative errno */
 static inline int xpu_ioctl(int fd, unsigned long request, void *arg)
 {
