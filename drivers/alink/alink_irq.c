@@ -11,56 +11,62 @@
 
 #include "alink_priv.h"
 
+#define ALINK_TEST_IRQ_POLL_US		100
 #define ALINK_TEST_IRQ_TIMEOUT_MS	500
 #define ALINK_TEST_IRQ_TRIES		3
 
-struct alink_irq_test {
-	struct completion fired;
-};
-
 static irqreturn_t alink_irq_test_handler(int irq, void *data)
 {
-	struct alink_irq_test *test = data;
+	u32 *fired = data;
 
-	complete(&test->fired);
+	WRITE_ONCE(*fired, *fired + 1);
 	return IRQ_HANDLED;
 }
 
-/* An interrupt may get lost once; a vector that never fires is broken. */
+/*
+ * Has the device raise a vector whose handler counts in @fired. An interrupt may
+ * get lost once; a vector that never fires is broken.
+ */
+static int alink_irq_test(struct alink_dev *adev, unsigned int vector,
+			  const u32 *fired)
+{
+	unsigned int try;
+	u32 before, seen;
+
+	for (try = 1; try <= ALINK_TEST_IRQ_TRIES; try++) {
+		before = READ_ONCE(*fired);
+		alink_wr32(adev, ALINK_REG_TEST_IRQ, vector);
+		if (!read_poll_timeout(READ_ONCE, seen, seen != before,
+				       ALINK_TEST_IRQ_POLL_US, USEC_PER_MSEC *
+				       ALINK_TEST_IRQ_TIMEOUT_MS, false,
+				       *fired)) {
+			if (try > 1)
+				pci_warn(adev->pdev, "self-test: vector %u fired at try %u only\n",
+					 vector, try);
+			return 0;
+		}
+		if (alink_rd32(adev, ALINK_REG_MAGIC) == ~0U)
+			return -ENODEV;
+	}
+	pci_err(adev->pdev, "self-test: vector %u does not fire\n", vector);
+	return -EIO;
+}
+
+/* Of a vector that nobody has requested yet */
 static int alink_selftest_irq(struct alink_dev *adev, unsigned int vector)
 {
-	struct alink_irq_test test;
-	unsigned int try;
+	u32 fired = 0;
 	int irq, err;
 
-	init_completion(&test.fired);
 	irq = pci_irq_vector(adev->pdev, vector);
 	err = request_irq(irq, alink_irq_test_handler, 0, "alink-selftest",
-			  &test);
+			  &fired);
 	if (err) {
 		pci_err(adev->pdev, "vector %u: %pe\n", vector, ERR_PTR(err));
 		return err;
 	}
-
-	err = -EIO;
-	for (try = 0; try < ALINK_TEST_IRQ_TRIES && err; try++) {
-		alink_wr32(adev, ALINK_REG_TEST_IRQ, vector);
-		if (wait_for_completion_timeout(&test.fired,
-						msecs_to_jiffies(ALINK_TEST_IRQ_TIMEOUT_MS)))
-			err = 0;
-		else if (alink_rd32(adev, ALINK_REG_MAGIC) == ~0U)
-			break;
-	}
-	free_irq(irq, &test);
-
-	if (err && alink_dev_lost(adev))
-		return -ENODEV;
-	if (err)
-		pci_err(adev->pdev, "self-test: vector %u does not fire\n",
-			vector);
-	else if (try > 1)
-		pci_warn(adev->pdev, "self-test: vector %u fired at try %u only\n",
-			 vector, try);
+	err = alink_irq_test(adev, vector, &fired);
+	free_irq(irq, &fired);
 	return err;
 }
 
@@ -81,23 +87,7 @@ static irqreturn_t alink_irq_admin(int irq, void *data)
  */
 int alink_selftest_irq_used(struct alink_dev *adev)
 {
-	unsigned int try;
-	u32 before, seen;
-
-	for (try = 0; try < ALINK_TEST_IRQ_TRIES; try++) {
-		before = READ_ONCE(adev->irqs);
-		alink_wr32(adev, ALINK_REG_TEST_IRQ, ALINK_VECTOR_ADMIN);
-		if (!read_poll_timeout(READ_ONCE, seen, seen != before,
-				       USEC_PER_MSEC, USEC_PER_MSEC *
-				       ALINK_TEST_IRQ_TIMEOUT_MS, false,
-				       adev->irqs))
-			return 0;
-		if (alink_rd32(adev, ALINK_REG_MAGIC) == ~0U)
-			return -ENODEV;
-	}
-	pci_err(adev->pdev, "self-test: vector %u does not fire\n",
-		ALINK_VECTOR_ADMIN);
-	return -EIO;
+	return alink_irq_test(adev, ALINK_VECTOR_ADMIN, &adev->irqs);
 }
 
 int alink_irq_init(struct alink_dev *adev)
