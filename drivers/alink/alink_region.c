@@ -82,15 +82,16 @@ static int alink_region_snapshot(struct devlink *devlink,
 	struct alink_dev *adev = alink_devlink_dev(devlink);
 	const struct alink_reg_row *row;
 	u32 link, size = alink_region_size(adev);
-	u32 generation;
 	unsigned int i;
+	u32 epoch;
 	u8 *buf;
+	int err;
 
 	buf = kvzalloc(size, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	generation = alink_rd32(adev, ALINK_REG_GENERATION);
-	for (i = 0; i < alink_num_reg_rows; i++) {
+	err = alink_regs_begin(adev, &epoch);
+	for (i = 0; i < alink_num_reg_rows && !err; i++) {
 		row = &alink_reg_rows[i];
 		for (link = 0; link < (row->stride ? adev->num_links : 1);
 		     link++)
@@ -98,11 +99,12 @@ static int alink_region_snapshot(struct devlink *devlink,
 		cond_resched();
 	}
 	/* One from before a reset and after it would tell what never was. */
-	if (!alink_dev_active(adev) ||
-	    alink_rd32(adev, ALINK_REG_GENERATION) != generation) {
+	if (!err)
+		err = alink_regs_end(adev, epoch);
+	if (err) {
 		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
 		kvfree(buf);
-		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
+		return err == -EAGAIN ? -EBUSY : err;
 	}
 	*data = buf;
 	return 0;

@@ -3,6 +3,7 @@
 """A switch with 512 populated ports, and each other variant of the table. KTAP.
 """
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -14,12 +15,15 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+sys.path.append(os.path.join(HERE, '..', 'trust'))
 
 # pylint: disable=wrong-import-position
+import uapi  # noqa: E402
 from ethnl import GENERIC, attr, attrs  # noqa: E402
-from guestlib import (PATIENCE, knob, main, qmp, read, sh,  # noqa: E402
-                      wait_for)
+from guestlib import (PATIENCE, Worker, knob, main, qmp, read,  # noqa: E402
+                      sh, wait_for, write)
 from portlib import carrier, numbers  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -34,6 +38,12 @@ SIOCETHTOOL, ETHTOOL_GSTATS = 0x8946, 0x1d
 DONE, REQUEST, DUMP, CTRL, GETFAMILY, FAMILY_ID, FAMILY_NAME = \
     3, 1, 0x300, 0x10, 3, 1, 2
 ROUTE_GET, ROUTE_PORTS = 5, 4
+# hw/alink/common.h
+GENERATION = 0x50
+# How often a reset is aimed at a snapshot, and how often it has to fall into one
+TRIES, HITS = 8, 2
+# A thread that hardly ever has its turn is as late to look at the clock.
+LATE_S = 0.5
 
 
 def shown(name='sw0'):
@@ -198,6 +208,86 @@ def test_reload():
     assert Counters().all('fec_corrected_codewords') == before
 
 
+class Snapshot(threading.Thread):
+    """Takes a snapshot of a device's registers with what a busy processor has
+    left: it lasts longer than a reset."""
+
+    NICE = 19
+
+    def __init__(self, pci, number):
+        super().__init__()
+        enum = uapi.enums('/usr/include/linux/devlink.h')
+        self.sock = uapi.Genl('devlink')
+        self.ask = self.sock.message(
+            enum['DEVLINK_CMD_REGION_NEW'], b''.join(
+                uapi.attr(enum[f'DEVLINK_ATTR_{kind}'], value)
+                for kind, value in (('BUS_NAME', 'pci'), ('DEV_NAME', pci),
+                                    ('REGION_NAME', 'registers'),
+                                    ('REGION_SNAPSHOT_ID', number))))
+        self.begun = threading.Event()
+        self.errno = self.ended = None
+
+    def run(self):
+        """To the end of it."""
+        # Both are of this thread alone.
+        os.sched_setaffinity(0, {os.cpu_count() - 1})
+        os.setpriority(os.PRIO_PROCESS, 0, self.NICE)
+        self.begun.set()
+        try:
+            self.sock.talk(self.ask)
+            self.errno = 0
+        except OSError as e:
+            self.errno = e.errno
+        self.ended = time.monotonic()
+        self.sock.close()
+
+
+def generation_in(name, snapshot):
+    """How often the device had been reset, as a snapshot has it"""
+    told = sh('devlink', 'region', 'read', name, 'snapshot', str(snapshot),
+              'address', str(GENERATION), 'length', '4').split()
+    return int.from_bytes(bytes.fromhex(''.join(told[1:])), 'little')
+
+
+def test_reset_in_a_snapshot():
+    """What was read on both sides of a reset is no snapshot."""
+    pci = os.path.basename(os.path.realpath('/sys/class/alink/sw0/device'))
+    name = f'pci/{pci}/registers'
+    refused = 0
+    busy = Worker('taskset', '-c', str(os.cpu_count() - 1), 'sh', '-c',
+                  'while :; do :; done')
+    try:
+        for number in range(1, TRIES + 1):
+            if refused == HITS:
+                break
+            before = int(read('/sys/class/alink/sw0/generation'))
+            one = Snapshot(pci, number)
+            one.start()
+            assert one.begun.wait(PATIENCE)
+            # It may have to wait for its first turn.
+            time.sleep(0.1 * number)
+            write(f'/sys/bus/pci/devices/{pci}/reset', '1')
+            over = time.monotonic()
+            one.join(PATIENCE)
+            print(f'# {number}: errno {one.errno}, '
+                  f'{one.ended - over:.2f} s behind the reset')
+            assert one.errno in (0, errno.EBUSY), one.errno
+            if one.errno:
+                refused += one.ended > over
+                continue
+            # All of it is from before the reset, or from after it.
+            was = generation_in(name, number)
+            sh('devlink', 'region', 'del', name, 'snapshot', str(number))
+            now = int(read('/sys/class/alink/sw0/generation'))
+            assert now > before and was in (before, now), (before, was, now)
+            assert was == now or one.ended < over + LATE_S, \
+                f'begun before the reset, ended {one.ended - over} s after it'
+    finally:
+        bad = busy.stop()
+    assert not bad, bad
+    assert refused == HITS, f'a reset fell into {refused} of them'
+
+
 # --- other variants -----------------------------------------------------------
 
 def plug(variant):
@@ -294,5 +384,5 @@ def test_fastest():
 
 
 if __name__ == '__main__':
-    main(test_ports, test_statistics, test_tables, test_reload, test_variants,
-         test_largest, test_fastest)
+    main(test_ports, test_statistics, test_tables, test_reload,
+         test_reset_in_a_snapshot, test_variants, test_largest, test_fastest)
