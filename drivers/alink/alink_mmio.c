@@ -176,7 +176,7 @@ int alink_regs_end(struct alink_dev *adev, u32 epoch)
 }
 
 /**
- * alink_read32 - read a register for somebody who shows it
+ * alink_read32 - read a register for somebody who relies on it
  * @adev:	device
  * @reg:	offset in BAR0
  * @value:	set
@@ -193,6 +193,7 @@ int alink_read32(struct alink_dev *adev, u32 reg, u32 *value)
 	*value = alink_rd32(adev, reg);
 	return alink_regs_end(adev, epoch);
 }
+EXPORT_SYMBOL_GPL(alink_read32);
 
 /**
  * alink_read64 - as alink_read32(), of a 64-bit register

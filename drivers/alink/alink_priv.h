@@ -248,7 +248,6 @@ void alink_mmio_close(struct alink_dev *adev);
 void alink_mmio_lose(struct alink_dev *adev);
 int alink_regs_begin(struct alink_dev *adev, u32 *epoch);
 int alink_regs_end(struct alink_dev *adev, u32 epoch);
-int alink_read32(struct alink_dev *adev, u32 reg, u32 *value);
 int alink_read64(struct alink_dev *adev, u32 reg, u64 *value);
 
 /* alink_handshake.c */

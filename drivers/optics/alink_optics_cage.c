@@ -17,11 +17,13 @@
 /* Is the module that the client stands for still in the cage? */
 bool alink_optics_same_module(struct alink_optics_channel *ch)
 {
-	u32 changes = alink_optics_rd(ch, ALINK_OPT_CH_CHANGES);
+	u32 changes;
+	int err;
 
+	err = alink_optics_read(ch, ALINK_OPT_CH_CHANGES, &changes);
 	/* While the device is in reset nobody can say otherwise. */
-	if (changes == ~0U && !alink_dev_active(ch->opt->adev))
-		return !alink_dev_lost(ch->opt->adev);
+	if (err)
+		return err == -EAGAIN;
 	return changes == READ_ONCE(ch->changes);
 }
 
@@ -75,9 +77,12 @@ static void alink_optics_cage_work(struct work_struct *work)
 	for (;;) {
 		if (READ_ONCE(opt->stopped))
 			return;
-		changes = alink_optics_rd(ch, ALINK_OPT_CH_CHANGES);
-		status = alink_optics_rd(ch, ALINK_OPT_CH_STATUS);
-		if (!alink_dev_active(opt->adev))
+		/*
+		 * All ones would be another module, and one that is there. What
+		 * follows the reset looks again.
+		 */
+		if (alink_optics_read(ch, ALINK_OPT_CH_CHANGES, &changes) ||
+		    alink_optics_read(ch, ALINK_OPT_CH_STATUS, &status))
 			return;
 
 		if (ch->client && (changes != ch->changes ||

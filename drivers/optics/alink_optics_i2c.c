@@ -121,6 +121,7 @@ static int alink_optics_get_data(struct alink_optics_channel *ch,
 
 	for (i = 0; i < msg->len; i += 4) {
 		word = alink_optics_rd(ch, ALINK_OPT_I2C_DATA + i);
+		/* No reset gets by: it waits for the bus, which is held. */
 		if (word == ~0U && !alink_dev_active(ch->opt->adev))
 			return alink_optics_gone(ch->opt);
 		for (n = 0; n < 4 && i + n < msg->len; n++)

@@ -111,6 +111,13 @@ static inline u32 alink_optics_rd(struct alink_optics_channel *ch, u32 reg)
 	return alink_rd32(ch->opt->adev, ch->regs + reg);
 }
 
+/* For who must not take the all ones of a reset for an answer */
+static inline int alink_optics_read(struct alink_optics_channel *ch, u32 reg,
+				    u32 *value)
+{
+	return alink_read32(ch->opt->adev, ch->regs + reg, value);
+}
+
 static inline void alink_optics_wr(struct alink_optics_channel *ch, u32 reg,
 				   u32 value)
 {

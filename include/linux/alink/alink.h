@@ -112,6 +112,7 @@ unsigned int alink_dev_num_vectors(struct alink_dev *adev);
 
 /* --- guarded registers: alink_mmio.c ----------------------------------- */
 u32 alink_rd32(struct alink_dev *adev, u32 reg);
+int alink_read32(struct alink_dev *adev, u32 reg, u32 *value);
 u64 alink_rd64(struct alink_dev *adev, u32 reg);
 void alink_wr32(struct alink_dev *adev, u32 reg, u32 value);
 void alink_wr64(struct alink_dev *adev, u32 reg, u64 value);
