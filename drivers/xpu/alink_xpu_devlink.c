@@ -99,8 +99,7 @@ static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 		return err;
 	devlink_fmsg_u64_pair_put(fmsg, "commands",
 				  alink_rd64(adev, ALINK_XPU_REG_COMMANDS));
-	devlink_fmsg_u64_pair_put(fmsg, "queue_errors",
-				  alink_xpu_qerr_total(xdev));
+	alink_xpu_qerr_put_totals(xdev, fmsg);
 	devlink_fmsg_u32_pair_put(fmsg, "hung_queues",
 				  atomic_read(&xdev->hangs.queues));
 	devlink_fmsg_u32_pair_put(fmsg, "hang_resets",

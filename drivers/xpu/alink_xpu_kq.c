@@ -190,6 +190,46 @@ static u32 kq_error(struct xpu_kq *kq)
 	return le32_to_cpu(READ_ONCE(st->error));
 }
 
+/* Its latest command has failed, or is stuck. Return: the index of that. */
+static u32 kq_note(struct xpu_device *xdev, u32 status, u64 addr)
+{
+	struct xpu_kq *kq = &xdev->kq;
+	const struct alink_xpu_desc *ring = kq->ring;
+	const struct drm_alink_xpu_queue_error error = {
+		.status = status,
+		.index = kq->tail - 1,
+		.addr = addr,
+	};
+
+	lockdep_assert_held(&kq->lock);
+
+	alink_xpu_qerr_note_kernel(xdev, &error,
+				   &ring[error.index % KQ_RING_SIZE]);
+	return error.index;
+}
+
+static int kq_halted(struct xpu_device *xdev)
+{
+	struct xpu_kq *kq = &xdev->kq;
+	struct alink_xpu_queue_status *st = kq->ring + KQ_STATUS;
+	u32 status = kq_error(kq);
+
+	kq_note(xdev, status, le64_to_cpu(READ_ONCE(st->error_addr)));
+	/* That is the memory's fault, which the device reports. */
+	if (status == ALINK_ST_POISON)
+		return -EHWPOISON;
+	drm_err(&xdev->drm, "kernel queue: %s\n", alink_status_str(status));
+	return -EIO;
+}
+
+static void kq_stuck(struct xpu_device *xdev)
+{
+	u32 at = (xdev->kq.tail - 1) % KQ_RING_SIZE;
+
+	alink_xpu_hang_kernel(xdev, kq_note(xdev, ALINK_ST_STUCK, KQ_VA +
+					    at * sizeof(struct alink_xpu_desc)));
+}
+
 /* Signs of life of the queue; always the same from a device that shows none */
 static u32 kq_progress(struct xpu_device *xdev)
 {
@@ -242,14 +282,8 @@ static int kq_wait(struct xpu_device *xdev)
 			return err;
 		if (left < 0)
 			return -EINTR;
-		/* That is the memory's fault, which the device reports. */
-		if (kq_error(kq) == ALINK_ST_POISON)
-			return -EHWPOISON;
-		if (kq_error(kq)) {
-			drm_err(&xdev->drm, "kernel queue: %s\n",
-				alink_status_str(kq_error(kq)));
-			return -EIO;
-		}
+		if (kq_error(kq))
+			return kq_halted(xdev);
 		now = kq_progress(xdev);
 		stands = now == progress ? stands + 1 : 0;
 		progress = now;
@@ -307,7 +341,7 @@ static int kq_run(struct xpu_device *xdev, struct alink_xpu_desc desc)
 	for (;;) {
 		err = kq_try(xdev, desc);
 		if (err == -ETIME) {
-			alink_xpu_hang_kernel(xdev, xdev->kq.tail - 1);
+			kq_stuck(xdev);
 			if (hangs++)
 				return err;
 		} else if (err != -EHWPOISON && err != -EINTR) {

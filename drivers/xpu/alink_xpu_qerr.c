@@ -8,6 +8,9 @@
  * place of one: the reporter "device" keeps the first dump that nobody has
  * looked at, and a user can halt as many queues as he likes. For the same reason
  * there is no line in the log unless somebody debugs.
+ *
+ * When the kernel's own queue halts, or is stuck, no user has done that. It is in
+ * the same reporter, counted and kept apart.
  */
 #include <linux/seq_buf.h>
 #include <net/devlink.h>
@@ -52,6 +55,24 @@ static void command_fetch(struct xpu_queue *q,
 	desc->len = command_word(q, ALINK_XPU_QI_DESC_LEN);
 	desc->fence_addr = command_word(q, ALINK_XPU_QI_DESC_FENCE);
 	desc->fence_value = command_word(q, ALINK_XPU_QI_DESC_VALUE);
+}
+
+static void command_decode(const struct alink_xpu_desc *from,
+			   struct drm_alink_xpu_queue_command *desc)
+{
+	*desc = (struct drm_alink_xpu_queue_command) {
+		.opcode = from->opcode,
+		.flags = from->flags,
+		.dtype = from->dtype,
+		.subop = from->subop,
+		.reserved = le32_to_cpu(from->reserved),
+		.dst = le64_to_cpu(from->dst),
+		.src = le64_to_cpu(from->src),
+		.src2 = le64_to_cpu(from->src2),
+		.len = le64_to_cpu(from->len),
+		.fence_addr = le64_to_cpu(from->fence_addr),
+		.fence_value = le64_to_cpu(from->fence_value),
+	};
 }
 
 /**
@@ -119,6 +140,25 @@ static const char *qerr_name(unsigned int slot)
 	return alink_status_name(slot == ALINK_ST_OK ? U16_MAX : slot);
 }
 
+static void qerr_add(struct xpu_device *xdev, struct xpu_qerr_log *log,
+		     struct xpu_qerr *one)
+{
+	struct xpu_qerrs *qerrs = &xdev->qerrs;
+	int idx;
+
+	spin_lock(&qerrs->lock);
+	one->number = log->total++;
+	log->last[one->number % XPU_NUM_QERRS] = *one;
+	log->counts[qerr_slot(one->error.status)]++;
+	spin_unlock(&qerrs->lock);
+
+	/* Who removes the device cancels it, and wants no other. */
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return;
+	queue_delayed_work(system_unbound_wq, &qerrs->work, XPU_QERR_DELAY);
+	drm_dev_exit(idx);
+}
+
 /**
  * alink_xpu_qerr_note - count a queue that halts by an error, and keep it
  * @q:		queue, its lock held, error and command in place; it ran until
@@ -129,68 +169,96 @@ static const char *qerr_name(unsigned int slot)
 void alink_xpu_qerr_note(struct xpu_queue *q)
 {
 	struct xpu_device *xdev = q->xdev;
-	struct xpu_qerrs *qerrs = &xdev->qerrs;
-	struct xpu_qerr *one;
-	int idx;
+	struct xpu_qerr one = {
+		.hw_id = q->hw_id,
+		.pid = q->vm->pid,
+		.error = q->error,
+		.command = q->command,
+	};
 
 	lockdep_assert_held(&q->lock);
 
-	spin_lock(&qerrs->lock);
-	one = &qerrs->last[qerrs->total % XPU_NUM_QERRS];
-	one->number = qerrs->total++;
-	one->hw_id = q->hw_id;
-	one->pid = q->vm->pid;
-	strscpy(one->comm, q->vm->comm, sizeof(one->comm));
-	one->error = q->error;
-	one->command = q->command;
-	qerrs->counts[qerr_slot(q->error.status)]++;
-	spin_unlock(&qerrs->lock);
-
+	strscpy(one.comm, q->vm->comm, sizeof(one.comm));
+	qerr_add(xdev, &xdev->qerrs.users, &one);
 	drm_dbg_ratelimited(&xdev->drm,
 			    "queue %u of %s[%d] halts at descriptor %u: %s, address %#llx\n",
 			    q->hw_id, q->vm->comm, q->vm->pid, q->error.index,
 			    alink_status_str(q->error.status), q->error.addr);
-	/* Who removes the device cancels it, and wants no other. */
-	if (!drm_dev_enter(&xdev->drm, &idx))
-		return;
-	queue_delayed_work(system_unbound_wq, &qerrs->work, XPU_QERR_DELAY);
-	drm_dev_exit(idx);
 }
 
-/* Queues that halted by an error, since probe */
-u64 alink_xpu_qerr_total(struct xpu_device *xdev)
+/**
+ * alink_xpu_qerr_note_kernel - count that the kernel's own queue halted, or was
+ * stuck, and keep it
+ * @xdev:	device
+ * @error:	why
+ * @desc:	at what
+ *
+ * Context: process that waited for it.
+ */
+void alink_xpu_qerr_note_kernel(struct xpu_device *xdev,
+				const struct drm_alink_xpu_queue_error *error,
+				const struct alink_xpu_desc *desc)
+{
+	struct xpu_qerr one = {
+		.hw_id = XPU_KERNEL_QUEUE,
+		.pid = task_tgid_nr(current),
+		.error = *error,
+		.command.valid = true,
+	};
+
+	command_decode(desc, &one.command.desc);
+	get_task_comm(one.comm, current);
+	qerr_add(xdev, &xdev->qerrs.kernel, &one);
+}
+
+static u64 qerr_total(struct xpu_device *xdev, const struct xpu_qerr_log *log)
 {
 	struct xpu_qerrs *qerrs = &xdev->qerrs;
 	u64 total;
 
 	spin_lock(&qerrs->lock);
-	total = qerrs->total;
+	total = log->total;
 	spin_unlock(&qerrs->lock);
 	return total;
 }
 
-static void qerr_counts(struct xpu_device *xdev, u64 counts[XPU_NUM_STATUSES])
+static void qerr_counts(struct xpu_device *xdev, const struct xpu_qerr_log *log,
+			u64 counts[XPU_NUM_STATUSES])
 {
 	struct xpu_qerrs *qerrs = &xdev->qerrs;
 
 	spin_lock(&qerrs->lock);
-	memcpy(counts, qerrs->counts, sizeof(qerrs->counts));
+	memcpy(counts, log->counts, sizeof(log->counts));
 	spin_unlock(&qerrs->lock);
 }
 
 /* The @age-th before the latest. Return: false if it is not kept. */
-static bool qerr_get(struct xpu_device *xdev, unsigned int age,
-		     struct xpu_qerr *one)
+static bool qerr_get(struct xpu_device *xdev, const struct xpu_qerr_log *log,
+		     unsigned int age, struct xpu_qerr *one)
 {
 	struct xpu_qerrs *qerrs = &xdev->qerrs;
 	bool found;
 
 	spin_lock(&qerrs->lock);
-	found = age < XPU_NUM_QERRS && age < qerrs->total;
+	found = age < XPU_NUM_QERRS && age < log->total;
 	if (found)
-		*one = qerrs->last[(qerrs->total - 1 - age) % XPU_NUM_QERRS];
+		*one = log->last[(log->total - 1 - age) % XPU_NUM_QERRS];
 	spin_unlock(&qerrs->lock);
 	return found;
+}
+
+/* How many there are that devlink has not been told of, and the latest */
+static u64 qerr_news(struct xpu_device *xdev, struct xpu_qerr_log *log,
+		     struct xpu_qerr *one)
+{
+	struct xpu_qerrs *qerrs = &xdev->qerrs;
+	u64 num;
+
+	spin_lock(&qerrs->lock);
+	num = log->total - log->told;
+	log->told = log->total;
+	spin_unlock(&qerrs->lock);
+	return num && qerr_get(xdev, log, 0, one) ? num : 0;
 }
 
 /* --- devlink ------------------------------------------------------------ */
@@ -203,22 +271,48 @@ static void qerr_put_recovery(struct devlink_fmsg *fmsg)
 				     alink_recovery_str(ALINK_RECOVERY_CONTEXT));
 }
 
+static void qerr_put_counts(struct devlink_fmsg *fmsg, struct xpu_device *xdev,
+			    const struct xpu_qerr_log *log)
+{
+	u64 counts[XPU_NUM_STATUSES];
+	unsigned int i;
+
+	qerr_counts(xdev, log, counts);
+	for (i = 0; i < XPU_NUM_STATUSES; i++)
+		if (counts[i])
+			devlink_fmsg_u64_pair_put(fmsg, qerr_name(i),
+						  counts[i]);
+}
+
+/**
+ * alink_xpu_qerr_put_totals - how many queues halted by an error, since probe
+ * @xdev:	device
+ * @fmsg:	message of devlink
+ */
+void alink_xpu_qerr_put_totals(struct xpu_device *xdev,
+			       struct devlink_fmsg *fmsg)
+{
+	devlink_fmsg_u64_pair_put(fmsg, "queue_errors",
+				  qerr_total(xdev, &xdev->qerrs.users));
+	devlink_fmsg_u64_pair_put(fmsg, "kernel_queue_errors",
+				  qerr_total(xdev, &xdev->qerrs.kernel));
+}
+
 static int qerr_diagnose(struct devlink_health_reporter *reporter,
 			 struct devlink_fmsg *fmsg,
 			 struct netlink_ext_ack *extack)
 {
 	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
-	u64 counts[XPU_NUM_STATUSES];
-	unsigned int i;
 
-	devlink_fmsg_u64_pair_put(fmsg, "queue_errors",
-				  alink_xpu_qerr_total(xdev));
-	qerr_counts(xdev, counts);
-	for (i = 0; i < XPU_NUM_STATUSES; i++)
-		if (counts[i])
-			devlink_fmsg_u64_pair_put(fmsg, qerr_name(i),
-						  counts[i]);
+	alink_xpu_qerr_put_totals(xdev, fmsg);
+	qerr_put_counts(fmsg, xdev, &xdev->qerrs.users);
 	qerr_put_recovery(fmsg);
+	/* Their names are those of users' as well. */
+	devlink_fmsg_pair_nest_start(fmsg, "kernel");
+	devlink_fmsg_obj_nest_start(fmsg);
+	qerr_put_counts(fmsg, xdev, &xdev->qerrs.kernel);
+	devlink_fmsg_obj_nest_end(fmsg);
+	devlink_fmsg_pair_nest_end(fmsg);
 	return 0;
 }
 
@@ -254,25 +348,35 @@ static void qerr_put_one(struct devlink_fmsg *fmsg, const struct xpu_qerr *one)
 }
 
 /* All that are kept, the latest first */
+static void qerr_put_log(struct devlink_fmsg *fmsg, struct xpu_device *xdev,
+			 const char *name, const struct xpu_qerr_log *log)
+{
+	struct xpu_qerr one;
+	unsigned int age;
+
+	devlink_fmsg_arr_pair_nest_start(fmsg, name);
+	for (age = 0; qerr_get(xdev, log, age, &one); age++)
+		qerr_put_one(fmsg, &one);
+	devlink_fmsg_arr_pair_nest_end(fmsg);
+}
+
 static int qerr_dump(struct devlink_health_reporter *reporter,
 		     struct devlink_fmsg *fmsg, void *priv_ctx,
 		     struct netlink_ext_ack *extack)
 {
 	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
-	struct xpu_qerr one;
-	unsigned int age;
 
-	devlink_fmsg_u64_pair_put(fmsg, "queue_errors",
-				  alink_xpu_qerr_total(xdev));
+	alink_xpu_qerr_put_totals(xdev, fmsg);
 	qerr_put_recovery(fmsg);
-	devlink_fmsg_arr_pair_nest_start(fmsg, "latest");
-	for (age = 0; qerr_get(xdev, age, &one); age++)
-		qerr_put_one(fmsg, &one);
-	devlink_fmsg_arr_pair_nest_end(fmsg);
+	qerr_put_log(fmsg, xdev, "latest", &xdev->qerrs.users);
+	qerr_put_log(fmsg, xdev, "kernel_latest", &xdev->qerrs.kernel);
 	return 0;
 }
 
-/* Nothing is left to do: the queues have ended, their users make new ones. */
+/*
+ * Nothing is left to do: the queues have ended, their users make new ones. So does
+ * the kernel; where that does not help the reporter "device" is told.
+ */
 static int qerr_recover(struct devlink_health_reporter *reporter,
 			void *priv_ctx, struct netlink_ext_ack *extack)
 {
@@ -295,16 +399,22 @@ static void qerr_work(struct work_struct *work)
 	char why[160];
 	u64 num;
 
-	spin_lock(&qerrs->lock);
-	num = qerrs->total - qerrs->told;
-	qerrs->told = qerrs->total;
-	spin_unlock(&qerrs->lock);
-	if (!num || !qerr_get(xdev, 0, &one))
-		return;
-	snprintf(why, sizeof(why), "%llu queues halted, queue %u of %s[%d]: %s",
-		 num, one.hw_id, one.comm, one.pid,
-		 alink_status_str(one.error.status));
-	devlink_health_report(qerrs->reporter, why, NULL);
+	num = qerr_news(xdev, &qerrs->users, &one);
+	if (num) {
+		snprintf(why, sizeof(why),
+			 "%llu queues halted, queue %u of %s[%d]: %s", num,
+			 one.hw_id, one.comm, one.pid,
+			 alink_status_str(one.error.status));
+		devlink_health_report(qerrs->reporter, why, NULL);
+	}
+	num = qerr_news(xdev, &qerrs->kernel, &one);
+	if (num) {
+		snprintf(why, sizeof(why),
+			 "kernel's queue failed, %llu times, for %s[%d]: %s",
+			 num, one.comm, one.pid,
+			 alink_status_str(one.error.status));
+		devlink_health_report(qerrs->reporter, why, NULL);
+	}
 }
 
 /**
@@ -350,15 +460,14 @@ void alink_xpu_qerrs_fini(struct xpu_device *xdev)
 
 /* --- sysfs -------------------------------------------------------------- */
 
-static ssize_t queue_errors_show(struct device *dev,
-				 struct device_attribute *attr, char *buf)
+static ssize_t qerr_show(struct xpu_device *xdev, const struct xpu_qerr_log *log,
+			 char *buf)
 {
-	struct xpu_device *xdev = dev_get_drvdata(dev);
 	u64 counts[XPU_NUM_STATUSES];
 	unsigned int i;
 	int len = 0;
 
-	qerr_counts(xdev, counts);
+	qerr_counts(xdev, log, counts);
 	/* 64 lines of up to 34 characters: less than a page */
 	for (i = 0; i < XPU_NUM_STATUSES; i++)
 		if (counts[i])
@@ -366,10 +475,29 @@ static ssize_t queue_errors_show(struct device *dev,
 					     qerr_name(i), counts[i]);
 	return len;
 }
+
+static ssize_t queue_errors_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	struct xpu_device *xdev = dev_get_drvdata(dev);
+
+	return qerr_show(xdev, &xdev->qerrs.users, buf);
+}
 static DEVICE_ATTR_RO(queue_errors);
+
+static ssize_t kernel_queue_errors_show(struct device *dev,
+					struct device_attribute *attr,
+					char *buf)
+{
+	struct xpu_device *xdev = dev_get_drvdata(dev);
+
+	return qerr_show(xdev, &xdev->qerrs.kernel, buf);
+}
+static DEVICE_ATTR_RO(kernel_queue_errors);
 
 static struct attribute *xpu_qerr_attrs[] = {
 	&dev_attr_queue_errors.attr,
+	&dev_attr_kernel_queue_errors.attr,
 	NULL
 };
 

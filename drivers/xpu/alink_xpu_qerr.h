@@ -13,7 +13,9 @@
 
 #include <drm/alink_xpu.h>
 
+struct alink_xpu_desc;
 struct devlink;
+struct devlink_fmsg;
 struct devlink_health_reporter;
 struct seq_buf;
 struct xpu_device;
@@ -36,9 +38,10 @@ struct xpu_command {
 
 /**
  * struct xpu_qerr - a queue that halted
- * @number:	so many did before, since probe
+ * @number:	so many of its log did before, since probe
  * @hw_id:	queue of the device
- * @pid:	process that made its VM, in the initial namespace
+ * @pid:	process that made its VM, in the initial namespace; of the kernel's
+ *		own queue the one that waited for it
  * @comm:	name of that process
  * @error:	why
  * @command:	at what
@@ -53,23 +56,34 @@ struct xpu_qerr {
 };
 
 /**
- * struct xpu_qerrs - queues of users that halted by an error, since probe
- * @lock:	protects @counts, @last, @total and @told
+ * struct xpu_qerr_log - queues that halted by an error, since probe
  * @counts:	by enum alink_status; at ALINK_ST_OK those that the contract
  *		does not know
  * @last:	the latest, number n at n % XPU_NUM_QERRS
  * @total:	all of them
- * @told:	of them, taken by @work
- * @work:	tells devlink
- * @reporter:	health reporter of devlink
+ * @told:	of them, taken by xpu_qerrs.work
  */
-struct xpu_qerrs {
-	/* protects counts, last, total and told; innermost */
-	spinlock_t lock;
+struct xpu_qerr_log {
 	u64 counts[XPU_NUM_STATUSES];
 	struct xpu_qerr last[XPU_NUM_QERRS];
 	u64 total;
 	u64 told;
+};
+
+/**
+ * struct xpu_qerrs - the queues of users, and apart from them the kernel's own:
+ * users can halt as many as they like, and must not push that out
+ * @lock:	protects @users and @kernel
+ * @users:	queues of users
+ * @kernel:	the kernel's own queue, each time
+ * @work:	tells devlink
+ * @reporter:	health reporter of devlink
+ */
+struct xpu_qerrs {
+	/* protects users and kernel; innermost */
+	spinlock_t lock;
+	struct xpu_qerr_log users;
+	struct xpu_qerr_log kernel;
 	struct delayed_work work;
 	struct devlink_health_reporter *reporter;
 };
@@ -79,7 +93,11 @@ void alink_xpu_command_read(struct xpu_queue *q, struct xpu_command *command);
 void alink_xpu_command_dump(struct seq_buf *s,
 			    const struct xpu_command *command);
 void alink_xpu_qerr_note(struct xpu_queue *q);
-u64 alink_xpu_qerr_total(struct xpu_device *xdev);
+void alink_xpu_qerr_note_kernel(struct xpu_device *xdev,
+				const struct drm_alink_xpu_queue_error *error,
+				const struct alink_xpu_desc *desc);
+void alink_xpu_qerr_put_totals(struct xpu_device *xdev,
+			       struct devlink_fmsg *fmsg);
 void alink_xpu_qerrs_init(struct xpu_device *xdev);
 void alink_xpu_qerrs_fini(struct xpu_device *xdev);
 int alink_xpu_qerr_reporter_create(struct xpu_device *xdev,

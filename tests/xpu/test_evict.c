@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "xpu_trace.h"
 #include "evict.h"
+#include "queue_errors.h"
+#include "xpu_trace.h"
 
 /* --- there and back ------------------------------------------------------- */
 
@@ -710,6 +711,8 @@ TEST_F_TIMEOUT(evict, bad_page, SLOW)
 {
 	struct drm_alink_xpu_query_memory m;
 	struct drm_alink_xpu_queue_error e;
+	uint64_t kernel = counted(self->sysfs, OF_KERNEL, "POISON");
+	uint64_t users = counted(self->sysfs, OF_USERS, NULL);
 	struct evict *o = SELF;
 	uint32_t a, bo;
 	char addr[32];
@@ -726,6 +729,9 @@ TEST_F_TIMEOUT(evict, bad_page, SLOW)
 	for (i = 0; i < 1000 && memory(o->fd).hbm_pending != PAGE; i++)
 		usleep(10000);
 	EXPECT_EQ(memory(o->fd).hbm_pending, PAGE);
+	/* As often as it was tried before the page was known */
+	EXPECT_GT(counted(self->sysfs, OF_KERNEL, "POISON"), kernel);
+	EXPECT_EQ(counted(self->sysfs, OF_USERS, NULL), users);
 	/* As without eviction: the page is told, the rest can be saved. */
 	EXPECT_EQ(run(o, copy_desc(VA_OUT, VA_OF(0) + 5 * PAGE, PAGE), &e),
 		  -EIO);

@@ -7,6 +7,8 @@
  */
 #include "kselftest_harness.h"
 #include "kernel_queue.h"
+#include "queue_errors.h"
+#include "xpu_health.h"
 
 #define VA_Q		0x40000000UL
 #define WAIT_MS		120000		/* guard; less than those of the tests */
@@ -58,6 +60,18 @@ FIXTURE_TEARDOWN(kq)
 	EXPECT_COUNTS(self->fd, self->sysfs, self->was, queues, resets, \
 		      generations)
 
+static long devlink(FIXTURE_DATA(kq) *self, const char *command, const char *key)
+{
+	return health_number(self->sysfs, "queue", command, key);
+}
+
+/* Of the latest of the kernel's, in a dump */
+static long kernel_entry(FIXTURE_DATA(kq) *self, const char *key)
+{
+	return health_number_in(self->sysfs, "queue", "dump show",
+				"kernel_latest", key);
+}
+
 /* --- whose turn it is to end ------------------------------------------------ */
 
 /*
@@ -105,6 +119,8 @@ TEST_F_TIMEOUT(kq, a_users_queue_is_ended_first, GUARD_S)
 /* Nobody notices: not who waits, nor those who use the device meanwhile. */
 TEST_F_TIMEOUT(kq, a_new_one_does_the_work, GUARD_S)
 {
+	uint64_t kernel = counted(self->sysfs, OF_KERNEL, "STUCK");
+	uint64_t users = counted(self->sysfs, OF_USERS, NULL);
 	unsigned int runs_meanwhile = 0;
 	pid_t pid;
 
@@ -120,6 +136,51 @@ TEST_F_TIMEOUT(kq, a_new_one_does_the_work, GUARD_S)
 	EXPECT_EQ(child_status(pid), 0);
 	EXPECT_EQ(xq_run(&self->q, nop, NULL), 0);
 	EXPECT_MORE(1, 0, 0);
+	/* Nobody notices but who looks for that, and it is no user's error. */
+	EXPECT_EQ(counted(self->sysfs, OF_KERNEL, "STUCK"), kernel + 1);
+	EXPECT_EQ(counted(self->sysfs, OF_USERS, NULL), users);
+}
+
+/*
+ * devlink has it apart from what users do, however much that is: the process that
+ * waited, and the command.
+ */
+TEST_F_TIMEOUT(kq, devlink_tells_it_apart, GUARD_S)
+{
+	const struct alink_xpu_desc bad = { .opcode = 99 };
+	uint64_t all = counted(self->sysfs, OF_KERNEL, NULL);
+	long errors = devlink(self, "show", "error");
+	pid_t pid;
+	int i;
+
+	ASSERT_GE(errors, 0);
+	ASSERT_EQ(devlink(self, "diagnose", "kernel_queue_errors"), (long)all);
+	ASSERT_EQ(stick("xpu0", STUCK, 0), 0);
+	pid = creator(self->fd, LARGE);
+	await_change(self->sysfs, "hung_queues", self->was.hung);
+	ASSERT_EQ(release("xpu0"), 0);
+	EXPECT_EQ(child_status(pid), 0);
+	EXPECT_EQ(devlink(self, "diagnose", "kernel_queue_errors"),
+		  (long)all + 1);
+	EXPECT_EQ(health_number(self->sysfs, "device", "diagnose",
+				"kernel_queue_errors"), (long)all + 1);
+	for (i = 0; i < 300 && devlink(self, "show", "error") <= errors; i++)
+		usleep(100000);
+	EXPECT_GT(devlink(self, "show", "error"), errors);
+	EXPECT_TRUE(health_becomes(self->sysfs, "queue", "show", "state", 0));
+
+	/* More than are kept */
+	for (i = 0; i < 20; i++) {
+		xq_close(&self->q);
+		ASSERT_EQ(xq_open(&self->q, self->fd, self->vm, VA_Q, 64), 0);
+		ASSERT_EQ(xq_run(&self->q, bad, NULL), -EIO);
+	}
+	ASSERT_EQ(health_clear(self->sysfs, "queue"), 0);
+	EXPECT_EQ(kernel_entry(self, "queue"), KERNEL_QUEUE);
+	EXPECT_EQ(kernel_entry(self, "pid"), pid);
+	EXPECT_EQ(kernel_entry(self, "opcode"), ALINK_XPU_OP_FILL);
+	EXPECT_EQ(kernel_entry(self, "len"), LARGE);
+	EXPECT_EQ(health_clear(self->sysfs, "queue"), 0);
 }
 
 /* Two that wait for it: one finds it, and for both there is one reset. */

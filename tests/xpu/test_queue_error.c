@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "queue_errors.h"
 #include "xpu_health.h"
 #include "xpu_lib.h"
 
@@ -51,25 +52,6 @@ FIXTURE_TEARDOWN(qerr)
 
 /* --- counters ------------------------------------------------------------- */
 
-/* Behind a name in sysfs, or the sum of all without a name; 0: not there */
-static uint64_t counted(const char *sysfs, const char *name)
-{
-	char path[512], text[4096], key[64], *line, *rest = text;
-	unsigned long long n;
-	uint64_t sum = 0;
-
-	snprintf(path, sizeof(path), "%s/queue_errors", sysfs);
-	if (read_file(path, text, sizeof(text)) < 0)
-		return ~0ULL;
-	while ((line = strsep(&rest, "\n")) && *line) {
-		if (sscanf(line, "%63s %llu", key, &n) != 2)
-			return ~0ULL;
-		if (!name || !strcmp(key, name))
-			sum += n;
-	}
-	return sum;
-}
-
 static const struct {
 	struct alink_xpu_desc desc;
 	uint32_t status;
@@ -98,38 +80,43 @@ static const struct {
 TEST_F(qerr, counted_by_status)
 {
 	struct drm_alink_xpu_queue_error error;
-	uint64_t all = counted(self->sysfs, NULL), one;
+	uint64_t all = counted(self->sysfs, OF_USERS, NULL), one;
+	uint64_t kernel = counted(self->sysfs, OF_KERNEL, NULL);
 	struct xq q;
 	size_t i;
 
 	ASSERT_NE(all, ~0ULL);
+	ASSERT_NE(kernel, ~0ULL);
 	for (i = 0; i < NUM_MISTAKES; i++) {
-		one = counted(self->sysfs, mistakes[i].name);
+		one = counted(self->sysfs, OF_USERS, mistakes[i].name);
 		ASSERT_EQ(xq_open(&q, self->fd, self->vm, VA_Q + LARGE, 64), 0);
 		ASSERT_EQ(xq_run(&q, mistakes[i].desc, &error), -EIO);
 		EXPECT_EQ(error.status, mistakes[i].status);
 		/* Who looks again, and the end, add nothing. */
 		EXPECT_EQ(xq_wait(&q, 0, &error), -EIO);
 		xq_close(&q);
-		EXPECT_EQ(counted(self->sysfs, mistakes[i].name), one + 1);
-		EXPECT_EQ(counted(self->sysfs, NULL), all + i + 1);
+		EXPECT_EQ(counted(self->sysfs, OF_USERS, mistakes[i].name),
+			  one + 1);
+		EXPECT_EQ(counted(self->sysfs, OF_USERS, NULL), all + i + 1);
 	}
 	/* Nor does what ends without an error. */
 	ASSERT_EQ(xq_open(&q, self->fd, self->vm, VA_Q + LARGE, 64), 0);
 	EXPECT_EQ(xq_fill(&q, VA, 1, 64), 0);
 	xq_push_endless(&q);
 	xq_close(&q);
-	EXPECT_EQ(counted(self->sysfs, NULL), all + NUM_MISTAKES);
+	EXPECT_EQ(counted(self->sysfs, OF_USERS, NULL), all + NUM_MISTAKES);
 	EXPECT_EQ((uint64_t)health_number(self->sysfs, "device", "diagnose",
 					  "queue_errors"), all + NUM_MISTAKES);
+	/* The kernel's own queue has not failed. */
+	EXPECT_EQ(counted(self->sysfs, OF_KERNEL, NULL), kernel);
 }
 
 /* Users can write the status block: what there is not, is counted as such. */
 TEST_F(qerr, forged_status)
 {
 	struct alink_xpu_queue_status *s = (void *)self->q.status;
-	uint64_t all = counted(self->sysfs, NULL);
-	uint64_t unknown = counted(self->sysfs, "UNKNOWN");
+	uint64_t all = counted(self->sysfs, OF_USERS, NULL);
+	uint64_t unknown = counted(self->sysfs, OF_USERS, "UNKNOWN");
 	struct drm_alink_xpu_queue_error error;
 	uint32_t state;
 
@@ -137,8 +124,8 @@ TEST_F(qerr, forged_status)
 	ASSERT_EQ(queue_state(self->fd, self->q.id, &state, &error), 0);
 	EXPECT_EQ(state, DRM_ALINK_XPU_QUEUE_HALTED);
 	EXPECT_EQ(error.status, 0xfffe);
-	EXPECT_EQ(counted(self->sysfs, "UNKNOWN"), unknown + 1);
-	EXPECT_EQ(counted(self->sysfs, NULL), all + 1);
+	EXPECT_EQ(counted(self->sysfs, OF_USERS, "UNKNOWN"), unknown + 1);
+	EXPECT_EQ(counted(self->sysfs, OF_USERS, NULL), all + 1);
 }
 
 /* --- what the user learns ------------------------------------------------- */
@@ -220,7 +207,7 @@ TEST_F(qerr, no_command)
 /* A reset is no error of the queue; what is left to do is the same. */
 TEST_F(qerr, ended_by_a_reset)
 {
-	uint64_t all = counted(self->sysfs, NULL);
+	uint64_t all = counted(self->sysfs, OF_USERS, NULL);
 	struct drm_alink_xpu_queue_status s;
 
 	xq_push_endless(&self->q);
@@ -230,7 +217,7 @@ TEST_F(qerr, ended_by_a_reset)
 	EXPECT_EQ(s.error.status, 0);
 	EXPECT_EQ(s.recovery, ALINK_RECOVERY_CONTEXT);
 	expect_no_command(_metadata, &s);
-	EXPECT_EQ(counted(self->sysfs, NULL), all);
+	EXPECT_EQ(counted(self->sysfs, OF_USERS, NULL), all);
 }
 
 /* Programs of version 1.4 go on as they are. */
@@ -260,16 +247,6 @@ static long reporter(FIXTURE_DATA(qerr) *self, const char *command,
 		     const char *key)
 {
 	return health_number(self->sysfs, "queue", command, key);
-}
-
-static int clear_dump(FIXTURE_DATA(qerr) *self)
-{
-	char line[512];
-
-	snprintf(line, sizeof(line),
-		 "devlink health dump clear pci/%s reporter queue",
-		 strrchr(self->sysfs, '/') + 1);
-	return system(line);
 }
 
 /* devlink counts the reports, which come a moment later, and not too often. */
@@ -305,7 +282,7 @@ TEST_F(qerr, devlink_has_the_latest)
 		  device);
 
 	/* Made now, of what there is; else it may be that of another test. */
-	ASSERT_EQ(clear_dump(self), 0);
+	ASSERT_EQ(health_clear(self->sysfs, "queue"), 0);
 	EXPECT_EQ(reporter(self, "dump show", "queue"),
 		  (long)xq_device_queue(&self->q));
 	EXPECT_EQ(reporter(self, "dump show", "pid"), getpid());
@@ -316,7 +293,7 @@ TEST_F(qerr, devlink_has_the_latest)
 	EXPECT_EQ(reporter(self, "dump show", "len"), 4096);
 	EXPECT_EQ(reporter(self, "dump show", "fence"),
 		  (long)(self->q.va + self->q.fence_offset));
-	EXPECT_EQ(clear_dump(self), 0);
+	EXPECT_EQ(health_clear(self->sysfs, "queue"), 0);
 }
 
 TEST_HARNESS_MAIN

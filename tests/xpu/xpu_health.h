@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 /*
- * A number behind the first such key, or -1; states are 0 for "healthy" and 1
- * for "error". @command: show, diagnose, "dump show"; @sysfs: the PCI function
+ * A number behind the first such key behind the key @in, or -1; states are 0 for
+ * "healthy" and 1 for "error". @command: show, diagnose, "dump show"; @sysfs: the
+ * PCI function
  */
-static inline long health_number(const char *sysfs, const char *reporter,
-				 const char *command, const char *key)
+static inline long health_number_in(const char *sysfs, const char *reporter,
+				    const char *command, const char *in,
+				    const char *key)
 {
 	static char text[65536];
 	char line[256], *at;
@@ -32,8 +34,15 @@ static inline long health_number(const char *sysfs, const char *reporter,
 	text[len] = '\0';
 	if (pclose(f))
 		return -1;
+	at = text;
+	if (in) {
+		snprintf(line, sizeof(line), "\"%s\":", in);
+		at = strstr(at, line);
+		if (!at)
+			return -1;
+	}
 	snprintf(line, sizeof(line), "\"%s\":", key);
-	at = strstr(text, line);
+	at = strstr(at, line);
 	if (!at)
 		return -1;
 	at += strlen(line);
@@ -42,6 +51,24 @@ static inline long health_number(const char *sysfs, const char *reporter,
 	if (!strncmp(at, "\"error\"", 7))
 		return 1;
 	return strtol(at, NULL, 0);
+}
+
+/* The same, wherever it is */
+static inline long health_number(const char *sysfs, const char *reporter,
+				 const char *command, const char *key)
+{
+	return health_number_in(sysfs, reporter, command, NULL, key);
+}
+
+/* The next dump is made when it is asked for. */
+static inline int health_clear(const char *sysfs, const char *reporter)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+		 "devlink health dump clear pci/%s reporter %s",
+		 strrchr(sysfs, '/') + 1, reporter);
+	return system(line);
 }
 
 /* Faults and errors are told by workers. */
