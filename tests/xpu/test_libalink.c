@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* libalink: memory that is not its own. */
+/* libalink: memory that is not its own, and what waits for fences. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +167,226 @@ TEST_F(lib, a_file_that_is_no_dma_buf)
 	EXPECT_NE(NULL, strstr(alink_error(self->ctx), "dma-buf"));
 	close(fd);
 	EXPECT_EQ(-EBADF, alink_bo_from_fd(self->xpu[0], fd, &bo));
+}
+
+/* --- fences of the kernel ---------------------------------------------------- */
+
+#define LIFE_MS		ALINK_SYNC_MAX_LIFE_MS
+
+/* A command that ends when the word is 7 */
+static int hold(struct alink_queue *q, struct alink_bo *gate, uint64_t *seq)
+{
+	int err = alink_cmd_wait(q, alink_bo_va(gate), ALINK_WAIT_EQ, 7, seq);
+
+	alink_queue_kick(q);
+	return err;
+}
+
+static void let_go(struct alink_bo *gate)
+{
+	__atomic_store_n((uint64_t *)alink_bo_map(gate), 7, __ATOMIC_RELEASE);
+}
+
+/*
+ * Is the buffer there for commands? It needs a queue of its own to fail, and so
+ * waits for what is to be bound before that.
+ */
+static int reaches(struct alink_xpu *xpu, struct alink_bo *bo)
+{
+	struct alink_queue *q;
+	uint64_t seq;
+	int err = alink_queue_open(xpu, 16, &q);
+
+	if (err)
+		return err;
+	err = alink_cmd_fill(q, alink_bo_va(bo), 0, SIZE, &seq);
+	if (!err)
+		err = alink_queue_wait(q, seq, WAIT_MS);
+	alink_queue_close(q);
+	return err;
+}
+
+FIXTURE(sync)
+{
+	struct alink_ctx *ctx;
+	struct alink_xpu *xpu;
+	struct alink_queue *queue;
+	struct alink_bo *gate, *later;
+	struct alink_sync *one, *line;
+};
+
+FIXTURE_SETUP(sync)
+{
+	ASSERT_EQ(0, alink_new(&self->ctx));
+	ASSERT_EQ(0, alink_xpu_open(self->ctx, 0, &self->xpu));
+	ASSERT_EQ(0, alink_queue_open(self->xpu, 16, &self->queue));
+	ASSERT_EQ(0, alink_bo_alloc(self->xpu, SIZE, ALINK_PLACE_HOST,
+				    &self->gate));
+	ASSERT_NE(NULL, alink_bo_map(self->gate));
+	ASSERT_EQ(0, alink_bo_alloc_unbound(self->xpu, SIZE, ALINK_PLACE_HBM,
+					    &self->later));
+	ASSERT_EQ(0, alink_sync_new(self->xpu, &self->one));
+	ASSERT_EQ(0, alink_sync_new(self->xpu, &self->line));
+}
+
+FIXTURE_TEARDOWN(sync)
+{
+	/* First: nothing waits for the gate any more. */
+	alink_queue_close(self->queue);
+	alink_sync_free(self->one);
+	alink_sync_free(self->line);
+	alink_bo_free(self->later);
+	alink_bo_free(self->gate);
+	alink_xpu_close(self->xpu);
+	alink_free(self->ctx);
+}
+
+/* When a command is done, and not before, a buffer is bound; then unbound. */
+TEST_F(sync, bound_after_a_command)
+{
+	const struct alink_sync_point at[] = {
+		{ self->line, 1 }, { self->line, 2 }, { self->line, 3 },
+	};
+	uint64_t seq, va = alink_bo_va(self->later);
+
+	ASSERT_NE(0UL, va);
+	EXPECT_EQ(-EIO, reaches(self->xpu, self->later));
+	ASSERT_EQ(0, hold(self->queue, self->gate, &seq));
+	ASSERT_EQ(0, alink_queue_sync(self->queue, seq, LIFE_MS, &at[0])) {
+		TH_LOG("%s", alink_error(self->ctx));
+	}
+	ASSERT_EQ(0, alink_bo_bind_async(self->later, &at[0], 1, &at[1])) {
+		TH_LOG("%s", alink_error(self->ctx));
+	}
+	EXPECT_EQ(-ETIME, alink_sync_wait(&at[1], 200));
+	let_go(self->gate);
+	EXPECT_EQ(0, alink_sync_wait(&at[1], WAIT_MS)) {
+		TH_LOG("%s", alink_error(self->ctx));
+	}
+	EXPECT_EQ(va, alink_bo_va(self->later));
+	EXPECT_EQ(0, reaches(self->xpu, self->later));
+
+	ASSERT_EQ(0, alink_bo_unbind_async(self->later, NULL, 0, &at[2]));
+	EXPECT_EQ(0, alink_sync_wait(&at[2], WAIT_MS));
+	EXPECT_EQ(-EIO, reaches(self->xpu, self->later));
+	/* The address is still its own. */
+	ASSERT_EQ(0, alink_bo_bind_async(self->later, NULL, 0, NULL));
+	alink_bo_free(self->gate);
+	self->gate = NULL;
+	EXPECT_EQ(0, reaches(self->xpu, self->later));
+}
+
+/* A command that fails: who waits for it learns that, and nothing is bound. */
+TEST_F(sync, an_error_goes_on)
+{
+	const struct alink_sync_point one = { self->one, 0 };
+	const struct alink_sync_point at[] = {
+		{ self->line, 1 }, { self->line, 2 },
+	};
+	uint64_t seq;
+
+	ASSERT_EQ(0, hold(self->queue, self->gate, NULL));
+	ASSERT_EQ(0, alink_cmd_copy(self->queue, alink_bo_va(self->later),
+				    alink_bo_va(self->gate), SIZE, &seq));
+	/* That starts it, too. */
+	ASSERT_EQ(0, alink_queue_sync(self->queue, seq, LIFE_MS, &one));
+	ASSERT_EQ(0, alink_bo_bind_async(self->later, &one, 1, &at[0]));
+	let_go(self->gate);
+	EXPECT_EQ(-EIO, alink_sync_wait(&one, WAIT_MS));
+	EXPECT_NE(NULL, strstr(alink_error(self->ctx), "with an error"));
+	EXPECT_EQ(-EIO, alink_sync_wait(&at[0], WAIT_MS));
+	EXPECT_EQ(-EIO, reaches(self->xpu, self->later));
+	/* What comes after it is done all the same. */
+	ASSERT_EQ(0, alink_bo_bind_async(self->later, NULL, 0, &at[1]));
+	EXPECT_EQ(0, alink_sync_wait(&at[1], WAIT_MS));
+	EXPECT_EQ(0, reaches(self->xpu, self->later));
+}
+
+TEST_F(sync, a_life_that_is_over)
+{
+	const struct alink_sync_point one = { self->one, 0 };
+	uint64_t seq;
+
+	ASSERT_EQ(0, hold(self->queue, self->gate, &seq));
+	ASSERT_EQ(0, alink_queue_sync(self->queue, seq, 50, &one));
+	EXPECT_EQ(-ETIMEDOUT, alink_sync_wait(&one, WAIT_MS));
+	/* It is the fence that has ended, not the command; a new one is good. */
+	ASSERT_EQ(0, alink_queue_sync(self->queue, seq, LIFE_MS, &one));
+	let_go(self->gate);
+	EXPECT_EQ(0, alink_sync_wait(&one, WAIT_MS));
+	EXPECT_EQ(0, alink_queue_wait(self->queue, seq, WAIT_MS));
+}
+
+TEST_F(sync, what_is_refused)
+{
+	struct alink_sync_point many[ALINK_MAX_SYNCS + 1];
+	const struct alink_sync_point one = { self->one, 0 };
+	const struct alink_sync_point soon = { self->line, 1 };
+	uint64_t seq;
+	int i;
+
+	ASSERT_EQ(0, alink_cmd_nop(self->queue, &seq));
+	EXPECT_EQ(-EINVAL, alink_queue_sync(self->queue, seq + 1, 1, &one));
+	EXPECT_NE(NULL, strstr(alink_error(self->ctx), "latest"));
+	EXPECT_EQ(-EINVAL, alink_queue_sync(self->queue, seq, 0, &one));
+	EXPECT_EQ(-EINVAL, alink_queue_sync(self->queue, seq, LIFE_MS + 1,
+					    &one));
+	EXPECT_NE(NULL, strstr(alink_error(self->ctx), "10000"));
+	/* Nothing has been put there. */
+	EXPECT_EQ(-ETIME, alink_sync_wait(&one, 0));
+	EXPECT_EQ(-EINVAL, alink_bo_bind_async(self->later, &one, 1, &soon));
+	EXPECT_NE(NULL, strstr(alink_error(self->ctx), "no fence yet"));
+	EXPECT_EQ(-ETIME, alink_sync_wait(&soon, 0));
+
+	ASSERT_EQ(0, alink_queue_sync(self->queue, seq, LIFE_MS, &one));
+	for (i = 0; i <= ALINK_MAX_SYNCS; i++)
+		many[i] = one;
+	EXPECT_EQ(-E2BIG, alink_bo_bind_async(self->later, many,
+					      ALINK_MAX_SYNCS + 1, NULL));
+	EXPECT_EQ(-E2BIG, alink_bo_bind_async(self->later, many,
+					      ALINK_MAX_SYNCS, &soon));
+	EXPECT_EQ(0, alink_bo_bind_async(self->later, many,
+					 ALINK_MAX_SYNCS - 1, &soon));
+	EXPECT_EQ(0, alink_sync_wait(&soon, WAIT_MS));
+}
+
+/* A syncobj of one xPU orders the other one. */
+TEST_F(sync, taken_over_by_another_xpu)
+{
+	const struct alink_sync_point here = { self->line, 1 };
+	struct alink_sync_point there = { NULL, 1 }, done = { NULL, 2 };
+	struct alink_bo *theirs;
+	struct alink_xpu *other;
+	uint64_t seq;
+	int fd, file;
+
+	ASSERT_EQ(0, alink_xpu_open(self->ctx, 1, &other));
+	ASSERT_EQ(0, alink_bo_alloc_unbound(other, SIZE, ALINK_PLACE_HBM,
+					    &theirs));
+	ASSERT_EQ(0, hold(self->queue, self->gate, &seq));
+	ASSERT_EQ(0, alink_queue_sync(self->queue, seq, LIFE_MS, &here));
+	EXPECT_EQ(-EINVAL, alink_bo_bind_async(theirs, &here, 1, NULL));
+	EXPECT_NE(NULL, strstr(alink_error(self->ctx), "alink_sync_from_fd"));
+
+	ASSERT_EQ(0, alink_sync_fd(self->line, &fd));
+	ASSERT_EQ(0, alink_sync_from_fd(other, fd, &there.sync)) {
+		TH_LOG("%s", alink_error(self->ctx));
+	}
+	close(fd);
+	done.sync = there.sync;
+	ASSERT_EQ(0, alink_bo_bind_async(theirs, &there, 1, &done));
+	EXPECT_EQ(-ETIME, alink_sync_wait(&done, 200));
+	let_go(self->gate);
+	EXPECT_EQ(0, alink_sync_wait(&done, WAIT_MS));
+	EXPECT_EQ(0, reaches(other, theirs));
+
+	file = memfd_create("none", MFD_CLOEXEC);
+	EXPECT_EQ(-EINVAL, alink_sync_from_fd(other, file, &done.sync));
+	EXPECT_NE(NULL, strstr(alink_error(self->ctx), "syncobj"));
+	close(file);
+	alink_sync_free(there.sync);
+	alink_bo_free(theirs);
+	alink_xpu_close(other);
 }
 
 TEST_HARNESS_MAIN

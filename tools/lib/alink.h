@@ -446,6 +446,12 @@ enum alink_place {
  */
 int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
 		   struct alink_bo **bo);
+/*
+ * Likewise, with an address that is its own already, but not bound: commands at
+ * it fail until alink_bo_bind_async() has done its work.
+ */
+int alink_bo_alloc_unbound(struct alink_xpu *xpu, uint64_t size,
+			   enum alink_place place, struct alink_bo **bo);
 void alink_bo_free(struct alink_bo *bo);
 uint64_t alink_bo_va(const struct alink_bo *bo);	/* device virtual address */
 uint64_t alink_bo_size(const struct alink_bo *bo);
@@ -679,6 +685,92 @@ struct alink_queue_state {
 };
 
 void alink_queue_state(const struct alink_queue *q, struct alink_queue_state *s);
+
+/* --- fences of the kernel -------------------------------------------------- */
+
+/*
+ * A syncobj of DRM: what other drivers, and other xPUs, wait for and signal. It
+ * has one fence, or those of a timeline, at points that grow.
+ */
+struct alink_sync;
+
+/* Most points in one call, those to wait for and the one to signal */
+#define ALINK_MAX_SYNCS		64
+/* Fences of the kernel have to end: the longest life of one, ms */
+#define ALINK_SYNC_MAX_LIFE_MS	10000
+
+/**
+ * struct alink_sync_point - what to wait for, or to signal
+ * @sync:	syncobj of the same xPU
+ * @point:	of its timeline; 0: it has one fence, which a new one replaces
+ */
+struct alink_sync_point {
+	struct alink_sync *sync;
+	uint64_t point;
+};
+
+/* Errors: -ENOMEM; as of the driver. What waits for its fences goes on. */
+int alink_sync_new(struct alink_xpu *xpu, struct alink_sync **sync);
+void alink_sync_free(struct alink_sync *sync);
+/* A file for other processes, xPUs and drivers; closes on exec. */
+int alink_sync_fd(struct alink_sync *sync, int *fd);
+/* Such a file, which stays the caller's. Errors: -EINVAL (it is none). */
+int alink_sync_from_fd(struct alink_xpu *xpu, int fd, struct alink_sync **sync);
+
+/**
+ * alink_sync_wait() - wait until a point is signalled
+ * @at:		point; nobody need have given it a fence yet
+ * @timeout_ms:	-1: for ever
+ *
+ * Errors: -ETIME: not in this time; and how its fence ended: -EIO (the queue
+ * halted), -ECANCELED (the queue, or the address space, is gone), -ETIMEDOUT (its
+ * life was over), -ENODEV. A point of a timeline that has a later one ends
+ * without an error once that is signalled, too.
+ */
+int alink_sync_wait(const struct alink_sync_point *at, int timeout_ms);
+
+/**
+ * alink_queue_sync() - a point is signalled when a command is done
+ * @q:		queue
+ * @seq:	from alink_cmd*(); started if it is not yet
+ * @life_ms:	1..ALINK_SYNC_MAX_LIFE_MS, from now: then, or if the command
+ *		fails, the point is signalled with an error
+ * @out:	point
+ *
+ * Returns at once. With ALINK_SPIN_ONLY, and for commands that are not the last
+ * before a kick, the signal may come 10 ms late, as without an interrupt.
+ *
+ * Errors: -EINVAL (@seq, @life_ms, @out of another xPU); -ENOSPC (the driver
+ * follows as many fences as it can); as of the driver.
+ */
+int alink_queue_sync(struct alink_queue *q, uint64_t seq, uint32_t life_ms,
+		     const struct alink_sync_point *out);
+
+/**
+ * alink_bo_bind_async() - bind a buffer at its address, later
+ * @bo:		buffer
+ * @in:		points that come first; each has a fence already
+ * @num_in:	how many
+ * @out:	signalled when it is done, or NULL
+ *
+ * Returns at once; memory that this takes is there. Calls for buffers of an xPU
+ * are executed in their order, and alink_bo_alloc(), alink_bo_free() and their
+ * like wait for those before them. What goes wrong later is the error of @out,
+ * and then nothing has changed: that of a point in @in which ended with one, or
+ * -ECANCELED (an import made before a reset).
+ *
+ * Errors: -EINVAL (a point without a fence, or of another xPU); -E2BIG (too many
+ * points); -ENOSPC (too many such calls are not over yet); as of the driver.
+ */
+int alink_bo_bind_async(struct alink_bo *bo, const struct alink_sync_point *in,
+			size_t num_in, const struct alink_sync_point *out);
+/*
+ * Likewise, unbind it: when @out is signalled no command reaches the memory any
+ * more. The address stays the buffer's, which can be bound again.
+ */
+int alink_bo_unbind_async(struct alink_bo *bo,
+			  const struct alink_sync_point *in, size_t num_in,
+			  const struct alink_sync_point *out);
 
 /* --- collectives ---------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "alink.h"
 
 struct alink_nl;
+struct drm_alink_xpu_vm_bind_op;
 
 struct alink_ctx {
 	char error[512];
@@ -45,6 +46,7 @@ struct alink_bo {
 	uint32_t handle;
 	uint64_t size;
 	uint64_t va;
+	uint32_t rights;		/* DRM_ALINK_XPU_VM_BIND_* */
 	void *map;
 	uint32_t *exports;
 	size_t num_exports;
@@ -83,6 +85,14 @@ struct alink_bo *alink_bo_new(struct alink_xpu *xpu, enum alink_bo_kind kind,
 			      uint64_t size);
 /* Gives it an address, with rights DRM_ALINK_XPU_VM_BIND_*. */
 int alink_bo_bind(struct alink_bo *bo, uint32_t rights);
+/* The operation that binds it where it belongs */
+void alink_bo_bind_op(const struct alink_bo *bo,
+		      struct drm_alink_xpu_vm_bind_op *op);
+/* Handle of a syncobj; -EINVAL if that is of another xPU. */
+int alink_sync_handle(const struct alink_xpu *xpu,
+		      const struct alink_sync_point *at, uint32_t *handle);
+/* CLOCK_MONOTONIC in @timeout_ms; for ever: INT64_MAX */
+int64_t alink_deadline_ns(int timeout_ms);
 /* -EAGAIN if the ring has no room for so many commands more. */
 int alink_queue_reserve(struct alink_queue *q, uint32_t commands);
 /* -EOPNOTSUPP if the xPU of the queue has no such function. */

@@ -302,17 +302,6 @@ void alink_queue_kick(struct alink_queue *q)
 	q->kicked = q->tail;
 }
 
-static int64_t deadline_ns(int timeout_ms)
-{
-	struct timespec now;
-
-	if (timeout_ms < 0)
-		return INT64_MAX;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec +
-	       timeout_ms * 1000000LL;
-}
-
 /* Looks until it is done, the queue has stopped, or the time is over. */
 static void spin(const struct alink_queue *q, uint64_t seq, int64_t deadline)
 {
@@ -390,7 +379,7 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 				  (unsigned long long)q->tail);
 	if (seq > q->kicked)
 		alink_queue_kick(q);
-	deadline = deadline_ns(timeout_ms);
+	deadline = alink_deadline_ns(timeout_ms);
 	spin(q, seq, deadline);
 	if (alink_queue_done(q, seq))
 		return 0;
@@ -399,7 +388,45 @@ int alink_queue_wait(struct alink_queue *q, uint64_t seq, int timeout_ms)
 
 int alink_queue_sleep(struct alink_queue *q, uint64_t seq, int timeout_ms)
 {
-	return sleep_until(q, seq, timeout_ms, deadline_ns(timeout_ms));
+	return sleep_until(q, seq, timeout_ms, alink_deadline_ns(timeout_ms));
+}
+
+int alink_queue_sync(struct alink_queue *q, uint64_t seq, uint32_t life_ms,
+		     const struct alink_sync_point *out)
+{
+	struct drm_alink_xpu_fence_syncobj args = {
+		.queue_id = q->id,
+		.handle = q->bo->handle,
+		.addr = q->fence_offset,
+		.value = seq,
+		.timeout_ms = life_ms,
+		.point = out->point,
+	};
+	struct alink_xpu *xpu = q->xpu;
+	int err;
+
+	if (seq > q->tail)
+		return alink_fail(xpu->ctx, -EINVAL,
+				  "no command %llu: the latest is %llu",
+				  (unsigned long long)seq,
+				  (unsigned long long)q->tail);
+	if (!life_ms || life_ms > ALINK_SYNC_MAX_LIFE_MS)
+		return alink_fail(xpu->ctx, -EINVAL,
+				  "a fence that lives %u ms: 1 to %u are possible",
+				  life_ms, ALINK_SYNC_MAX_LIFE_MS);
+	err = alink_sync_handle(xpu, out, &args.syncobj);
+	if (err)
+		return err;
+	if (seq > q->kicked)
+		alink_queue_kick(q);
+	err = xpu_ioctl(xpu->fd, DRM_IOCTL_ALINK_XPU_FENCE_SYNCOBJ, &args);
+	if (err)
+		return alink_fail(xpu->ctx, err, "%s: fence of command %llu: %s",
+				  xpu->node, (unsigned long long)seq,
+				  err == -ENOSPC ?
+				  "the xPU follows as many as it can: wait for some" :
+				  strerror(-err));
+	return 0;
 }
 
 void alink_queue_set_spin(struct alink_queue *q, unsigned int looks)

@@ -15,6 +15,9 @@
 
 #define ACCEL_DIR	"/dev/accel"
 #define DRIVER_NAME	"alink_xpu"
+#define ALL_RIGHTS	(DRM_ALINK_XPU_VM_BIND_READ |	\
+			 DRM_ALINK_XPU_VM_BIND_WRITE |	\
+			 DRM_ALINK_XPU_VM_BIND_ATOMIC)
 
 /* Restarts what a signal interrupted, as the uAPI allows for every call. */
 static int xpu_query(int fd, uint32_t what, void *data, uint32_t size)
@@ -231,40 +234,61 @@ int alink_xpu_counters(struct alink_xpu *xpu, struct alink_xpu_counters *c)
  * Addresses are handed out once and never again: 2^47 bytes last, and a stale
  * address faults instead of meeting somebody else's buffer.
  */
-int alink_bo_bind(struct alink_bo *bo, uint32_t rights)
+static int bo_take_va(struct alink_bo *bo, uint32_t rights)
 {
 	struct alink_xpu *xpu = bo->xpu;
 	uint64_t align = bo->size >= xpu->large_page ? xpu->large_page :
 						       xpu->page;
-	struct drm_alink_xpu_vm_bind_op op = {
+	uint64_t va = (xpu->va_next + align - 1) / align * align;
+
+	if (va >= xpu->va_end || bo->size > xpu->va_end - va)
+		return alink_fail(xpu->ctx, -ENOSPC,
+				  "%s: address space used up", xpu->node);
+	bo->va = va;
+	bo->rights = rights;
+	xpu->va_next = va + bo->size;
+	return 0;
+}
+
+void alink_bo_bind_op(const struct alink_bo *bo,
+		      struct drm_alink_xpu_vm_bind_op *op)
+{
+	*op = (struct drm_alink_xpu_vm_bind_op) {
 		.op = DRM_ALINK_XPU_VM_BIND_MAP,
-		.flags = rights,
+		.flags = bo->rights,
 		.handle = bo->handle,
+		.addr = bo->va,
 		.range = bo->size,
 	};
+	if (bo->kind == ALINK_BO_USER) {
+		op->op = DRM_ALINK_XPU_VM_BIND_MAP_USER;
+		op->offset = (uintptr_t)bo->map;
+	}
+}
+
+int alink_bo_bind(struct alink_bo *bo, uint32_t rights)
+{
+	struct alink_xpu *xpu = bo->xpu;
+	uint64_t before = xpu->va_next;
+	struct drm_alink_xpu_vm_bind_op op;
 	struct drm_alink_xpu_vm_bind bind = {
 		.vm_id = xpu->vm,
 		.num_binds = 1,
 		.binds = (uintptr_t)&op,
 	};
-	int err;
+	int err = bo_take_va(bo, rights);
 
-	if (bo->kind == ALINK_BO_USER) {
-		op.op = DRM_ALINK_XPU_VM_BIND_MAP_USER;
-		op.offset = (uintptr_t)bo->map;
-	}
-	op.addr = (xpu->va_next + align - 1) / align * align;
-	if (op.addr >= xpu->va_end || bo->size > xpu->va_end - op.addr)
-		return alink_fail(xpu->ctx, -ENOSPC,
-				  "%s: address space used up", xpu->node);
-	err = xpu_ioctl(xpu->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &bind);
 	if (err)
-		return alink_fail(xpu->ctx, err, "%s: bind %llu bytes: %s",
-				  xpu->node, (unsigned long long)bo->size,
-				  strerror(-err));
-	bo->va = op.addr;
-	xpu->va_next = op.addr + bo->size;
-	return 0;
+		return err;
+	alink_bo_bind_op(bo, &op);
+	err = xpu_ioctl(xpu->fd, DRM_IOCTL_ALINK_XPU_VM_BIND, &bind);
+	if (!err)
+		return 0;
+	/* Nobody has seen the address. */
+	bo->va = 0;
+	xpu->va_next = before;
+	return alink_fail(xpu->ctx, err, "%s: bind %llu bytes: %s", xpu->node,
+			  (unsigned long long)bo->size, strerror(-err));
 }
 
 struct alink_bo *alink_bo_new(struct alink_xpu *xpu, enum alink_bo_kind kind,
@@ -282,8 +306,9 @@ struct alink_bo *alink_bo_new(struct alink_xpu *xpu, enum alink_bo_kind kind,
 	return bo;
 }
 
-int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
-		   struct alink_bo **out)
+/* Memory without an address */
+static int bo_create(struct alink_xpu *xpu, uint64_t size,
+		     enum alink_place place, struct alink_bo **out)
 {
 	static const uint32_t flags[] = {
 		[ALINK_PLACE_HOST] = DRM_ALINK_XPU_GEM_HOST,
@@ -314,9 +339,36 @@ int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
 	}
 	bo->handle = create.handle;
 	bo->size = create.size;
-	err = alink_bo_bind(bo, DRM_ALINK_XPU_VM_BIND_READ |
-				DRM_ALINK_XPU_VM_BIND_WRITE |
-				DRM_ALINK_XPU_VM_BIND_ATOMIC);
+	*out = bo;
+	return 0;
+}
+
+int alink_bo_alloc(struct alink_xpu *xpu, uint64_t size, enum alink_place place,
+		   struct alink_bo **out)
+{
+	struct alink_bo *bo;
+	int err = bo_create(xpu, size, place, &bo);
+
+	if (err)
+		return err;
+	err = alink_bo_bind(bo, ALL_RIGHTS);
+	if (err) {
+		alink_bo_free(bo);
+		return err;
+	}
+	*out = bo;
+	return 0;
+}
+
+int alink_bo_alloc_unbound(struct alink_xpu *xpu, uint64_t size,
+			   enum alink_place place, struct alink_bo **out)
+{
+	struct alink_bo *bo;
+	int err = bo_create(xpu, size, place, &bo);
+
+	if (err)
+		return err;
+	err = bo_take_va(bo, ALL_RIGHTS);
 	if (err) {
 		alink_bo_free(bo);
 		return err;
