@@ -90,6 +90,7 @@ typedef struct XpuSide {
     uint32_t slot;
     uint64_t off;
     uint64_t va;
+    bool system;                /* local, and not all of it HBM */
     AlinkSg sg;
 } XpuSide;
 
@@ -314,13 +315,15 @@ enum alink_status xpu_exec(XpuQueue *q, const struct alink_xpu_desc *desc,
 /* Stores a word, as fences do: local, remote or to a group. */
 enum alink_status xpu_store64(XpuQueue *q, uint64_t va, uint64_t value,
                               uint64_t *model_ns);
-/* Modelled time of local traffic. */
+/* Modelled time of local traffic, and of a REDUCE within HBM, by its length */
 uint64_t xpu_local_ns(uint64_t bytes);
+uint64_t xpu_reduce_ns(uint64_t bytes);
 /* The device found bad memory at an offset of its HBM. */
 void xpu_report_poison(AlinkXpu *xpu, uint64_t hbm, uint32_t queue);
 
 #define XPU_DESC_NS     100     /* what each descriptor costs */
 #define XPU_RING_MBPS   64000   /* local traffic of one ring, 10^6 bytes/s */
+#define XPU_REDUCE_MBPS 820000  /* results, when HBM is the limit */
 
 /* --- xpu_move.c ------------------------------------------------------------ */
 

@@ -324,6 +324,7 @@ static enum alink_status side_add_local(XpuQueue *q, XpuSide *side,
         alink_sg_add_host(&side->sg, q->xpu->hbm_mem + span->addr, span->len);
         return ALINK_ST_OK;
     }
+    side->system = true;
     return alink_sg_add_dma(&side->sg, span->addr, span->len);
 }
 
@@ -469,6 +470,19 @@ static void heal(XpuQueue *q, XpuMove *m)
     }
 }
 
+/* The local side of what the fabric does takes no time of its own. */
+static uint64_t move_ns(const XpuMove *m)
+{
+    if (m->fabric) {
+        return m->model_ns;
+    }
+    if (m->opcode == ALINK_XPU_OP_REDUCE && !m->dst.system &&
+        !m->src.system && !m->src2.system) {
+        return xpu_reduce_ns(m->len);
+    }
+    return xpu_local_ns(m->len);
+}
+
 /* After the run. On failure *addr is at fault. */
 static enum alink_status move_finish(XpuQueue *q, uint64_t *addr)
 {
@@ -482,7 +496,7 @@ static enum alink_status move_finish(XpuQueue *q, uint64_t *addr)
         *addr = m->fail_side->va + m->fail_off;
     }
     sides_release(m, m->status == ALINK_ST_OK ? m->len : 0, &st);
-    q->desc_ns += m->fabric ? m->model_ns : xpu_local_ns(m->len);
+    q->desc_ns += move_ns(m);
     if (m->status != ALINK_ST_OK) {
         return m->status;
     }

@@ -335,6 +335,10 @@ static void check_times(Rig *r, unsigned links)
         g_assert_cmpuint(model_ns(r, xq_copy(XQ_GROUP + off, XQ_HBM, len)),
                          ==, BASE + most);
         if (off % 4 == 0 && len % 4 == 0) {
+            /* Its arithmetic is done on the way. */
+            g_assert_cmpuint(model_ns(r, xq_reduce(ALINK_DT_INT32,
+                             ALINK_OP_SUM, XQ_REMOTE + off, XQ_HBM,
+                             XQ_HBM + (2 << 20), len)), ==, BASE + most);
             g_assert_cmpuint(model_ns(r, xq_reduce_read(ALINK_DT_INT32,
                              ALINK_OP_SUM, XQ_HBM, XQ_GROUP + off, len)),
                              ==, BASE + 50 + most);

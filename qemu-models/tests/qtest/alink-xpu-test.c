@@ -744,6 +744,36 @@ static void test_timing(void)
     aq_stop(aq);
 }
 
+/* Within HBM its bandwidth is the limit; any operand elsewhere is a transfer. */
+static void test_timing_reduce(void)
+{
+    static const uint64_t lens[] = { 0, 4, 820, 824, 65536, 4 << 20 };
+    static const uint64_t at[][3] = {
+        { XQ_SYS, XQ_HBM, XQ_HBM + (8 << 20) },
+        { XQ_HBM, XQ_SYS, XQ_HBM + (8 << 20) },
+        { XQ_HBM, XQ_HBM + (8 << 20), XQ_SYS },
+    };
+    AlinkQtest *aq = aq_start(START);
+    XpuQtest *x = xq_new(aq);
+    XpuQueueQtest *q = xq_queue(x, 0, 8);
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(lens); i++) {
+        xq_run(q, xq_reduce(ALINK_DT_FP32, SUM, XQ_HBM, XQ_HBM,
+                            XQ_HBM + (8 << 20), lens[i]));
+        g_assert_cmpuint(le64_to_cpu(xq_status(q).model_last_ns), ==,
+                         100 + (lens[i] + 819) / 820);
+    }
+    for (i = 0; i < ARRAY_SIZE(at); i++) {
+        xq_run(q, xq_reduce(ALINK_DT_FP32, SUM, at[i][0], at[i][1], at[i][2],
+                            65536));
+        g_assert_cmpuint(le64_to_cpu(xq_status(q).model_last_ns), ==,
+                         100 + 65536 / 64);
+    }
+    xq_free(x);
+    aq_stop(aq);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -764,5 +794,6 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu/knobs", test_knobs);
     qtest_add_func("/alink/xpu/memcpy", test_memcpy);
     qtest_add_func("/alink/xpu/timing", test_timing);
+    qtest_add_func("/alink/xpu/timing-reduce", test_timing_reduce);
     return g_test_run();
 }
