@@ -18,6 +18,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from guestlib import knob, main, sh, wait_for  # noqa: E402
 
 PLANES = 8
+# Documentation/hw: ns a byte takes on all links of an xPU, with its packets'
+# headers, and in a REDUCE within HBM
+WIRE_NS = 8000 * (1 + 16 / 256) / (PLANES * 400000)
+REDUCE_NS = 1 / 820
 # enum alink_down_reason: no signal
 DOWN = 9
 QUICK = ('--iters', '1')
@@ -91,6 +95,29 @@ def test_modelled_time():
     took = {r['algorithm']: r['modelled_ns'] for r in
             rows('broadcast', '-b', '1K', '-e', '1K')}
     assert took['ring'] is None and took['switch'] > 0, took
+
+
+def growth(n):
+    """Modelled ns of an allreduce that each byte more takes, by algorithm"""
+    small, large = 1 << 20, 4 << 20
+    took = {(r['algorithm'], r['size_bytes']): r['modelled_ns'] for r in
+            rows('allreduce', '-n', str(n), '-b', '1M', '-e', '4M', '-f', '4')}
+    return {algo: (took[algo, large] - took[algo, small]) / (large - small)
+            for algo in ('ring', 'switch')}, took
+
+
+def test_modelled_time_of_large_ones():
+    """It is that of the links, plus the one share that a rank of a ring adds for
+    itself: 8 ranks gain by the switches, 2 ranks lose."""
+    for n in 2, 8:
+        each, took = growth(n)
+        ring = 2 * (n - 1) / n * WIRE_NS + REDUCE_NS / n
+        switch = (1 + 1 / n) * WIRE_NS
+        assert abs(each['ring'] / ring - 1) < 0.01, (n, each, ring)
+        assert abs(each['switch'] / switch - 1) < 0.01, (n, each, switch)
+        if n == 2:
+            large = 4 << 20
+            assert took['ring', large] < took['switch', large], took
 
 
 def test_table():
@@ -179,5 +206,5 @@ def test_refusals():
 
 
 main(test_types_and_operations, test_sizes, test_ranks, test_bytes_on_links,
-     test_modelled_time, test_table, test_a_wrong_bit_is_found,
+     test_modelled_time, test_modelled_time_of_large_ones, test_table, test_a_wrong_bit_is_found,
      test_links_fail_in_a_collective, test_half_of_the_planes, test_refusals)

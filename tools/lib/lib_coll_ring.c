@@ -5,6 +5,9 @@
  *
  * Shares are received where the same share of data lies, so a step never
  * overwrites what an earlier one of the same collective has brought.
+ *
+ * What is only passed on is added on its way to the next rank: one command, which
+ * takes the time of the link alone. This rank's own part stays what it was.
  */
 #include "lib_comm.h"
 
@@ -50,6 +53,16 @@ static int ring_add(struct alink_comm *c, const struct coll *k, uint64_t dst,
 				comm_data(c) + at, len, k->dtype, k->op, NULL);
 }
 
+/* What was received plus the part of this rank, for the next one to receive */
+static int ring_pass(struct alink_comm *c, const struct coll *k, uint32_t step,
+		     uint64_t at, uint64_t len)
+{
+	int err = ring_add(c, k, alink_bo_va(c->peer[comm_next(c)]) +
+				 c->recv_at + at, at, len);
+
+	return err ? err : ring_token(c, step);
+}
+
 /*
  * What a share is: of all data, split evenly (@block 0), or a block of that
  * size.
@@ -66,9 +79,9 @@ static void ring_share(const struct alink_comm *c, uint64_t bytes,
 }
 
 /*
- * n - 1 steps: each rank sends what it has of a share, and adds what it gets to
- * its own part of the share before that. Rank r ends with the sum of share r
- * plus @shift.
+ * n - 1 steps: each rank sends its own part of a share first, then passes on what
+ * it gets of the share before that, with its own part added. Rank r ends with the
+ * sum of share r plus @shift.
  */
 static int ring_scatter(struct alink_comm *c, const struct coll *k,
 			uint64_t block, uint32_t shift)
@@ -79,15 +92,18 @@ static int ring_scatter(struct alink_comm *c, const struct coll *k,
 
 	for (s = 0; s + 1 < n && !err; s++) {
 		ring_share(c, k->bytes, block, (first + n - s) % n, &at, &len);
-		err = ring_send(c, s, c->recv_at + at, comm_data(c) + at, len);
+		if (s)
+			err = ring_pass(c, k, s, at, len);
+		else
+			err = ring_send(c, s, c->recv_at + at,
+					comm_data(c) + at, len);
 		if (!err)
 			err = ring_await(c, s);
-		ring_share(c, k->bytes, block, (first + n - s - 1) % n, &at,
-			   &len);
-		if (!err)
-			err = ring_add(c, k, comm_data(c) + at, at, len);
 	}
-	return err;
+	if (err || n == 1)
+		return err;
+	ring_share(c, k->bytes, block, (first + 1) % n, &at, &len);
+	return ring_add(c, k, comm_data(c) + at, at, len);
 }
 
 /* n - 1 steps: rank r begins with share r plus @shift, and all end with all. */
@@ -194,9 +210,11 @@ int ring_reduce(struct alink_comm *c, const struct coll *k)
 			break;
 		if (p)
 			err = ring_await(c, i);
-		if (!err && p)
+		if (!err && p && p + 1 < n)
+			err = ring_pass(c, k, i, at, len);
+		else if (!err && p)
 			err = ring_add(c, k, comm_data(c) + at, at, len);
-		if (!err && p + 1 < n)
+		else if (!err && n > 1)
 			err = ring_send(c, i, c->recv_at + at,
 					comm_data(c) + at, len);
 	}
