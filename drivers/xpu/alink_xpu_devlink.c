@@ -8,7 +8,7 @@
  * fault is over at once. One that needs a reset of the device stays, until the
  * administrator says "devlink health recover": only he knows who else works
  * there. For queues that halted by an error of their user there is the reporter
- * "queue": alink_xpu_qerr.c.
+ * "queue", alink_xpu_qerr.c, and for HBM beside this one "ecc": alink_xpu_ecc.c.
  */
 #include <linux/pci.h>
 #include <net/devlink.h>
@@ -221,9 +221,12 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 	err = alink_xpu_qerr_reporter_create(xdev, devlink);
 	if (err)
 		goto err_reporter;
-	err = alink_link_health_create(xdev->adev, devlink);
+	err = alink_xpu_ecc_reporter_create(xdev, devlink);
 	if (err)
 		goto err_queue_reporter;
+	err = alink_link_health_create(xdev->adev, devlink);
+	if (err)
+		goto err_ecc_reporter;
 	err = alink_devlink_common_register(devlink);
 	if (err)
 		goto err_link_health;
@@ -235,6 +238,8 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 
 err_link_health:
 	alink_link_health_destroy(xdev->adev);
+err_ecc_reporter:
+	alink_xpu_ecc_reporter_destroy(xdev);
 err_queue_reporter:
 	alink_xpu_qerr_reporter_destroy(xdev);
 err_reporter:
@@ -256,6 +261,7 @@ void alink_xpu_devlink_fini(struct xpu_device *xdev)
 	devl_unregister(devlink);
 	alink_devlink_common_unregister(devlink);
 	alink_link_health_destroy(xdev->adev);
+	alink_xpu_ecc_reporter_destroy(xdev);
 	alink_xpu_qerr_reporter_destroy(xdev);
 	devl_health_reporter_destroy(xdev->reporter);
 	alink_ports_destroy(xdev->adev);

@@ -19,7 +19,7 @@
  *	      locks of alink.ko
  *	      xarray locks, xpu_queue.lock, xpu_bridges.lock,
  *	      xpu_window.lock, xpu_faults.lock (spinlocks)
- *	        xpu_qerrs.lock (spinlock)
+ *	        xpu_qerrs.lock, xpu_ecc.lock (spinlocks)
  *
  * Who faults has mmap_lock and takes dma_resv, but not xpu_evict.lock; nor does
  * who imports by PRIME, with the object_name_lock of DRM. Whoever has
@@ -230,6 +230,7 @@ struct xpu_faults {
  * @faults:	what went wrong
  * @hangs:	queues that were stuck
  * @qerrs:	queues that halted
+ * @ecc:	errors of HBM
  * @count_lock:	protects @count_pass, @count_busy, and xpu_bo.counted of all
  *		objects
  * @count_pass:	counts looks at the memory of files
@@ -284,6 +285,7 @@ struct xpu_device {
 	struct xpu_faults faults;
 	struct xpu_hangs hangs;
 	struct xpu_qerrs qerrs;
+	struct xpu_ecc ecc;
 	/* protects count_pass, count_busy, and xpu_bo.counted of all objects */
 	struct mutex count_lock;
 	u64 count_pass;

@@ -5,6 +5,7 @@
  *	alink_xpu_hbm.c		the allocator
  *	alink_xpu_kq.c		the kernel's queue, which clears and copies HBM
  *	alink_xpu_retire.c	pages that must not be used any more
+ *	alink_xpu_ecc.c		tells devlink of errors and of these pages
  *	alink_xpu_evict.c	who has to leave HBM when it is full
  *	alink_xpu_pin.c		who stays
  *	alink_xpu_move.c	how an object leaves, and comes back
@@ -16,15 +17,21 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
+#include <linux/spinlock.h>
 #include <linux/sysfs.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include <drm/drm_gem.h>
 #include <drm/drm_mm.h>
 
+#include <hw/alink/common.h>
+
 #include "alink_xpu_pt.h"
 
+struct devlink;
+struct devlink_health_reporter;
 struct drm_alink_xpu_query_memory;
 struct file;
 struct mem_cgroup;
@@ -66,6 +73,41 @@ struct xpu_bad_page {
 };
 
 /**
+ * struct xpu_bad_info - what others may know of such a page
+ * @addr:	offset in HBM
+ * @time:	when that was, seconds since 1970
+ * @cause:	in a word
+ * @retired:	nobody has it; else it is in use still
+ * @stored:	the device has it in its own list
+ */
+struct xpu_bad_info {
+	u64 addr;
+	s64 time;
+	const char *cause;
+	bool retired;
+	bool stored;
+};
+
+/**
+ * struct xpu_ecc - errors of HBM that could not be corrected, since probe
+ * @lock:	protects @last and @uncorrected
+ * @last:	the latest ALINK_EVENT_FAULT of them
+ * @uncorrected: all of them
+ * @told:	of them, by @work; only that uses it
+ * @work:	tells devlink
+ * @reporter:	health reporter of devlink
+ */
+struct xpu_ecc {
+	/* protects last and uncorrected; innermost */
+	spinlock_t lock;
+	struct alink_event last;
+	u64 uncorrected;
+	u64 told;
+	struct work_struct work;
+	struct devlink_health_reporter *reporter;
+};
+
+/**
  * struct xpu_hbm - HBM allocator
  * @lock:	protects all here
  * @mm:		offsets in HBM
@@ -73,6 +115,7 @@ struct xpu_bad_page {
  * @visible_used: of them, below xpu_info.hbm_visible
  * @bad:	room for ALINK_XPU_MAX_RETIRED pages
  * @num_bad:	pages in @bad
+ * @beyond:	errors in pages for which @bad had no room
  * @retired:	bytes that nobody gets any more
  * @visible_retired: of them, below xpu_info.hbm_visible
  * @closed:	nobody gets any for now: the machine goes to sleep, or what it held
@@ -86,6 +129,7 @@ struct xpu_hbm {
 	u64 visible_used;
 	struct xpu_bad_page *bad;
 	unsigned int num_bad;
+	u64 beyond;
 	u64 retired;
 	u64 visible_retired;
 	bool closed;
@@ -265,6 +309,18 @@ void alink_xpu_retire_lost(struct xpu_device *xdev);
 void alink_xpu_retire_free(struct xpu_device *xdev);
 void alink_xpu_retire_store(struct xpu_device *xdev, bool restart);
 bool alink_xpu_retire_pending(struct xpu_device *xdev, const struct xpu_bo *bo);
+bool alink_xpu_retire_get(struct xpu_device *xdev, unsigned int i,
+			  struct xpu_bad_info *info);
+u64 alink_xpu_retire_beyond(struct xpu_device *xdev);
+
+/* alink_xpu_ecc.c */
+void alink_xpu_ecc_init(struct xpu_device *xdev);
+void alink_xpu_ecc_fini(struct xpu_device *xdev);
+void alink_xpu_ecc_note(struct xpu_device *xdev,
+			const struct alink_event *event);
+int alink_xpu_ecc_reporter_create(struct xpu_device *xdev,
+				  struct devlink *devlink);
+void alink_xpu_ecc_reporter_destroy(struct xpu_device *xdev);
 
 /* alink_xpu_move.c */
 void alink_xpu_place_init(struct xpu_bo *bo);

@@ -610,8 +610,10 @@ void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event)
 				    le64_to_cpu(event->addr),
 				    alink_recovery_str(le32_to_cpu(event->info)));
 		alink_xpu_fault(xdev, event);
-		if (code == ALINK_FAULT_HBM_ECC)
+		if (code == ALINK_FAULT_HBM_ECC) {
 			alink_xpu_retire(xdev, le64_to_cpu(event->addr));
+			alink_xpu_ecc_note(xdev, event);
+		}
 		break;
 	}
 }

@@ -203,6 +203,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	init_waitqueue_head(&xdev->any_wait);
 	alink_xpu_faults_init(xdev);
 	alink_xpu_qerrs_init(xdev);
+	alink_xpu_ecc_init(xdev);
 	for (i = 0; i < ARRAY_SIZE(xdev->vectors); i++) {
 		xdev->vectors[i].xdev = xdev;
 		xdev->vectors[i].irq = -1;
@@ -367,6 +368,7 @@ err_hwmon:
 	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_xpu_faults_fini(xdev);
 	alink_xpu_qerrs_fini(xdev);
+	alink_xpu_ecc_fini(xdev);
 	alink_hwmon_unregister(xdev->adev);
 err_devlink:
 	alink_flash_stop(xdev->adev);
@@ -403,6 +405,7 @@ static void xpu_remove(struct pci_dev *pdev)
 	cancel_delayed_work_sync(&xdev->reset_work);
 	alink_xpu_faults_fini(xdev);
 	alink_xpu_qerrs_fini(xdev);
+	alink_xpu_ecc_fini(xdev);
 
 	alink_hwmon_unregister(xdev->adev);
 	alink_xpu_devlink_fini(xdev);

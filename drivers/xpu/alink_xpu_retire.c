@@ -107,6 +107,49 @@ bool alink_xpu_retire_pending(struct xpu_device *xdev, const struct xpu_bo *bo)
 }
 
 /**
+ * alink_xpu_retire_get - look at a bad page
+ * @xdev:	device
+ * @i:		number in the order of the list, from 0
+ * @info:	out
+ *
+ * Return: false if there are no more.
+ */
+bool alink_xpu_retire_get(struct xpu_device *xdev, unsigned int i,
+			  struct xpu_bad_info *info)
+{
+	struct xpu_hbm *hbm = &xdev->hbm;
+	const struct xpu_bad_page *bad;
+	bool found;
+
+	mutex_lock(&hbm->lock);
+	found = i < hbm->num_bad;
+	if (found) {
+		bad = &hbm->bad[i];
+		*info = (struct xpu_bad_info) {
+			.addr = bad->addr,
+			.time = bad->time,
+			.cause = xpu_bad_cause(bad),
+			.retired = xpu_bad_retired(bad),
+			.stored = bad->stored,
+		};
+	}
+	mutex_unlock(&hbm->lock);
+	return found;
+}
+
+/* Errors in pages that stay in use, as the list is full */
+u64 alink_xpu_retire_beyond(struct xpu_device *xdev)
+{
+	struct xpu_hbm *hbm = &xdev->hbm;
+	u64 beyond;
+
+	mutex_lock(&hbm->lock);
+	beyond = hbm->beyond;
+	mutex_unlock(&hbm->lock);
+	return beyond;
+}
+
+/**
  * alink_xpu_retire_store - tell the device what it does not know yet
  * @xdev:	device
  * @restart:	after a reset, before anybody may use the device
@@ -186,6 +229,7 @@ void alink_xpu_retire(struct xpu_device *xdev, u64 addr)
 	mutex_lock(&hbm->lock);
 	known = xpu_bad_known(hbm, addr);
 	if (!known && hbm->num_bad == ALINK_XPU_MAX_RETIRED) {
+		hbm->beyond++;
 		mutex_unlock(&hbm->lock);
 		drm_err_ratelimited(&xdev->drm,
 				    "bad page %#llx stays in use, as %u are retired: replace the device\n",

@@ -41,7 +41,8 @@ DEVLINK_SWEPT = {'info_get', 'flash_update', 'reload_actions', 'reload_down',
 HEALTH_SWEPT = {'name', 'diagnose', 'dump'}
 # devlink has a reporter recover that has reported something, and only then; a
 # test is such a report, from a worker. What they do is swept nevertheless:
-# queues are made anew as for "rings", and a device is reset as for RELOAD.
+# queues are made anew as for "rings", and a device is reset as for RELOAD. "ecc"
+# only tries again what a failure had left undone, and keeps saying so.
 HEALTH_ELSEWHERE = {'recover', 'test'}
 # Of netlink's types of attributes: how devlink names a boolean parameter's
 NLA_FLAG = 6

@@ -13,6 +13,7 @@
 #include <alink.h>
 
 #include "kselftest_harness.h"
+#include "xpu_health.h"
 #include "xpu_lib.h"
 
 #define GIB		(1UL << 30)
@@ -222,6 +223,22 @@ static int read_list(FIXTURE_DATA(hbm) *self, char *text, size_t room)
 	return n < 0 ? -errno : 0;
 }
 
+/* What the reporter of HBM says */
+static long ecc(FIXTURE_DATA(hbm) *self, const char *command, const char *key)
+{
+	return health_number(self->sysfs, "ecc", command, key);
+}
+
+static int ecc_recover(FIXTURE_DATA(hbm) *self)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+		 "devlink health recover pci/%s reporter ecc",
+		 strrchr(self->sysfs, '/') + 1);
+	return system(line);
+}
+
 static unsigned int count_lines(const char *text)
 {
 	unsigned int n = 0;
@@ -365,8 +382,12 @@ TEST_F_TIMEOUT(hbm, bad_page_in_use, SLOW)
 		.opcode = ALINK_XPU_OP_COPY,
 		.dst = VA_HOST, .src = VA + BAD, .len = PAGE,
 	};
+	long errors = ecc(self, "diagnose", "uncorrected");
+	long reports = ecc(self, "show", "error");
 	char text[8192], want[64], addr[32];
 
+	ASSERT_GE(errors, 0);
+	ASSERT_GE(reports, 0);
 	ASSERT_EQ(read_list(self, text, sizeof(text)), 0);
 	ASSERT_STREQ(text, "");
 	bystander_open(_metadata, &other);
@@ -388,6 +409,20 @@ TEST_F_TIMEOUT(hbm, bad_page_in_use, SLOW)
 	EXPECT_NE(strstr(text, " pending\n"), NULL);
 	EXPECT_EQ(count_lines(text), 1);
 	bystander_is_done(_metadata, &other, 1);
+	EXPECT_TRUE(health_becomes(self->sysfs, "ecc", "diagnose",
+				   "uncorrected", errors + 1));
+	EXPECT_EQ(ecc(self, "diagnose", "last_address"), (long)BAD + 128);
+	EXPECT_EQ(ecc(self, "diagnose", "page"), (long)BAD);
+	EXPECT_EQ(ecc(self, "diagnose", "pages_pending"), 1);
+	EXPECT_EQ(ecc(self, "diagnose", "pages_retired"), 0);
+	/* A report each, and over: the device has the page on its list. */
+	EXPECT_TRUE(health_becomes(self->sysfs, "ecc", "show", "error",
+				   reports + 1));
+	EXPECT_TRUE(health_becomes(self->sysfs, "ecc", "show", "state", 0));
+	EXPECT_EQ(ecc(self, "diagnose", "pages_unsaved"), 0);
+	EXPECT_EQ(ecc(self, "dump show", "fault_code"), ALINK_FAULT_HBM_ECC);
+	EXPECT_EQ(ecc(self, "dump show", "address"), (long)BAD + 128);
+	EXPECT_EQ(health_clear(self->sysfs, "ecc"), 0);
 
 	/* What else is in the object can be saved. */
 	xq_close(&self->q);
@@ -404,6 +439,10 @@ TEST_F_TIMEOUT(hbm, bad_page_in_use, SLOW)
 	ASSERT_EQ(read_list(self, text, sizeof(text)), 0);
 	EXPECT_NE(strstr(text, " retired\n"), NULL);
 	EXPECT_EQ(count_lines(text), 1);
+	EXPECT_EQ(ecc(self, "diagnose", "pages_pending"), 0);
+	EXPECT_EQ(ecc(self, "diagnose", "pages_retired"), 1);
+	EXPECT_TRUE(health_becomes(self->sysfs, "ecc", "diagnose",
+				   "uncorrected", errors + 2));
 	EXPECT_EQ(gem_create(self->fd, HBM, FULL, &self->bo[0]), -E2BIG);
 }
 
@@ -525,11 +564,14 @@ TEST_F_TIMEOUT(hbm, bad_page_met_by_a_peer, SLOW)
 /* A device that names what is no page of its HBM is not believed. */
 TEST_F(hbm, bad_page_that_is_none)
 {
+	long errors = ecc(self, "diagnose", "uncorrected");
+
 	ASSERT_EQ(inject(FULL), 0);
 	ASSERT_EQ(inject(~0UL), 0);
 	/* Events are handled in order. */
 	xq_close(&self->q);
 	expect_bad(_metadata, self, 0, 4 * PAGE);
+	EXPECT_EQ(ecc(self, "diagnose", "uncorrected"), errors);
 }
 
 /* The list has an end; what is beyond it is left in use. */
@@ -546,6 +588,12 @@ TEST_F_TIMEOUT(hbm, bad_pages_without_end, SLOW)
 		ASSERT_EQ(inject(BAD + i * PAGE), 0);
 	xq_close(&self->q);
 	expect_bad(_metadata, self, 0, MAX_RETIRED * PAGE);
+	/* That is not over, and cannot be mended. */
+	EXPECT_TRUE(health_becomes(self->sysfs, "ecc", "diagnose",
+				   "pages_beyond", 3));
+	EXPECT_TRUE(health_becomes(self->sysfs, "ecc", "show", "state", 1));
+	EXPECT_NE(ecc_recover(self), 0);
+	EXPECT_EQ(ecc(self, "show", "state"), 1);
 	ASSERT_EQ(read_list(self, text, sizeof(text)), 0);
 	EXPECT_EQ(count_lines(text), MAX_RETIRED);
 	take_all(_metadata, self, HBM_CPU);

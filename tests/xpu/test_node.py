@@ -322,7 +322,7 @@ def test_devlink():
                         info['versions']['running']['fw']), info
         reporters = json.loads(sh('devlink', '-j', 'health', 'show'))['health']
         assert [r['reporter'] for r in reporters[f'pci/{function}']] == \
-            ['device', 'queue', 'link'], reporters
+            ['device', 'queue', 'ecc', 'link'], reporters
 
 
 main(test_udev_gives_the_node_to_render, test_sensors, test_alarms,
