@@ -21,6 +21,22 @@
 
 /* Faults that wait for devlink; a power of 2 */
 #define ALINK_SWITCH_FAULTS		16
+/* What may be wrong with a member of a group: see alink_switch_inc.c */
+#define ALINK_SWITCH_INC_KINDS		4
+
+/**
+ * struct alink_switch_inc - group operations that failed
+ * @seen:	counters of the device, for the health check alone
+ * @told:	the same as devlink was told of them, for @work alone
+ * @work:	tells devlink; enabled while that is registered
+ * @reporter:	health reporter of devlink
+ */
+struct alink_switch_inc {
+	u64 seen[ALINK_SWITCH_INC_KINDS];
+	u64 told[ALINK_SWITCH_INC_KINDS];
+	struct work_struct work;
+	struct devlink_health_reporter *reporter;
+};
 
 /**
  * struct alink_switch - one switch ASIC
@@ -35,6 +51,7 @@
  * @faults:	fault events that devlink is to be told of: the event worker
  *		puts, @fault_work gets
  * @fault_work:	tells devlink; enabled while that is registered
+ * @inc:	group operations that failed
  */
 struct alink_switch {
 	struct alink_dev *adev;
@@ -47,6 +64,7 @@ struct alink_switch {
 	struct devlink_health_reporter *reporter;
 	DECLARE_KFIFO(faults, struct alink_event, ALINK_SWITCH_FAULTS);
 	struct work_struct fault_work;
+	struct alink_switch_inc inc;
 };
 
 static_assert(offsetof(struct alink_switch, adev) ==
@@ -60,5 +78,12 @@ void alink_switch_report_fault(struct alink_switch *sw,
 			       const struct alink_event *event);
 void alink_switch_faults_start(struct alink_switch *sw);
 void alink_switch_faults_stop(struct alink_switch *sw);
+
+/* alink_switch_inc.c */
+int alink_switch_inc_create(struct alink_switch *sw, struct devlink *devlink);
+void alink_switch_inc_destroy(struct alink_switch *sw);
+void alink_switch_inc_start(struct alink_switch *sw);
+void alink_switch_inc_stop(struct alink_switch *sw);
+void alink_switch_inc_watch(struct alink_dev *adev);
 
 #endif /* ALINK_SWITCH_H */

@@ -2,7 +2,7 @@
 /*
  * alink_switch.ko: what devlink shows of a switch: the sizes of its tables, and
  * a health reporter for its firmware. Ports, information, flash and reload come
- * from alink.ko.
+ * from alink.ko; alink_switch_inc.c has another reporter.
  */
 #include "alink_switch.h"
 
@@ -113,6 +113,7 @@ void alink_switch_report_fault(struct alink_switch *sw,
 void alink_switch_faults_start(struct alink_switch *sw)
 {
 	enable_and_queue_work(system_long_wq, &sw->fault_work);
+	alink_switch_inc_start(sw);
 	alink_link_health_start(sw->adev);
 }
 
@@ -120,6 +121,7 @@ void alink_switch_faults_start(struct alink_switch *sw)
 void alink_switch_faults_stop(struct alink_switch *sw)
 {
 	alink_link_health_stop(sw->adev);
+	alink_switch_inc_stop(sw);
 	disable_work_sync(&sw->fault_work);
 }
 
@@ -149,9 +151,12 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 		err = PTR_ERR(sw->reporter);
 		goto err_resources;
 	}
-	err = alink_link_health_create(sw->adev, devlink);
+	err = alink_switch_inc_create(sw, devlink);
 	if (err)
 		goto err_reporter;
+	err = alink_link_health_create(sw->adev, devlink);
+	if (err)
+		goto err_inc;
 	err = alink_devlink_common_register(devlink);
 	if (err)
 		goto err_link_health;
@@ -160,6 +165,8 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 
 err_link_health:
 	alink_link_health_destroy(sw->adev);
+err_inc:
+	alink_switch_inc_destroy(sw);
 err_reporter:
 	devl_health_reporter_destroy(sw->reporter);
 err_resources:
@@ -176,6 +183,7 @@ void alink_switch_devlink_fini(struct alink_switch *sw)
 	devl_lock(devlink);
 	alink_devlink_common_unregister(devlink);
 	alink_link_health_destroy(sw->adev);
+	alink_switch_inc_destroy(sw);
 	devl_health_reporter_destroy(sw->reporter);
 	devl_resources_unregister(devlink);
 	devl_unlock(devlink);

@@ -23,6 +23,7 @@ static void alink_switch_event(struct alink_dev *adev,
 static const struct alink_dev_ops alink_switch_dev_ops = {
 	.devtype = ALINK_DEVTYPE_SWITCH,
 	.event = alink_switch_event,
+	.watch = alink_switch_inc_watch,
 };
 
 static int alink_switch_read_limits(struct alink_switch *sw)

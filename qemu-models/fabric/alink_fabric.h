@@ -160,9 +160,19 @@ void af_switch_reset(struct af_fabric *f, uint32_t plane);
 void af_cold_reset(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id);
 
 /* What a switch counts beyond its ports. 0 or -ENODEV. */
+/* Group operations that failed, by what was wrong with a member */
+enum af_inc {
+	AF_INC_SILENT,
+	AF_INC_UNBOUND,
+	AF_INC_REFUSED,
+	AF_INC_POISON,
+	AF_NUM_INC,
+};
+
 struct af_switch_info {
 	uint32_t radix, hop_ns;
 	uint64_t reductions, multicasts, drops_noroute, drops_part;
+	uint64_t inc_errors[AF_NUM_INC];
 };
 
 int af_switch_info(struct af_fabric *f, uint32_t plane,

@@ -37,7 +37,7 @@
 #endif
 
 #define AF_PAGE_MAGIC		0x31424641	/* "AFB1" */
-#define AF_PAGE_VERSION		2
+#define AF_PAGE_VERSION		3
 
 #define AF_MAX_LINKS		AF_MAX_PLANES
 #define AF_MAX_EP		ALINK_MAX_ENDPOINTS
@@ -123,6 +123,7 @@ struct af_switch {
 	uint32_t reserved;
 	uint64_t reductions, multicasts;
 	uint64_t drops_noroute, drops_part;
+	uint64_t inc_errors[AF_NUM_INC];
 };
 
 /* min 0: no route. page->lock */
@@ -387,6 +388,9 @@ uint64_t af_account_multicast(struct af_fabric *f, uint32_t id, uint32_t group,
 			      const struct af_path *path);
 uint64_t af_account_reduce(struct af_fabric *f, uint32_t id, uint32_t group,
 			   const struct af_path *path);
+/* At each switch of the path: @st is what was wrong with a member. */
+void af_account_group_error(struct af_fabric *f, const struct af_path *path,
+			    enum alink_status st);
 
 /* --- fabric_reduce.c ------------------------------------------------------ */
 #define AF_RED_BLOCK	512	/* elements that are worked on at a time */

@@ -369,8 +369,10 @@ static bool group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 	     m = af_next_member(t->path.group, m + 1)) {
 		st = member_check(f, id, t->group, im->key, m, offset, len,
 				  rights, &bad, &mem);
-		if (st)
+		if (st) {
+			af_account_group_error(f, &t->path, st);
 			goto out;
+		}
 	}
 	return true;
 out:

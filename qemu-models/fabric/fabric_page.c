@@ -495,6 +495,7 @@ void af_cold_reset(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id)
 		sw->multicasts = 0;
 		sw->drops_noroute = 0;
 		sw->drops_part = 0;
+		memset(sw->inc_errors, 0, sizeof(sw->inc_errors));
 		for (uint32_t i = 0; i < sw->radix; i++)
 			af_side_clear(&p->side[af_sw_side(dev_id, i)]);
 	}
@@ -518,6 +519,8 @@ int af_switch_info(struct af_fabric *f, uint32_t plane,
 		info->multicasts = sw->multicasts;
 		info->drops_noroute = sw->drops_noroute;
 		info->drops_part = sw->drops_part;
+		memcpy(info->inc_errors, sw->inc_errors,
+		       sizeof(info->inc_errors));
 		af_acct_unlock(f);
 		ret = 0;
 	}

@@ -325,6 +325,31 @@ uint64_t af_account_reduce(struct af_fabric *f, uint32_t id, uint32_t group,
 	return finish(f, &w);
 }
 
+static enum af_inc inc_error(enum alink_status st)
+{
+	switch (st) {
+	case ALINK_ST_UNREACHABLE:
+		return AF_INC_SILENT;
+	case ALINK_ST_GROUP:
+		return AF_INC_UNBOUND;
+	case ALINK_ST_POISON:
+		return AF_INC_POISON;
+	default:
+		return AF_INC_REFUSED;
+	}
+}
+
+void af_account_group_error(struct af_fabric *f, const struct af_path *path,
+			    enum alink_status st)
+{
+	af_acct_lock(f);
+	for (uint32_t i = 0; i < path->num; i++)
+		if (!path->lane[i].turn)
+			f->page->sw[af_side_dev(path->lane[i].in)]
+				.inc_errors[inc_error(st)]++;
+	af_acct_unlock(f);
+}
+
 /* --- settings --------------------------------------------------------------- */
 
 int af_fabric_set_timing(struct af_fabric *f, enum af_timing timing,

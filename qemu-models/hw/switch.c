@@ -78,6 +78,14 @@ static uint64_t read_counter(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.drops_noroute;
     case ALINK_SW_REG_DROPS_PART:
         return info.drops_part;
+    case ALINK_SW_REG_INC_SILENT:
+        return info.inc_errors[AF_INC_SILENT];
+    case ALINK_SW_REG_INC_UNBOUND:
+        return info.inc_errors[AF_INC_UNBOUND];
+    case ALINK_SW_REG_INC_REFUSED:
+        return info.inc_errors[AF_INC_REFUSED];
+    case ALINK_SW_REG_INC_POISON:
+        return info.inc_errors[AF_INC_POISON];
     }
     g_assert_not_reached();
 }
@@ -98,6 +106,10 @@ static const AlinkReg switch_regs[] = {
     REG(SW_REG_MULTICASTS, 64, read_counter),
     REG(SW_REG_DROPS_NOROUTE, 64, read_counter),
     REG(SW_REG_DROPS_PART, 64, read_counter),
+    REG(SW_REG_INC_SILENT, 64, read_counter),
+    REG(SW_REG_INC_UNBOUND, 64, read_counter),
+    REG(SW_REG_INC_REFUSED, 64, read_counter),
+    REG(SW_REG_INC_POISON, 64, read_counter),
 };
 
 /* --- life cycle ---------------------------------------------------------- */
@@ -147,7 +159,7 @@ static bool switch_realize(AlinkDevice *ad, Error **errp)
     ad->num_vectors = 2;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_GROUPS | ALINK_CAP_PARTITIONS |
-               ALINK_CAP_INC | ALINK_CAP_FLASH;
+               ALINK_CAP_INC | ALINK_CAP_FLASH | ALINK_CAP_INC_ERRORS;
     alink_sensor_default(ad, ALINK_REG_TEMP, 52000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MAX, 95000);
     alink_sensor_default(ad, ALINK_REG_TEMP_CRIT, 110000);

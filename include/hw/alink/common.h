@@ -141,6 +141,7 @@ enum alink_devtype {
 #define ALINK_CAP_FLASH			ALINK_BIT64(11)	/* firmware in flash, flash.h */
 #define ALINK_CAP_PROGRESS		ALINK_BIT64(12)	/* xPU: queues show that they get on, ALINK_XPU_Q_PROGRESS */
 #define ALINK_CAP_QUEUE_INFO		ALINK_BIT64(13)	/* xPU: info windows of queues, ALINK_XPU_QI() */
+#define ALINK_CAP_INC_ERRORS		ALINK_BIT64(15)	/* switch: group operations that failed, ALINK_SW_REG_INC_SILENT ... */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

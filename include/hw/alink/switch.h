@@ -33,5 +33,10 @@
 #define ALINK_SW_REG_MULTICASTS	0x1028	/* RO 64 0x0  multicast writes served */
 #define ALINK_SW_REG_DROPS_NOROUTE 0x1030 /* RO 64 0x0  packets without a route */
 #define ALINK_SW_REG_DROPS_PART	0x1038	/* RO 64 0x0  packets between partitions */
+/* With ALINK_CAP_INC_ERRORS: group operations that failed, by what was wrong with a member */
+#define ALINK_SW_REG_INC_SILENT	0x1080	/* RO 64 0x0  it did not answer */
+#define ALINK_SW_REG_INC_UNBOUND 0x1088	/* RO 64 0x0  it had no memory there, or with another key */
+#define ALINK_SW_REG_INC_REFUSED 0x1090	/* RO 64 0x0  its memory has another partition, not the right, or ends before */
+#define ALINK_SW_REG_INC_POISON	0x1098	/* RO 64 0x0  its data was known to be bad */
 
 #endif /* HW_ALINK_SWITCH_H */

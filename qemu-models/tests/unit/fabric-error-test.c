@@ -533,6 +533,56 @@ TEST(group_member_trouble)
 	rig_free(r);
 }
 
+/* Once at each switch, by kind; not what no member has been asked for. */
+TEST(group_errors_are_counted)
+{
+	static const uint64_t want[AF_NUM_INC] = {
+		[AF_INC_SILENT] = 2, [AF_INC_UNBOUND] = 2,
+		[AF_INC_REFUSED] = 1, [AF_INC_POISON] = 1,
+	};
+	struct rig *r = rig_new(3, 2);
+	struct af_switch_info sw;
+	struct af_result res;
+	uint32_t v[4];
+
+	rig_group_all(r, 0);
+	EXPECT_EQ(af_group_unbind(r->f, 2, 0), ALINK_ST_OK);
+	EXPECT_GROUP(r, 0, 0, ALINK_ST_GROUP);
+	EXPECT_EQ(af_group_bind(r->f, 2, 0, 0, RIG_GROUP_KEY, 4096, 4096),
+		  ALINK_ST_OK);
+	EXPECT_GROUP(r, 0, 0, ALINK_ST_OK);
+	af_group_reduce(r->f, 0, 0, 4096, v, 4, ALINK_DT_INT32, ALINK_OP_SUM,
+			&res);
+	EXPECT_EQ(res.status, ALINK_ST_RANGE);
+	af_endpoint_set_answering(r->f, 1, false);
+	EXPECT_GROUP(r, 0, 0, ALINK_ST_UNREACHABLE);
+	af_endpoint_set_answering(r->f, 1, true);
+	af_poison_add(r->f, 2, 4096 + 8, 4);
+	af_group_reduce(r->f, 0, 0, 4, v, 8, ALINK_DT_INT32, ALINK_OP_SUM,
+			&res);
+	EXPECT_EQ(res.status, ALINK_ST_POISON);
+	/* No member is asked: a slot without a group, a type */
+	EXPECT_GROUP(r, 0, 9, ALINK_ST_KEY);
+	af_group_reduce(r->f, 0, 0, 0, v, 4, ALINK_DT_UINT8, ALINK_OP_SUM,
+			&res);
+	EXPECT_EQ(res.status, ALINK_ST_UNSUPPORTED);
+	for (uint32_t p = 0; p < 2; p++) {
+		af_switch_info(r->f, p, &sw);
+		EXPECT(!memcmp(sw.inc_errors, want, sizeof(want)));
+	}
+	af_switch_reset(r->f, 0);
+	af_switch_info(r->f, 0, &sw);
+	EXPECT(!memcmp(sw.inc_errors, want, sizeof(want)));
+	af_cold_reset(r->f, ALINK_DEVTYPE_SWITCH, 0);
+	af_switch_info(r->f, 0, &sw);
+	EXPECT_EQ(sw.inc_errors[AF_INC_SILENT] + sw.inc_errors[AF_INC_UNBOUND] +
+		  sw.inc_errors[AF_INC_REFUSED] + sw.inc_errors[AF_INC_POISON],
+		  0);
+	af_switch_info(r->f, 1, &sw);
+	EXPECT(!memcmp(sw.inc_errors, want, sizeof(want)));
+	rig_free(r);
+}
+
 TEST(group_paths)
 {
 	struct rig *r = rig_new(3, 2);
