@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * devlink health reporter "ecc": errors of HBM that could not be corrected, and
- * the pages that have been retired for them.
+ * the pages that have been retired for them. Those that were corrected are but a
+ * number: nobody has lost anything.
  *
  * Who met one has lost the command that read it, and nothing else: once the page
  * is on the list that the device keeps, the error is over. The reporter stays in
@@ -93,8 +94,12 @@ static int ecc_diagnose(struct devlink_health_reporter *reporter,
 {
 	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
 	struct alink_event last;
-	u64 uncorrected;
+	u64 corrected, uncorrected;
 
+	corrected = alink_rd64(xdev->adev, ALINK_XPU_REG_ECC_CORRECTED);
+	/* All ones: not now, in a reset */
+	if (alink_dev_caps(xdev->adev) & ALINK_CAP_ECC && corrected != U64_MAX)
+		devlink_fmsg_u64_pair_put(fmsg, "corrected", corrected);
 	uncorrected = ecc_last(&xdev->ecc, &last);
 	devlink_fmsg_u64_pair_put(fmsg, "uncorrected", uncorrected);
 	if (uncorrected) {

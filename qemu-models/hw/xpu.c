@@ -40,6 +40,8 @@
  *   x-ecc-poison-addr=U64   the 64 bytes of HBM there are known bad, for own
  *                           engines and for the fabric, until written over
  *                           (write only; x-poison of the fabric takes ranges)
+ *   x-ecc-corrected=U32     that many errors of HBM more have been corrected
+ *                           (write only)
  *   x-hold-workers=BOOL     worker threads, of all xPUs, that have ended a chunk
  *                           stop before they tell of it (write only)
  *   x-workers-held          how many of the two threads do (read only)
@@ -156,6 +158,8 @@ static uint64_t read_counter(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return xpu->doorbells;
     case ALINK_XPU_REG_MACS:
         return xpu->macs;
+    case ALINK_XPU_REG_ECC_CORRECTED:
+        return xpu->ecc_corrected;
     }
     g_assert_not_reached();
 }
@@ -271,6 +275,7 @@ static const AlinkReg xpu_regs[] = {
     REG(XPU_REG_SLICE_US, 32, read_const),
     REG(XPU_REG_STARVE_US, 32, read_const),
     REG(XPU_REG_PROGRESS_MS, 32, read_const),
+    REG(XPU_REG_ECC_CORRECTED, 64, read_counter),
     QUEUE_REG(XPU_Q_BUSY_NS, 64),
     QUEUE_REG(XPU_Q_HEAD, 32),
     QUEUE_REG(XPU_Q_TAIL, 32),
@@ -410,7 +415,8 @@ static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
     ad->num_vectors = ALINK_XPU_NUM_VECTORS;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_RETIRE | ALINK_CAP_RETRY |
-               ALINK_CAP_FLASH | ALINK_CAP_PROGRESS | ALINK_CAP_QUEUE_INFO;
+               ALINK_CAP_FLASH | ALINK_CAP_PROGRESS | ALINK_CAP_QUEUE_INFO |
+               ALINK_CAP_ECC;
     alink_sensor_default(ad, ALINK_REG_TEMP, 46000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MEM, 44000);
     alink_sensor_default(ad, ALINK_REG_POWER, v->power_idle_mw);
@@ -535,6 +541,7 @@ static void xpu_reset(AlinkDevice *ad, AlinkResetKind kind)
     xpu->irqs = 0;
     xpu->doorbells = 0;
     xpu->macs = 0;
+    xpu->ecc_corrected = 0;
     xpu->load_busy_ns = 0;
     hbm_lose(xpu);
 }
@@ -581,6 +588,18 @@ static void set_poison(Object *obj, Visitor *v, const char *name, void *opaque,
         return;
     }
     trace_alink_inject(alink_device_name(ad), name, addr);
+}
+
+static void set_corrected(Object *obj, Visitor *v, const char *name,
+                          void *opaque, Error **errp)
+{
+    AlinkXpu *xpu = ALINK_XPU(obj);
+    uint32_t more;
+
+    if (visit_type_uint32(v, name, &more, errp) && DEVICE(xpu)->realized) {
+        xpu->ecc_corrected += more;
+        trace_alink_inject(alink_device_name(ALINK_DEVICE(xpu)), name, more);
+    }
 }
 
 static bool get_lose_hbm(Object *obj, Error **errp)
@@ -694,6 +713,8 @@ static void xpu_class_init(ObjectClass *oc, void *data)
                                    set_lose_hbm);
     object_class_property_add(oc, "x-ecc-poison-addr", "uint64", NULL,
                               set_poison, NULL, NULL);
+    object_class_property_add(oc, "x-ecc-corrected", "uint32", NULL,
+                              set_corrected, NULL, NULL);
     object_class_property_add_bool(oc, "x-hold-workers", NULL, set_hold);
     object_class_property_add(oc, "x-workers-held", "uint32", get_held, NULL,
                               NULL, NULL);

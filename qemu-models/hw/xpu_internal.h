@@ -275,6 +275,7 @@ struct AlinkXpu {
     uint64_t irqs;
     uint64_t doorbells;
     uint64_t macs;
+    uint64_t ecc_corrected;
 
     /* of COMPUTE, since the first one */
     struct ac_team *team;       /* threads that share a piece */

@@ -370,6 +370,21 @@ static void bystander_is_done(struct __test_metadata *_metadata,
 	EXPECT_EQ(d.generation, o->generation);
 }
 
+/* What HBM corrects is counted, and nothing else comes of it. */
+TEST_F(hbm, corrected)
+{
+	long corrected = ecc(self, "diagnose", "corrected");
+	long reports = ecc(self, "show", "error");
+	char text[64];
+
+	ASSERT_GE(corrected, 0);
+	ASSERT_EQ(model_put(MODEL, "x-ecc-corrected", "5"), 0);
+	EXPECT_EQ(ecc(self, "diagnose", "corrected"), corrected + 5);
+	EXPECT_EQ(ecc(self, "show", "error"), reports);
+	ASSERT_EQ(read_list(self, text, sizeof(text)), 0);
+	EXPECT_STREQ(text, "");
+}
+
 /*
  * An error in the middle of an object: seen, then kept until that is freed; and
  * nobody else sees anything.

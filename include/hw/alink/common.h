@@ -142,6 +142,7 @@ enum alink_devtype {
 #define ALINK_CAP_PROGRESS		ALINK_BIT64(12)	/* xPU: queues show that they get on, ALINK_XPU_Q_PROGRESS */
 #define ALINK_CAP_QUEUE_INFO		ALINK_BIT64(13)	/* xPU: info windows of queues, ALINK_XPU_QI() */
 #define ALINK_CAP_INC_ERRORS		ALINK_BIT64(15)	/* switch: group operations that failed, ALINK_SW_REG_INC_SILENT ... */
+#define ALINK_CAP_ECC			ALINK_BIT64(16)	/* xPU: ALINK_XPU_REG_ECC_CORRECTED */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

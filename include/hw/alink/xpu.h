@@ -39,6 +39,7 @@
 #define ALINK_XPU_REG_SLICE_US	0x1090	/* RO 32 -  longest turn while an equal waits, modelled time, us */
 #define ALINK_XPU_REG_STARVE_US	0x1094	/* RO 32 -  a ready queue waits no longer for its turn, modelled time, us */
 #define ALINK_XPU_REG_PROGRESS_MS 0x1098 /* RO 32 -  a queue that has work shows progress within this time, ms */
+#define ALINK_XPU_REG_ECC_CORRECTED 0x10a0 /* RO 64 0x0  with ALINK_CAP_ECC: errors of HBM that were corrected since power on */
 
 /* Queue windows: what the device knows of a queue, and no user can write */
 #define ALINK_XPU_Q_BASE		0x4000

@@ -32,7 +32,7 @@ static void check_variant(const char *name, uint32_t id, uint64_t hbm,
                     ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                     ALINK_CAP_ROUTES | ALINK_CAP_RETIRE | ALINK_CAP_RETRY |
                     ALINK_CAP_FLASH | ALINK_CAP_PROGRESS |
-                    ALINK_CAP_QUEUE_INFO);
+                    ALINK_CAP_QUEUE_INFO | ALINK_CAP_ECC);
     g_assert_cmphex(aq_rd64(aq, ALINK_XPU_REG_HBM_SIZE), ==, hbm << 30);
     g_assert_cmphex(aq_rd64(aq, ALINK_XPU_REG_HBM_BAR), ==, 16 << 20);
     g_assert_cmpuint(aq_rd32(aq, ALINK_XPU_REG_NUM_DIES), ==, dies);
@@ -718,6 +718,19 @@ static void test_memcpy(void)
     aq_stop(aq);
 }
 
+static void test_ecc_corrected(void)
+{
+    AlinkQtest *aq = aq_start(START);
+
+    g_assert_cmpuint(aq_rd64(aq, ALINK_XPU_REG_ECC_CORRECTED), ==, 0);
+    aq_set_int(aq, "x-ecc-corrected", 3);
+    aq_set_int(aq, "x-ecc-corrected", 4);
+    g_assert_cmpuint(aq_rd64(aq, ALINK_XPU_REG_ECC_CORRECTED), ==, 7);
+    /* They are nobody's fault. */
+    g_assert_cmpuint(aq_rd32(aq, ALINK_REG_FAULT_CODE), ==, 0);
+    aq_stop(aq);
+}
+
 /* --- modelled time of local work: Documentation/hw/xpu.rst, "Timing" ----- */
 
 static void test_timing(void)
@@ -795,5 +808,6 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu/memcpy", test_memcpy);
     qtest_add_func("/alink/xpu/timing", test_timing);
     qtest_add_func("/alink/xpu/timing-reduce", test_timing_reduce);
+    qtest_add_func("/alink/xpu/ecc-corrected", test_ecc_corrected);
     return g_test_run();
 }
