@@ -357,6 +357,7 @@ int alink_nic_netdev_init(struct alink_nic *nic)
 	dev->watchdog_timeo = ALINK_NIC_TX_TIMEOUT;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = ALINK_NIC_MAX_MTU;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 
 	features = alink_rd32(nic->adev, ALINK_NIC_REG_FEATURES);
 	dev->hw_features = NETIF_F_SG;

@@ -64,23 +64,40 @@ def program(*command, env=None):
     return done.returncode, done.stdout
 
 
-def passes(path, env, *cases, but=(), races=None):
+def run(path, env, cases):
+    """Runs a program, or CASES of it: (status, its output, its results)."""
+    status, out = program(sys.executable, os.path.join(HERE, 'run_cases.py'),
+                          os.path.join(TREE, path), *cases, env=env)
+    print(''.join(f'# {line}\n' for line in out.splitlines()), end='')
+    found = RESULT.findall(out)
+    assert found, (status, out)
+    return status, out, found
+
+
+def passes(path, env, *cases, but=()):
     """All cases of a program pass, or those that are named; of those in BUT each
-    says itself that it does not apply. RACES: what it says when it lost a race
-    with itself, and is tried again, three times at most."""
-    for _ in range(3):
-        status, out = program(sys.executable,
-                              os.path.join(HERE, 'run_cases.py'),
-                              os.path.join(TREE, path), *cases, env=env)
-        found = RESULT.findall(out)
-        print(''.join(f'# {line}\n' for line in out.splitlines()), end='')
-        if not status or not races or len(re.findall(races, out)) < len(
-                [n for bad, n, _, _ in found if bad]):
-            break
-    assert not status and found, (status, out)
-    assert not [n for bad, n, _, _ in found if bad], out
+    says itself that it does not apply."""
+    status, out, found = run(path, env, cases)
+    assert not status and not [n for bad, n, _, _ in found if bad], out
     left = {name.rpartition('.')[2] for _, name, word, _ in found if word}
     assert left == set(but), f'left out: {left}, to be left out: {set(but)}'
+
+
+def passes_but_for(path, env, lost, wrong):
+    """Each case passes in one of some runs. A failure is forgiven when the program
+    says LOST, by which it has lost a race with itself; never when it says
+    WRONG."""
+    seen, passed = set(), set()
+    for _ in range(5):
+        _, out, found = run(path, env, ())
+        bad = {n for bad, n, _, _ in found if bad}
+        assert not re.search(wrong, out), out
+        assert len(re.findall(lost, out)) >= len(bad), out
+        seen |= {n for _, n, _, _ in found}
+        passed |= {n for _, n, word, _ in found if not word} - bad
+        if passed == seen:
+            return
+    raise AssertionError(f'never passed: {seen - passed}')
 
 
 def test_ping():
@@ -113,9 +130,10 @@ def test_statistics_of_links():
 def test_checksums():
     """Checksum offload both ways, right and wrong sums, zero among them"""
     with remote_end() as (env, _):
-        # It sends as soon as the first of its two sockets is there.
-        passes('drivers/net/hw/csum.py', env,
-               races=r'missing packets at pf_packet: \d+ < 100')
+        # It sends as soon as the first of the receiver's two sockets is there.
+        passes_but_for('drivers/net/hw/csum.py', env,
+                       r'missing packets at|port listen timed out',
+                       r'errors at|(bad|good) csum|should be|unexpected')
 
 
 def test_netdevice():
