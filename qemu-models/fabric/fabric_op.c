@@ -294,11 +294,6 @@ void af_atomic(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,
 
 /* --- groups -------------------------------------------------------------------- */
 
-struct members {
-	uint32_t group;
-	struct af_path path;
-};
-
 /* Member @m's memory in the group: its segment and where the group begins. */
 static const struct af_segment *member_seg(struct af_fabric *f, uint32_t group,
 					   uint32_t m, uint64_t *base)
@@ -338,10 +333,42 @@ static enum alink_status member_check(struct af_fabric *f, uint32_t id,
 	return ALINK_ST_POISON;
 }
 
-/* As target_begin() */
-static bool group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
-			uint64_t offset, uint64_t len, uint32_t rights,
-			struct members *t, struct af_result *res)
+static enum alink_status members_check(struct af_fabric *f, uint32_t id,
+				       uint64_t offset, uint64_t len,
+				       uint32_t rights, struct af_members *t,
+				       uint64_t *bad, struct bad_mem *mem)
+{
+	enum alink_status st;
+	uint32_t m;
+
+	st = af_path_group(f, id, t->group, t->key, &t->path);
+	if (st)
+		return st;
+	for (m = af_next_member(t->path.group, 0); m < AF_MAX_EP;
+	     m = af_next_member(t->path.group, m + 1)) {
+		st = member_check(f, id, t->group, t->key, m, offset, len,
+				  rights, bad, mem);
+		if (st) {
+			af_account_group_error(f, &t->path, st);
+			return st;
+		}
+	}
+	return ALINK_ST_OK;
+}
+
+enum alink_status af_members_check(struct af_fabric *f, uint32_t id,
+				   uint64_t offset, uint64_t len,
+				   uint32_t rights, struct af_members *t,
+				   uint64_t *bad)
+{
+	struct bad_mem mem = NO_BAD_MEM;
+
+	return members_check(f, id, offset, len, rights, t, bad, &mem);
+}
+
+bool af_group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
+		    uint64_t offset, uint64_t len, uint32_t rights,
+		    struct af_members *t, struct af_result *res)
 {
 	struct bad_mem mem = NO_BAD_MEM;
 	const struct af_import *im;
@@ -362,19 +389,10 @@ static bool group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 	if (!im->key)
 		goto out;
 	t->group = im->object;
-	st = af_path_group(f, id, t->group, im->key, &t->path);
-	if (st)
-		goto out;
-	for (uint32_t m = af_next_member(t->path.group, 0); m < AF_MAX_EP;
-	     m = af_next_member(t->path.group, m + 1)) {
-		st = member_check(f, id, t->group, im->key, m, offset, len,
-				  rights, &bad, &mem);
-		if (st) {
-			af_account_group_error(f, &t->path, st);
-			goto out;
-		}
-	}
-	return true;
+	t->key = im->key;
+	st = members_check(f, id, offset, len, rights, t, &bad, &mem);
+	if (!st)
+		return true;
 out:
 	fail(res, st, bad);
 	af_rdunlock(f);
@@ -382,21 +400,22 @@ out:
 	return false;
 }
 
-void af_group_write(struct af_fabric *f, uint32_t id, uint32_t slot,
-		    uint64_t offset, const void *buf, uint64_t len,
-		    struct af_result *res)
+void af_group_end(struct af_fabric *f)
+{
+	target_end(f);
+}
+
+void af_group_deliver(struct af_fabric *f, const struct af_members *t,
+		      uint64_t offset, const void *buf, uint64_t len)
 {
 	const struct af_segment *s;
 	struct af_piece pc;
-	struct members t;
 	uint64_t base, done;
 	uint32_t m;
 
-	if (!group_begin(f, id, slot, offset, len, ALINK_SEG_WRITE, &t, res))
-		return;
-	for (m = af_next_member(t.path.group, 0); m < AF_MAX_EP;
-	     m = af_next_member(t.path.group, m + 1)) {
-		s = member_seg(f, t.group, m, &base);
+	for (m = af_next_member(t->path.group, 0); m < AF_MAX_EP;
+	     m = af_next_member(t->path.group, m + 1)) {
+		s = member_seg(f, t->group, m, &base);
 		for (done = 0; done < len; done += pc.len) {
 			pc = af_seg_piece(s, base + offset + done, len - done);
 			memmove(f->mem[m] + pc.addr,
@@ -404,16 +423,27 @@ void af_group_write(struct af_fabric *f, uint32_t id, uint32_t slot,
 		}
 		af_seg_heal(f, m, s, base + offset, len);
 	}
+}
+
+void af_group_write(struct af_fabric *f, uint32_t id, uint32_t slot,
+		    uint64_t offset, const void *buf, uint64_t len,
+		    struct af_result *res)
+{
+	struct af_members t;
+
+	if (!af_group_begin(f, id, slot, offset, len, ALINK_SEG_WRITE, &t, res))
+		return;
+	af_group_deliver(f, &t, offset, buf, len);
 	af_path_stripe(&t.path, offset, len);
 	res->model_ns = af_account_multicast(f, id, t.group, &t.path);
-	target_end(f);
+	af_group_end(f);
 }
 
 /*
  * [done, done + chunk) of the operation, which is in one piece of memory with
  * every member: *chunk is cut until it is.
  */
-static void gather(struct af_fabric *f, const struct members *t,
+static void gather(struct af_fabric *f, const struct af_members *t,
 		   uint64_t offset, uint64_t *chunk, const void **src)
 {
 	const struct af_segment *s;
@@ -438,7 +468,7 @@ void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
 	const void *src[AF_MAX_EP];
 	size_t size = af_dtype_size(dtype);
 	uint64_t done, chunk;
-	struct members t;
+	struct af_members t;
 
 	memset(res, 0, sizeof(*res));
 	if (!af_dtype_reducible(dtype) || (uint32_t)op > ALINK_OP_MAX) {
@@ -449,7 +479,7 @@ void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
 		fail(res, ALINK_ST_ALIGN, 0);
 		return;
 	}
-	if (!group_begin(f, id, slot, offset, len, ALINK_SEG_READ, &t, res))
+	if (!af_group_begin(f, id, slot, offset, len, ALINK_SEG_READ, &t, res))
 		return;
 	/* Extents are whole pages, so no element is ever cut in two. */
 	for (done = 0; done < len; done += chunk) {
@@ -462,7 +492,7 @@ void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
 	}
 	af_path_stripe(&t.path, offset, len);
 	res->model_ns = af_account_reduce(f, id, t.group, &t.path);
-	target_end(f);
+	af_group_end(f);
 }
 
 /* --- knobs and names ------------------------------------------------------------- */
@@ -544,6 +574,8 @@ const char *af_status_name(enum alink_status status)
 		return "bad group";
 	case ALINK_ST_UNSUPPORTED:
 		return "unsupported";
+	case ALINK_ST_EPOCH:
+		return "epoch is over";
 	case ALINK_ST_PAGE_FAULT:
 		return "page fault";
 	case ALINK_ST_PERMISSION:

@@ -141,6 +141,7 @@ enum alink_devtype {
 #define ALINK_CAP_FLASH			ALINK_BIT64(11)	/* firmware in flash, flash.h */
 #define ALINK_CAP_PROGRESS		ALINK_BIT64(12)	/* xPU: queues show that they get on, ALINK_XPU_Q_PROGRESS */
 #define ALINK_CAP_QUEUE_INFO		ALINK_BIT64(13)	/* xPU: info windows of queues, ALINK_XPU_QI() */
+#define ALINK_CAP_PUSH			ALINK_BIT64(14)	/* xPU, switch: reducing push, ALINK_XPU_OP_PUSH_REDUCE */
 #define ALINK_CAP_INC_ERRORS		ALINK_BIT64(15)	/* switch: group operations that failed, ALINK_SW_REG_INC_SILENT ... */
 #define ALINK_CAP_ECC			ALINK_BIT64(16)	/* xPU: ALINK_XPU_REG_ECC_CORRECTED */
 
@@ -262,6 +263,7 @@ enum alink_status {
 	ALINK_ST_UNREACHABLE	= 23,	/* target did not answer: dummy response */
 	ALINK_ST_GROUP		= 24,	/* no such group, or a member is missing */
 	ALINK_ST_UNSUPPORTED	= 25,	/* data type or operation not in this engine */
+	ALINK_ST_EPOCH		= 26,	/* reducing push: the epoch has ended */
 	/* address translation */
 	ALINK_ST_PAGE_FAULT	= 32,	/* nothing mapped at the address */
 	ALINK_ST_PERMISSION	= 33,	/* mapped without the right to do this */

@@ -53,6 +53,15 @@ enum alink_atomic {
 #define ALINK_PACKET_BYTES		256
 #define ALINK_PACKET_OVERHEAD		16
 
+/*
+ * Reducing push: what a switch keeps of one chunk, and what a member says of
+ * it. fabric.rst, "Reducing push".
+ */
+#define ALINK_PUSH_SLOT_BYTES		0x40000		/* contributions of all members */
+#define ALINK_PUSH_MAX_CHUNK		0x10000
+#define ALINK_PUSH_MAX_EPOCH		ALINK_MASK64(47, 0)
+#define ALINK_PUSH_TIMEOUT_MS		1000	/* what time 0 stands for */
+
 /* Rights of a segment */
 #define ALINK_SEG_READ			ALINK_BIT(0)
 #define ALINK_SEG_WRITE			ALINK_BIT(1)

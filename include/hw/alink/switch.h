@@ -33,6 +33,14 @@
 #define ALINK_SW_REG_MULTICASTS	0x1028	/* RO 64 0x0  multicast writes served */
 #define ALINK_SW_REG_DROPS_NOROUTE 0x1030 /* RO 64 0x0  packets without a route */
 #define ALINK_SW_REG_DROPS_PART	0x1038	/* RO 64 0x0  packets between partitions */
+/* With ALINK_CAP_PUSH */
+#define ALINK_SW_REG_PUSHES	0x1040	/* RO 64 0x0  chunks of reducing pushes that gave a result */
+#define ALINK_SW_REG_PUSH_WAITS	0x1048	/* RO 64 0x0  contributions that had to wait for a slot */
+#define ALINK_SW_REG_PUSH_TIMEOUTS 0x1050 /* RO 64 0x0  slots that ended because a member was late */
+#define ALINK_SW_REG_PUSH_ABORTS 0x1058	/* RO 64 0x0  slots that ended otherwise without a result */
+#define ALINK_SW_REG_PUSH_LATE	0x1060	/* RO 64 0x0  contributions to epochs that had ended */
+#define ALINK_SW_REG_PUSH_SLOTS	0x1068	/* RO 32 -  slots for reducing pushes */
+#define ALINK_SW_REG_PUSH_USED	0x106c	/* RO 32 0x0  slots that are open */
 /* With ALINK_CAP_INC_ERRORS: group operations that failed, by what was wrong with a member */
 #define ALINK_SW_REG_INC_SILENT	0x1080	/* RO 64 0x0  it did not answer */
 #define ALINK_SW_REG_INC_UNBOUND 0x1088	/* RO 64 0x0  it had no memory there, or with another key */

@@ -61,7 +61,7 @@ enum alink_xpu_queue_state {
 	ALINK_XPU_Q_NONE	= 0,	/* there is no such queue */
 	ALINK_XPU_Q_IDLE	= 1,	/* all descriptors are consumed */
 	ALINK_XPU_Q_ACTIVE	= 2,	/* has descriptors, and runs or waits for its turn */
-	ALINK_XPU_Q_WAITING	= 3,	/* in a WAIT whose condition does not hold */
+	ALINK_XPU_Q_WAITING	= 3,	/* in a WAIT whose condition does not hold, or a push that lacks others */
 	ALINK_XPU_Q_HALTED	= 4,	/* stopped by an error */
 	ALINK_XPU_Q_FAULT	= 8,	/* stopped by an access that may be tried again, see ALINK_PTE_RETRY */
 };
@@ -157,12 +157,17 @@ enum alink_xpu_opcode {
 	ALINK_XPU_OP_REDUCE	= 6,	/* dst := src op src2, element by element */
 	ALINK_XPU_OP_REDUCE_READ = 7,	/* src in a group: dst := op over all members' data at that offset */
 	ALINK_XPU_OP_COMPUTE	= 8,	/* function subop of the struct alink_xpu_compute at src; len: its size */
+	ALINK_XPU_OP_PUSH_REDUCE = 9,	/* dst in a group: of all members := op over what each has at src; src2: ALINK_XPU_PUSH() */
 };
 
 enum alink_wait {
 	ALINK_WAIT_EQ		= 0,
 	ALINK_WAIT_GE		= 1,	/* as (s64)(memory - src) >= 0 */
 };
+
+/* src2 of PUSH_REDUCE: 48 bits of epoch, and ms until the others must have come */
+#define ALINK_XPU_PUSH_MS_SHIFT		48
+#define ALINK_XPU_PUSH(epoch, ms)	((__u64)(epoch) | (__u64)(ms) << ALINK_XPU_PUSH_MS_SHIFT)
 
 #define ALINK_XPU_MAX_LEN		ALINK_BIT64(32)	/* bytes of one descriptor */
 
