@@ -173,6 +173,8 @@ struct af_switch_info {
 	uint32_t radix, hop_ns;
 	uint64_t reductions, multicasts, drops_noroute, drops_part;
 	uint64_t inc_errors[AF_NUM_INC];
+	uint64_t pushes, push_waits, push_timeouts, push_aborts, push_late;
+	uint32_t push_slots, push_used;
 };
 
 int af_switch_info(struct af_fabric *f, uint32_t plane,
@@ -321,6 +323,48 @@ void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
 		     uint64_t offset, void *buf, uint64_t len,
 		     enum alink_dtype dtype, enum alink_redop op,
 		     struct af_result *res);
+
+/*
+ * Reducing push: an operation of all members, chunk by chunk, none of which
+ * blocks. af_push() sends the contribution of endpoint @id, or finds that there
+ * is no slot for it; until one of these functions has returned true, with the
+ * result in @res, the caller looks again: with af_push(), the same arguments
+ * and data as long as push->sent is false, and then with af_push_poll(). When
+ * it is true, every member's memory has the result. A caller that gives up
+ * calls af_push_cancel(), which ends the push for the other members too.
+ *
+ * @push begins as zeros; follows is the caller's.
+ */
+#define AF_PUSH_SLOTS		16	/* of a switch at most */
+
+struct af_push {
+	bool follows;		/* another chunk of the same descriptor came before */
+	bool sent;		/* a slot has the contribution: the data may go */
+	bool waited;		/* there was no slot at first */
+	uint32_t slot;
+	uint64_t serial;
+	uint64_t deadline;	/* fabric clock */
+};
+
+struct af_push_args {
+	uint32_t slot;		/* group slot */
+	uint32_t timeout_ms;	/* 0: ALINK_PUSH_TIMEOUT_MS */
+	uint64_t offset, len;	/* len: at most af_push_chunk() */
+	uint64_t epoch;
+	enum alink_dtype dtype;
+	enum alink_redop op;
+};
+
+/* Bytes of a chunk in the group of that slot; of no group the most there are. */
+uint64_t af_push_chunk(struct af_fabric *f, uint32_t id, uint32_t slot);
+bool af_push(struct af_fabric *f, uint32_t id, const struct af_push_args *args,
+	     const void *buf, struct af_push *push, struct af_result *res);
+bool af_push_poll(struct af_fabric *f, uint32_t id, struct af_push *push,
+		  struct af_result *res);
+void af_push_cancel(struct af_fabric *f, uint32_t id, struct af_push *push);
+/* Slots of each switch, 1 to AF_PUSH_SLOTS; open ones stay. 0 or -EINVAL. */
+int af_fabric_set_push_slots(struct af_fabric *f, uint32_t slots);
+uint32_t af_fabric_push_slots(struct af_fabric *f);
 
 /*
  * Arithmetic, also used for the local REDUCE command: dst := a op b, n

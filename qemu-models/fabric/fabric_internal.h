@@ -9,16 +9,21 @@
  *     have the size of the largest fabric and are sparse);
  *   - a change of the layout changes AF_PAGE_VERSION.
  *
- * Two locks, both process-shared, in the page:
+ * Three locks, all process-shared, in the page:
  *   page->lock	reader/writer, writers preferred. Operations hold it for
  *		reading from the first check to the last byte; whoever changes
  *		wiring, link state, tables, segments or the set of devices
  *		holds it for writing. So a change returns only when no
  *		operation still uses what it took away, and no operation sees
  *		half a change.
- *   page->acct	mutex, taken inside page->lock (either side): counters and
- *		the busy times of the timing model, once per operation.
- * No callback is ever made with one of them held. Neither is robust: a process
+ *   page->push	mutex, taken inside page->lock (either side): slots of reducing
+ *		pushes, what they hold, how many each switch has open, and the
+ *		epochs of groups that have ended. Who sends the last
+ *		contribution holds it while it reduces and delivers a chunk.
+ *   page->acct	mutex, taken inside page->lock (either side) and page->push:
+ *		counters and the busy times of the timing model, once per
+ *		operation.
+ * No callback is ever made with one of them held. None is robust: a process
  * that dies inside the core takes the fabric with it.
  */
 #ifndef ALINK_FABRIC_INTERNAL_H
@@ -120,10 +125,12 @@ struct af_switch {
 	uint32_t radix;
 	uint64_t serial;
 	uint32_t hop_ns;	/* 0: that of the fabric */
-	uint32_t reserved;
+	uint32_t push_used;	/* open slots; page->push */
 	uint64_t reductions, multicasts;
 	uint64_t drops_noroute, drops_part;
 	uint64_t inc_errors[AF_NUM_INC];
+	uint64_t pushes, push_waits;
+	uint64_t push_timeouts, push_aborts, push_late;
 };
 
 /* min 0: no route. page->lock */
@@ -139,9 +146,13 @@ struct af_sw_route {
 	uint32_t reserved;
 };
 
-/* num 0: no group. page->lock; reductions and bytes page->acct */
+/*
+ * num 0: no group. page->lock; reductions and bytes page->acct; ended
+ * page->push
+ */
 struct af_group {
 	uint64_t key;
+	uint64_t ended;		/* lowest epoch of pushes that has not */
 	uint64_t epoch;
 	uint64_t reductions;
 	uint64_t bytes;
@@ -177,12 +188,36 @@ struct af_segment {
 	struct af_extent ext[AF_MAX_SEG_EXTENTS];
 };
 
+enum { AF_PUSH_FREE, AF_PUSH_OPEN, AF_PUSH_ENDED };
+
+/* A chunk of a reducing push. page->push */
+struct af_push_slot {
+	uint32_t state;		/* ENDED: members are left that have to learn of it */
+	uint32_t status;	/* enum alink_status that it ended with */
+	uint64_t serial;	/* of this use of the slot, from 1 on */
+	uint64_t key;
+	uint64_t born;		/* page->epoch then: younger groups are others */
+	uint64_t planes;	/* bitmap of switches that carry it */
+	uint64_t offset, len, epoch;
+	uint64_t deadline;	/* fabric clock */
+	uint32_t group;
+	uint32_t dtype, op;
+	uint32_t num;		/* contributions that it has */
+	uint64_t model_ns;
+	uint64_t idle_ns;	/* part of it that only a first chunk takes */
+	uint64_t have[AF_EP_WORDS];	/* whose contributions; ENDED: who is left */
+};
+
+/* Of all switches together, should no two carry the same group */
+#define AF_PUSH_POOL	(AF_MAX_PLANES * AF_PUSH_SLOTS)
+
 struct af_page {
 	/* constant after initialisation */
 	uint32_t magic;
 	uint32_t version;
 	uint64_t size;
 	pthread_rwlock_t lock;
+	pthread_mutex_t push;
 	pthread_mutex_t acct;
 	/* page->lock */
 	uint32_t timing;	/* enum af_timing */
@@ -190,6 +225,13 @@ struct af_page {
 	struct af_timing_params params;
 	uint32_t seg_hint;	/* where to look for a free segment first */
 	uint64_t epoch;		/* counts changes of groups */
+	uint32_t push_slots;	/* that a switch has */
+	/* page->push */
+	uint32_t push_top;	/* slots from here on were never used */
+	uint64_t push_serial;
+	struct af_push_slot push_slot[AF_PUSH_POOL];
+	uint8_t push_data[AF_PUSH_POOL][ALINK_PUSH_SLOT_BYTES];
+	/* page->lock, but for what the structs say */
 	struct af_endpoint ep[AF_MAX_EP];
 	struct af_switch sw[AF_MAX_PLANES];
 	struct af_side side[AF_NUM_SIDES];
@@ -232,6 +274,8 @@ void af_wrlock(struct af_fabric *f);
 /* Drops the lock, then sends @list and frees it; @list may be NULL. */
 void af_wrunlock(struct af_fabric *f, struct af_event_list *list);
 void af_assert_writer(struct af_fabric *f);
+void af_push_lock(struct af_fabric *f);
+void af_push_unlock(struct af_fabric *f);
 void af_acct_lock(struct af_fabric *f);
 void af_acct_unlock(struct af_fabric *f);
 void af_event(struct af_event_list *list, uint32_t dev_type, uint32_t dev_id,
@@ -391,6 +435,43 @@ uint64_t af_account_reduce(struct af_fabric *f, uint32_t id, uint32_t group,
 /* At each switch of the path: @st is what was wrong with a member. */
 void af_account_group_error(struct af_fabric *f, const struct af_path *path,
 			    enum alink_status st);
+/* *@idle_ns: part of it that does not depend on the length */
+uint64_t af_account_push(struct af_fabric *f, uint32_t id, uint32_t group,
+			 const struct af_path *path, uint64_t *idle_ns);
+
+/* --- fabric_op.c: operations on groups ------------------------------------- */
+struct af_members {
+	uint32_t group;
+	uint64_t key;
+	struct af_path path;
+};
+
+/*
+ * Can @id use t->group, whose key is t->key, with these @rights of all members?
+ * Sets the path; *@bad is the offset at fault. Under page->lock.
+ */
+enum alink_status af_members_check(struct af_fabric *f, uint32_t id,
+				   uint64_t offset, uint64_t len,
+				   uint32_t rights, struct af_members *t,
+				   uint64_t *bad);
+/*
+ * All checks of an operation of @id through group slot @slot. Takes the reader
+ * lock and keeps it when it returns true; otherwise res says why.
+ */
+bool af_group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
+		    uint64_t offset, uint64_t len, uint32_t rights,
+		    struct af_members *t, struct af_result *res);
+/* Data is in place before whatever tells of the completion. Unlocks. */
+void af_group_end(struct af_fabric *f);
+/* Writes to the memory of all members. */
+void af_group_deliver(struct af_fabric *f, const struct af_members *t,
+		      uint64_t offset, const void *buf, uint64_t len);
+
+/* --- fabric_push.c ---------------------------------------------------------- */
+/* Ends open slots that have a part in the switch. Writer. */
+void af_push_drop_plane(struct af_fabric *f, uint32_t plane);
+/* Ends open slots with a contribution of the endpoint, and forgets it. Writer. */
+void af_push_drop_member(struct af_fabric *f, uint32_t id);
 
 /* --- fabric_reduce.c ------------------------------------------------------ */
 #define AF_RED_BLOCK	512	/* elements that are worked on at a time */

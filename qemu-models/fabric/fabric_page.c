@@ -38,6 +38,8 @@ static int page_init(struct af_page *p, size_t size)
 		return ret;
 	pthread_mutexattr_setpshared(&mx, PTHREAD_PROCESS_SHARED);
 	ret = pthread_mutex_init(&p->acct, &mx);
+	if (!ret)
+		ret = pthread_mutex_init(&p->push, &mx);
 	pthread_mutexattr_destroy(&mx);
 	if (ret)
 		return ret;
@@ -45,6 +47,7 @@ static int page_init(struct af_page *p, size_t size)
 	p->size = size;
 	p->timing = AF_TIMING_OFF;
 	p->params = AF_TIMING_DEFAULT;
+	p->push_slots = AF_PUSH_SLOTS;
 	p->version = AF_PAGE_VERSION;
 	/* Last: whoever sees the magic sees a whole page. */
 	__atomic_store_n(&p->magic, AF_PAGE_MAGIC, __ATOMIC_RELEASE);
@@ -120,6 +123,7 @@ void af_fabric_free(struct af_fabric *f)
 	if (!f)
 		return;
 	if (f->own_page) {
+		pthread_mutex_destroy(&f->page->push);
 		pthread_mutex_destroy(&f->page->acct);
 		pthread_rwlock_destroy(&f->page->lock);
 		munmap(f->page, sizeof(struct af_page));
@@ -176,6 +180,19 @@ void af_assert_writer(struct af_fabric *f)
 	assert(atomic_load_explicit(&f->writer, memory_order_relaxed) ==
 	       self_id());
 	(void)f;
+}
+
+void af_push_lock(struct af_fabric *f)
+{
+	int ret = pthread_mutex_lock(&f->page->push);
+
+	assert(!ret);
+	(void)ret;
+}
+
+void af_push_unlock(struct af_fabric *f)
+{
+	pthread_mutex_unlock(&f->page->push);
 }
 
 void af_acct_lock(struct af_fabric *f)
@@ -351,6 +368,7 @@ int af_endpoint_remove(struct af_fabric *f, uint32_t id)
 		af_wrunlock(f, NULL);
 		return -ENODEV;
 	}
+	af_push_drop_member(f, id);
 	af_seg_drop_all(f, id);
 	af_group_drop_all(f, id);
 	for (uint32_t i = 0; i < p->ep[id].num_links; i++)
@@ -392,12 +410,13 @@ int af_switch_add(struct af_fabric *f, uint32_t plane, uint64_t serial,
 	return 0;
 }
 
-/* Forgets routes and groups of a switch. */
+/* Forgets routes and groups of a switch, and what it holds of pushes. */
 static void switch_clear(struct af_fabric *f, uint32_t plane)
 {
 	struct af_page *p = f->page;
 
 	af_assert_writer(f);
+	af_push_drop_plane(f, plane);
 	for (uint32_t i = 0; i < AF_MAX_EP; i++)
 		if (p->sw_route[plane][i].min)
 			memset(&p->sw_route[plane][i], 0,
@@ -432,6 +451,7 @@ static void endpoint_reset(struct af_fabric *f, uint32_t id,
 {
 	struct af_page *p = f->page;
 
+	af_push_drop_member(f, id);
 	af_seg_drop_all(f, id);
 	af_group_drop_all(f, id);
 	for (uint32_t i = 0; i < p->ep[id].num_links; i++) {
@@ -496,6 +516,11 @@ void af_cold_reset(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id)
 		sw->drops_noroute = 0;
 		sw->drops_part = 0;
 		memset(sw->inc_errors, 0, sizeof(sw->inc_errors));
+		sw->pushes = 0;
+		sw->push_waits = 0;
+		sw->push_timeouts = 0;
+		sw->push_aborts = 0;
+		sw->push_late = 0;
 		for (uint32_t i = 0; i < sw->radix; i++)
 			af_side_clear(&p->side[af_sw_side(dev_id, i)]);
 	}
@@ -512,6 +537,7 @@ int af_switch_info(struct af_fabric *f, uint32_t plane,
 	af_rdlock(f);
 	if (af_sw_ok(f, plane)) {
 		sw = &f->page->sw[plane];
+		af_push_lock(f);
 		af_acct_lock(f);
 		info->radix = sw->radix;
 		info->hop_ns = sw->hop_ns ? : f->page->params.hop_ns;
@@ -521,7 +547,15 @@ int af_switch_info(struct af_fabric *f, uint32_t plane,
 		info->drops_part = sw->drops_part;
 		memcpy(info->inc_errors, sw->inc_errors,
 		       sizeof(info->inc_errors));
+		info->pushes = sw->pushes;
+		info->push_waits = sw->push_waits;
+		info->push_timeouts = sw->push_timeouts;
+		info->push_aborts = sw->push_aborts;
+		info->push_late = sw->push_late;
+		info->push_slots = f->page->push_slots;
+		info->push_used = sw->push_used;
 		af_acct_unlock(f);
+		af_push_unlock(f);
 		ret = 0;
 	}
 	af_rdunlock(f);

@@ -350,6 +350,57 @@ void af_account_group_error(struct af_fabric *f, const struct af_path *path,
 	af_acct_unlock(f);
 }
 
+uint64_t af_account_push(struct af_fabric *f, uint32_t id, uint32_t group,
+			 const struct af_path *path, uint64_t *idle_ns)
+{
+	uint64_t first, last, through, hop = 0;
+	uint32_t m, port;
+	struct af_switch *sw;
+	struct af_group *g;
+	struct walk w;
+	struct span s;
+	bool once;
+
+	begin(f, &w);
+	for (uint32_t i = 0; i < path->num; i++) {
+		const struct af_lane *l = &path->lane[i];
+
+		if (!l->packets)
+			continue;
+		first = 0;
+		last = 0;
+		for_each_member(m, path->group) {
+			port = member_port(f, id, l, m);
+			s = data(&w, af_side_peer(w.p, port), l->bytes,
+				 l->packets, w.t0 + w.endpoint, 0);
+			if (s.first > first)
+				first = s.first;
+			if (s.last > last)
+				last = s.last;
+		}
+		/* As in a reducing read, but for all. */
+		through = w.cable + hop_ns(&w, l->in) + w.p->params.reduce_ns;
+		for_each_member(m, path->group) {
+			s = data(&w, member_port(f, id, l, m), l->bytes,
+				 l->packets, first + through, last + through);
+			arrived(&w, s.last + w.cable + w.endpoint);
+		}
+		if (hop_ns(&w, l->in) > hop)
+			hop = hop_ns(&w, l->in);
+
+		once = first_of_plane(path, i);
+		sw = &w.p->sw[af_side_dev(l->in)];
+		sw->pushes += once;
+		sw->reductions += once;
+		g = &w.p->group[af_side_dev(l->in)][group];
+		g->reductions += once;
+		g->bytes += l->bytes;
+	}
+	*idle_ns = !w.timed ? 0 : 2 * (w.endpoint + w.cable) + hop +
+				  w.p->params.reduce_ns;
+	return finish(f, &w);
+}
+
 /* --- settings --------------------------------------------------------------- */
 
 int af_fabric_set_timing(struct af_fabric *f, enum af_timing timing,

@@ -28,6 +28,8 @@
  *                          FIRST-LAST:LINKS:MBPS:LANES. Nobody uses them, they
  *                          answer nothing, and populate the ports of switches.
  *                          Write only.
+ *   push-slots=N           slots for reducing pushes that each switch has, 1 to
+ *                          16, which is the default
  * Faults (write only; the numbers are those of the hardware headers):
  *   x-link-fault=xpu|switch:ID:LINK:REASON
  *                          enum alink_down_reason at that end; 0 clears
@@ -158,6 +160,26 @@ static void set_partition(Object *obj, Visitor *v, const char *name,
     if (af_fabric_set_default_partition(ALINK_FABRIC(obj)->af, value)) {
         error_setg(errp, "alink-fabric: partition is 0 to %u",
                    ALINK_MAX_PARTITIONS - 1);
+    }
+}
+
+static void get_slots(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    uint32_t value = af_fabric_push_slots(ALINK_FABRIC(obj)->af);
+
+    visit_type_uint32(v, name, &value, errp);
+}
+
+static void set_slots(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    uint32_t value;
+
+    if (visit_type_uint32(v, name, &value, errp) &&
+        af_fabric_set_push_slots(ALINK_FABRIC(obj)->af, value)) {
+        error_setg(errp, "alink-fabric: push-slots is 1 to %u",
+                   AF_PUSH_SLOTS);
     }
 }
 
@@ -442,6 +464,10 @@ static void alink_fabric_class_init(ObjectClass *oc, void *data)
                               get_partition, set_partition, NULL, NULL);
     object_class_property_set_description(oc, "partition",
         "partition that xPUs join when they come; 0: none");
+    object_class_property_add(oc, "push-slots", "uint32", get_slots,
+                              set_slots, NULL, NULL);
+    object_class_property_set_description(oc, "push-slots",
+        "slots for reducing pushes in each switch, 1 to 16");
     object_class_property_add_str(oc, "wire", NULL, set_wire);
     object_class_property_set_description(oc, "wire",
         "cables: XPU.LINK:PLANE.PORT or XPU.LINK:none, joined by +");

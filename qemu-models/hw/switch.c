@@ -59,6 +59,8 @@ static uint64_t read_const(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return INC_DTYPES;
     case ALINK_SW_REG_INC_OPS:
         return INC_OPS;
+    case ALINK_SW_REG_PUSH_SLOTS:
+        return af_fabric_push_slots(ad->af);
     }
     g_assert_not_reached();
 }
@@ -86,6 +88,18 @@ static uint64_t read_counter(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.inc_errors[AF_INC_REFUSED];
     case ALINK_SW_REG_INC_POISON:
         return info.inc_errors[AF_INC_POISON];
+    case ALINK_SW_REG_PUSHES:
+        return info.pushes;
+    case ALINK_SW_REG_PUSH_WAITS:
+        return info.push_waits;
+    case ALINK_SW_REG_PUSH_TIMEOUTS:
+        return info.push_timeouts;
+    case ALINK_SW_REG_PUSH_ABORTS:
+        return info.push_aborts;
+    case ALINK_SW_REG_PUSH_LATE:
+        return info.push_late;
+    case ALINK_SW_REG_PUSH_USED:
+        return info.push_used;
     }
     g_assert_not_reached();
 }
@@ -106,6 +120,13 @@ static const AlinkReg switch_regs[] = {
     REG(SW_REG_MULTICASTS, 64, read_counter),
     REG(SW_REG_DROPS_NOROUTE, 64, read_counter),
     REG(SW_REG_DROPS_PART, 64, read_counter),
+    REG(SW_REG_PUSHES, 64, read_counter),
+    REG(SW_REG_PUSH_WAITS, 64, read_counter),
+    REG(SW_REG_PUSH_TIMEOUTS, 64, read_counter),
+    REG(SW_REG_PUSH_ABORTS, 64, read_counter),
+    REG(SW_REG_PUSH_LATE, 64, read_counter),
+    REG(SW_REG_PUSH_SLOTS, 32, read_const),
+    REG(SW_REG_PUSH_USED, 32, read_counter),
     REG(SW_REG_INC_SILENT, 64, read_counter),
     REG(SW_REG_INC_UNBOUND, 64, read_counter),
     REG(SW_REG_INC_REFUSED, 64, read_counter),
@@ -159,7 +180,8 @@ static bool switch_realize(AlinkDevice *ad, Error **errp)
     ad->num_vectors = 2;
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_GROUPS | ALINK_CAP_PARTITIONS |
-               ALINK_CAP_INC | ALINK_CAP_FLASH | ALINK_CAP_INC_ERRORS;
+               ALINK_CAP_INC | ALINK_CAP_FLASH | ALINK_CAP_INC_ERRORS |
+               ALINK_CAP_PUSH;
     alink_sensor_default(ad, ALINK_REG_TEMP, 52000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MAX, 95000);
     alink_sensor_default(ad, ALINK_REG_TEMP_CRIT, 110000);

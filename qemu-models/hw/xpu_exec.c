@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ALink xPU: descriptors: what each opcode demands of its fields; words in
- * memory: fences, WAIT, atomics. Bulk work is in xpu_move.c, and functions on
- * matrices in xpu_compute.c.
+ * memory: fences, WAIT, atomics. Bulk work is in xpu_move.c, functions on
+ * matrices in xpu_compute.c, and reducing pushes in xpu_push.c.
  */
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
@@ -372,7 +372,7 @@ static enum alink_status check_desc(const AlinkXpu *xpu,
 {
     uint64_t len = le64_to_cpu(desc->len);
 
-    if (desc->opcode > ALINK_XPU_OP_COMPUTE) {
+    if (desc->opcode > ALINK_XPU_OP_PUSH_REDUCE) {
         return ALINK_ST_BAD_OPCODE;
     }
     if ((desc->flags & ~ALINK_XPU_DF_KNOWN) || desc->reserved) {
@@ -397,6 +397,7 @@ static enum alink_status check_desc(const AlinkXpu *xpu,
         return len > ALINK_XPU_MAX_LEN ? ALINK_ST_BAD_FIELD : ALINK_ST_OK;
     case ALINK_XPU_OP_REDUCE:
     case ALINK_XPU_OP_REDUCE_READ:
+    case ALINK_XPU_OP_PUSH_REDUCE:
         if (len > ALINK_XPU_MAX_LEN) {
             return ALINK_ST_BAD_FIELD;
         }
@@ -435,6 +436,8 @@ enum alink_status xpu_exec(XpuQueue *q, const struct alink_xpu_desc *desc,
         return exec_wait(q, desc, done, addr);
     case ALINK_XPU_OP_COMPUTE:
         return xpu_compute_begin(q, desc, addr);
+    case ALINK_XPU_OP_PUSH_REDUCE:
+        return xpu_push(q, desc, pass, done, addr);
     default:
         return xpu_move(q, desc, pass, done, addr);
     }

@@ -9,6 +9,7 @@
  *   xpu_sched.c   turns of the queues at rings and engines
  *   xpu_exec.c    descriptors: checks and dispatch; wait, atomics
  *   xpu_move.c    bulk work: copy, fill, reductions
+ *   xpu_push.c    parts of reducing pushes
  *   xpu_compute.c functions of the compute engines
  *   xpu_rows.c    rows of matrices for these
  *
@@ -135,7 +136,7 @@ typedef enum XpuQueueState {
     XPU_Q_READY,
     XPU_Q_ENGINE,               /* has a COMPUTE for the engine of its ring */
     XPU_Q_WORK,                 /* a worker has a chunk, or a piece */
-    XPU_Q_WAIT,                 /* ALINK_XPU_OP_WAIT is not true yet */
+    XPU_Q_WAIT,                 /* for memory, or the others of a push */
     XPU_Q_LATE,                 /* done; x-complete-late-us, or no bus master */
     XPU_Q_FAULT,                /* an access failed; the driver decides */
     XPU_Q_HALTED,
@@ -188,6 +189,8 @@ struct XpuQueue {
     uint64_t bytes;
 
     XpuMove move;
+    struct af_push push;        /* the present chunk of a PUSH_REDUCE */
+    uint64_t push_len;
     XpuCompute *compute;        /* the present descriptor, once begun */
     AlinkWorkQueue *wq;
     QEMUTimer *late_timer;
@@ -332,6 +335,14 @@ void xpu_report_poison(AlinkXpu *xpu, uint64_t hbm, uint32_t queue);
 enum alink_status xpu_move(XpuQueue *q, const struct alink_xpu_desc *desc,
                            XpuPass *pass, bool *done, uint64_t *addr);
 
+/* --- xpu_push.c ------------------------------------------------------------ */
+
+/* As xpu_exec(), for PUSH_REDUCE; the descriptor is checked. */
+enum alink_status xpu_push(XpuQueue *q, const struct alink_xpu_desc *desc,
+                           XpuPass *pass, bool *done, uint64_t *addr);
+/* The present descriptor ends: what was sent ends with it, for all members. */
+void xpu_push_end(XpuQueue *q);
+
 /* --- xpu_compute.c ---------------------------------------------------------- */
 
 /* Begins a COMPUTE; the descriptor is checked, not what it names. */
@@ -396,6 +407,8 @@ enum alink_xpu_queue_state xpu_queue_state(const XpuQueue *q);
 void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
                       uint64_t addr);
 void xpu_queue_wait(XpuQueue *q);
+/* Queues of any xPU that wait shall look: what they wait for may be there. */
+void xpu_wake_waiters(void);
 void xpu_sched_init(AlinkXpu *xpu);
 void xpu_sched_cleanup(AlinkXpu *xpu);
 

@@ -84,7 +84,7 @@ static void wait_end(XpuQueue *q)
 }
 
 /* An engine wrote memory: any queue of any xPU here may have waited for it. */
-static void wake_waiters(void)
+void xpu_wake_waiters(void)
 {
     AlinkXpu *xpu;
 
@@ -135,6 +135,7 @@ static void write_status(XpuQueue *q)
         }
         xpu_kick(q->xpu);
         wait_end(q);
+        xpu_push_end(q);
         timer_del(q->late_timer);
         q->state = XPU_Q_HALTED;
         q->error = st;
@@ -151,6 +152,7 @@ static void queue_halt(XpuQueue *q, enum alink_status st, uint64_t addr)
     AlinkXpu *xpu = q->xpu;
 
     wait_end(q);
+    xpu_push_end(q);
     timer_del(q->late_timer);
     xpu_queue_release(q);
     q->state = XPU_Q_HALTED;
@@ -302,7 +304,7 @@ static void queue_complete(XpuQueue *q)
     q->waited = false;
     xpu_queue_ready(q);
     q->xpu->commands++;
-    wake_waiters();
+    xpu_wake_waiters();
 }
 
 /* The present descriptor has done its work. */

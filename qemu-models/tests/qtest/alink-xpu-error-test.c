@@ -49,7 +49,7 @@ static void test_bad_descriptors(void)
     struct alink_xpu_desc d;
     unsigned i;
 
-    for (i = ALINK_XPU_OP_COMPUTE + 1; i < 256; i += 31) {
+    for (i = ALINK_XPU_OP_PUSH_REDUCE + 1; i < 256; i += 31) {
         fails(&r, xq_desc(i, 0, 0, 0), ALINK_ST_BAD_OPCODE, 0);
     }
     for (i = 2; i < 8; i++) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Several threads at once. The invariants: no addition is lost, counters of
- * both ends agree, what is revoked is not touched any more, and a group write
- * is seen whole. Also run under ThreadSanitizer.
+ * both ends agree, what is revoked is not touched any more, a group write is seen
+ * whole, and a push ends in the same way for all. Also run under ThreadSanitizer.
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "rig.h"
 #include "tap.h"
@@ -211,5 +212,145 @@ TEST(stress)
 				  s.state == ALINK_LINK_UP);
 		}
 	}
+	rig_free(rig);
+}
+
+/* Results of pushes are whole and right, whoever comes first. */
+static uint32_t push_ok[THREADS];
+
+static bool push_round(uint32_t id, uint64_t epoch, uint32_t len,
+		       uint32_t *data, enum alink_status *st)
+{
+	struct af_push_args a = {
+		.epoch = epoch, .offset = 8192, .len = len, .timeout_ms = 5,
+		.dtype = ALINK_DT_INT32, .op = ALINK_OP_SUM,
+	};
+	struct af_push p = { 0 };
+	struct af_result res;
+	bool over;
+
+	for (uint32_t i = 0; i < len / 4; i++)
+		data[i] = (id + 1) * (epoch + i);
+	over = af_push(rig->f, id, &a, data, &p, &res);
+	while (!over) {
+		/* Looks are what time goes by with. */
+		__atomic_fetch_add(&rig->clock, 1000, __ATOMIC_RELAXED);
+		sched_yield();
+		if (p.sent && epoch % 97 == 96 && id == epoch % THREADS) {
+			af_push_cancel(rig->f, id, &p);
+			return false;
+		}
+		over = p.sent ? af_push_poll(rig->f, id, &p, &res) :
+				af_push(rig->f, id, &a, data, &p, &res);
+	}
+	*st = res.status;
+	return true;
+}
+
+static void *pusher(void *arg)
+{
+	uint32_t sum = THREADS * (THREADS + 1) / 2;
+	uint32_t id = (uintptr_t)arg, data[256];
+	enum alink_status st;
+
+	for (uint32_t e = 0; e < ROUNDS / 3; e++) {
+		if (!push_round(id, e, 4 + e % 64 * 16, data, &st))
+			continue;
+		EXPECT(st == ALINK_ST_OK || st == ALINK_ST_TIMEOUT ||
+		       st == ALINK_ST_ABORTED || st == ALINK_ST_EPOCH);
+		/* Who gave up at that moment does not know how it ended. */
+		if (st != ALINK_ST_OK || e % 97 == 96)
+			continue;
+		push_ok[id]++;
+		/*
+		 * Its own memory has this result until it sends its part of
+		 * the next one.
+		 */
+		memcpy(data, rig->mem[id] + 8192, sizeof(data));
+		for (uint32_t i = 0; i < 1 + e % 64 * 4; i++)
+			EXPECT_EQ(data[i], sum * (e + i));
+	}
+	return NULL;
+}
+
+TEST(pushes)
+{
+	struct af_switch_info sw;
+
+	rig = rig_new(THREADS, 2);
+	rig_group_all(rig, 0);
+	memset(push_ok, 0, sizeof(push_ok));
+	af_fabric_set_push_slots(rig->f, 1);
+	run(pusher, THREADS);
+	af_switch_info(rig->f, 0, &sw);
+	EXPECT_EQ(sw.push_used, 0);
+	EXPECT(push_ok[0] > 0);
+	for (uint32_t i = 1; i < THREADS; i++)
+		EXPECT_EQ(push_ok[i], push_ok[0]);
+	rig_free(rig);
+}
+
+/* The same, while resets, partitions and links take away what they need. */
+static void *disturbed(void *arg)
+{
+	uint32_t id = (uintptr_t)arg, data[256];
+	enum alink_status st;
+
+	for (uint32_t e = 0; e < ROUNDS / 10; e++) {
+		push_round(id, e, 1024, data, &st);
+		if (e % 16 != id * 4)
+			continue;
+		switch (e / 16 % 4) {
+		case 0:
+			af_partition_set(rig->f, id, 0);
+			af_partition_set(rig->f, id, RIG_PARTITION);
+			break;
+		case 1:
+			af_link_set_admin(rig->f, ALINK_DEVTYPE_XPU, id, 0,
+					  false);
+			af_link_set_admin(rig->f, ALINK_DEVTYPE_XPU, id, 0,
+					  true);
+			break;
+		case 2:
+			af_group_unbind(rig->f, id, 0);
+			af_group_bind(rig->f, id, 0, 0, RIG_GROUP_KEY, 0,
+				      rig->mem_size);
+			break;
+		case 3:
+			/* Plane 0 stays, or there would be no group. */
+			af_switch_reset(rig->f, 1);
+			break;
+		}
+	}
+	return NULL;
+}
+
+TEST(pushes_disturbed)
+{
+	struct af_push_args a = {
+		.epoch = ROUNDS, .len = 1024, .dtype = ALINK_DT_INT32,
+	};
+	struct af_push push[THREADS] = { 0 };
+	struct af_switch_info sw;
+	struct af_result res;
+	uint32_t data[256];
+	bool over = false;
+
+	rig = rig_new(THREADS, 2);
+	rig_group_all(rig, 0);
+	run(disturbed, THREADS);
+	for (uint32_t p = 0; p < 2; p++) {
+		af_switch_info(rig->f, p, &sw);
+		EXPECT_EQ(sw.push_used, 0);
+	}
+	/* And the group can still be used. */
+	memset(data, 1, sizeof(data));
+	for (uint32_t i = 0; i < THREADS; i++) {
+		EXPECT(!over);
+		over = af_push(rig->f, i, &a, data, &push[i], &res);
+	}
+	EXPECT(over);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	EXPECT_EQ(rig->mem[0][0], THREADS);
 	rig_free(rig);
 }

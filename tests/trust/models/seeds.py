@@ -426,6 +426,8 @@ def xpu_fabric():
              fp32),
             ('group_write', 'GROUP', 'COPY', group, system, 0, 4096, 0),
             ('group_read', 'GROUP', 'REDUCE_READ', system, group, 0, 1024,
+             fp32),
+            ('group_push', 'GROUP', 'PUSH_REDUCE', group, system, 1, 1024,
              fp32)):
         seed = Seed().use(2).admin_on().admin(route(0, 1), route(1, 2), GROUP)
         share(seed.use(1).admin_on(), 0)
