@@ -104,6 +104,7 @@ static const struct {
 	ALINK_STATUS(UNREACHABLE, -EHOSTDOWN, "target did not answer"),
 	ALINK_STATUS(GROUP, -ESRCH, "no such group, or a member is missing"),
 	ALINK_STATUS(UNSUPPORTED, -EOPNOTSUPP, "not supported by this engine"),
+	ALINK_STATUS(EPOCH, -ESTALE, "the epoch of the push has ended"),
 	ALINK_STATUS(PAGE_FAULT, -EADDRNOTAVAIL,
 		     "nothing mapped at the address"),
 	ALINK_STATUS(PERMISSION, -EPERM, "mapped without this right"),

@@ -36,6 +36,37 @@ static int alink_switch_add_resource(struct alink_switch *sw, const char *name,
  * What the device reports as fault events; diagnose reads what is true now.
  */
 
+static const struct {
+	const char *name;
+	u32 reg;
+} alink_switch_push_counters[] = {
+	{ "pushes", ALINK_SW_REG_PUSHES },
+	{ "push_waits", ALINK_SW_REG_PUSH_WAITS },
+	{ "push_timeouts", ALINK_SW_REG_PUSH_TIMEOUTS },
+	{ "push_aborts", ALINK_SW_REG_PUSH_ABORTS },
+	{ "push_late", ALINK_SW_REG_PUSH_LATE },
+};
+
+static void alink_switch_diagnose_push(struct alink_dev *adev,
+				       struct devlink_fmsg *fmsg)
+{
+	const char *name;
+	unsigned int i;
+	u32 reg;
+
+	if (!(alink_dev_caps(adev) & ALINK_CAP_PUSH))
+		return;
+	for (i = 0; i < ARRAY_SIZE(alink_switch_push_counters); i++) {
+		name = alink_switch_push_counters[i].name;
+		reg = alink_switch_push_counters[i].reg;
+		devlink_fmsg_u64_pair_put(fmsg, name, alink_rd64(adev, reg));
+	}
+	devlink_fmsg_u32_pair_put(fmsg, "push_slots",
+				  alink_rd32(adev, ALINK_SW_REG_PUSH_SLOTS));
+	devlink_fmsg_u32_pair_put(fmsg, "push_slots_used",
+				  alink_rd32(adev, ALINK_SW_REG_PUSH_USED));
+}
+
 static int alink_switch_diagnose(struct devlink_health_reporter *reporter,
 				 struct devlink_fmsg *fmsg,
 				 struct netlink_ext_ack *extack)
@@ -55,6 +86,7 @@ static int alink_switch_diagnose(struct devlink_health_reporter *reporter,
 				  alink_rd64(adev, ALINK_SW_REG_DROPS_NOROUTE));
 	devlink_fmsg_u64_pair_put(fmsg, "drops_partition",
 				  alink_rd64(adev, ALINK_SW_REG_DROPS_PART));
+	alink_switch_diagnose_push(adev, fmsg);
 	return 0;
 }
 

@@ -155,7 +155,7 @@ const struct drm_driver alink_xpu_drm_driver = {
 	.desc = "ALink xPU accelerator",
 	.date = "20261124",
 	.major = 1,
-	.minor = 5,
+	.minor = 6,
 };
 
 static int __init xpu_init(void)

@@ -20,7 +20,8 @@ IFF_RUNNING = 0x40
 # Of what health reporters tell: counters, and positions in rings, which go
 # round
 COUNTERS = {'heartbeat', 'commands', 'reductions', 'multicasts',
-            'drops_no_route', 'drops_partition', 'restarts'}
+            'drops_no_route', 'drops_partition', 'restarts', 'pushes',
+            'push_waits', 'push_timeouts', 'push_aborts', 'push_late'}
 POSITIONS = {'tx_tail', 'tx_clean', 'device_tx_head', 'rx_tail', 'rx_head',
              'device_rx_head'}
 # Of what a device after its reset tells beside that

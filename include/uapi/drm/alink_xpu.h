@@ -64,6 +64,13 @@ extern "C" {
  * command that failed, as the device had fetched it: the ring may hold another
  * by then.
  *
+ * Reducing push (since version 1.6, on devices with ALINK_CAP_PUSH): a queue may
+ * have an ALINK_XPU_OP_PUSH_REDUCE, into an imported group, which waits for the
+ * other members of the group. It waits no longer than it says itself; then, and
+ * when it can have no result any more, its queue halts, with ALINK_ST_TIMEOUT,
+ * ALINK_ST_ABORTED or whatever the reason is. A queue that comes too late for an
+ * epoch that the others have given up halts with ALINK_ST_EPOCH.
+ *
  * User space fills queues by itself, so nothing that they run gets into a
  * dma-buf without being asked: %DMA_BUF_IOCTL_EXPORT_SYNC_FILE and poll(2) tell
  * of what others put there. To let others wait for a queue, take the sync file
@@ -961,7 +968,8 @@ struct drm_alink_xpu_group_unbind {
  * &DRM_IOCTL_ALINK_XPU_GROUP_IMPORT
  *
  * The resulting GEM object can be bound by VM_BIND, and nothing else. A write to
- * it reaches all members; ALINK_XPU_OP_REDUCE_READ combines their memory.
+ * it reaches all members; ALINK_XPU_OP_REDUCE_READ combines their memory, and
+ * ALINK_XPU_OP_PUSH_REDUCE what they send.
  *
  * Errors: %EINVAL; %ENOSPC (all import slots are in use, or all of the fewer
  * that groups can have); and what alink_status_errno() makes of a fabric error.
