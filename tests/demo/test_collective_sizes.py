@@ -7,6 +7,7 @@ algorithms promise. KTAP.
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -50,8 +51,8 @@ def test_types_and_operations():
     """All of them, with a size that is no multiple of anything"""
     found = rows('allreduce', '-d', 'all', '-o', 'all', '-b', '1000', '-e',
                  '1000')
-    assert len(found) == 6 * 3 * 2, found
-    assert len({(r['type'], r['op'], r['algorithm']) for r in found}) == 36
+    assert len(found) == 6 * 3 * 3, found
+    assert len({(r['type'], r['op'], r['algorithm']) for r in found}) == 54
 
 
 def test_sizes():
@@ -75,23 +76,27 @@ def test_ranks():
 
 def test_bytes_on_links():
     """Words apart, of which each is 8 bytes: a ring sends 2 (n - 1) / n of the
-    data, the switches take 1 + 1 / n, and 2 ranks gain nothing by them."""
+    data, the switches take 1 + 1 / n, and 2 ranks gain nothing by them, or by a
+    push just the data."""
     size = 1 << 18
     for n in 2, 8:
         sent = {r['algorithm']: r['sent_bytes'] for r in
                 rows('allreduce', '-n', str(n), '-b', '256K', '-e', '256K')}
         assert sent['ring'] == 2 * (n - 1) * size // n + 8 * (2 * n - 1), sent
         assert sent['switch'] == size + size // n + 8 * 2, sent
+        assert sent['push'] == size, sent
 
 
 def test_modelled_time():
     """Of 8 ranks the switches need at most a third of the ring's, large and
-    small; of a chain no time is given."""
+    small, and a push less than three quarters of that; of a chain no time is
+    given."""
     found = rows('allreduce', '-b', '1K', '-e', '256K', '-f', '256')
     for size in {r['size_bytes'] for r in found}:
         took = {r['algorithm']: r['modelled_ns'] for r in found
                 if r['size_bytes'] == size}
         assert 0 < 3 * took['switch'] <= took['ring'], (size, took)
+        assert 0 < 4 * took['push'] < 3 * took['switch'], (size, took)
     took = {r['algorithm']: r['modelled_ns'] for r in
             rows('broadcast', '-b', '1K', '-e', '1K')}
     assert took['ring'] is None and took['switch'] > 0, took
@@ -103,29 +108,55 @@ def growth(n):
     took = {(r['algorithm'], r['size_bytes']): r['modelled_ns'] for r in
             rows('allreduce', '-n', str(n), '-b', '1M', '-e', '4M', '-f', '4')}
     return {algo: (took[algo, large] - took[algo, small]) / (large - small)
-            for algo in ('ring', 'switch')}, took
+            for algo in ('ring', 'switch', 'push')}, took
 
 
 def test_modelled_time_of_large_ones():
     """It is that of the links, plus the one share that a rank of a ring adds for
-    itself: 8 ranks gain by the switches, 2 ranks lose."""
+    itself: 8 ranks gain by the switches, 1.75 times and more by pushes; 2 ranks lose
+    by reducing reads."""
     for n in 2, 8:
         each, took = growth(n)
         ring = 2 * (n - 1) / n * WIRE_NS + REDUCE_NS / n
         switch = (1 + 1 / n) * WIRE_NS
         assert abs(each['ring'] / ring - 1) < 0.01, (n, each, ring)
         assert abs(each['switch'] / switch - 1) < 0.01, (n, each, switch)
-        if n == 2:
+        assert abs(each['push'] / WIRE_NS - 1) < 0.01, (n, each)
+        if n == 8:
+            assert each['ring'] / each['push'] >= 1.75, each
+        else:
             large = 4 << 20
             assert took['ring', large] < took['switch', large], took
+
+
+def counted(name):
+    """What all switches say of pushes"""
+    told = [sh('devlink', 'health', 'diagnose', 'pci/' + os.path.basename(
+        os.path.realpath(f'/sys/class/alink/sw{p}/device')), 'reporter', 'asic')
+            for p in range(PLANES)]
+    return sum(int(re.search(rf'\b{name}: (\d+)', text)[1]) for text in told)
+
+
+def test_counters_of_pushes():
+    """Chunks of 32 KiB of 8 ranks, in each plane; and nothing amiss"""
+    bad = 'push_waits', 'push_timeouts', 'push_aborts', 'push_late'
+    before = [counted(name) for name in bad]
+    pushes = counted('pushes')
+    rows('allreduce', '--algo', 'push', '-b', '256K', '-e', '256K')
+    # Each line is run for its counters, and again for its time.
+    assert counted('pushes') - pushes == 2 * 8 * PLANES
+    assert [counted(name) for name in bad] == before
+    assert counted('push_slots') == 16 * PLANES
+    assert counted('push_slots_used') == 0
 
 
 def test_table():
     """The columns of nccl-tests"""
     out = bench('allreduce', '-b', '1K', '-e', '4K', *QUICK).splitlines()
     assert 'algbw' in out[1] and '#wrong' in out[1], out
-    assert len(out) == 3 + 4, out
+    assert len(out) == 3 + 6, out
     assert out[3].split()[:6] == ['1024', '256', 'fp32', 'sum', '-', 'switch']
+    assert out[5].split()[:6] == ['1024', '256', 'fp32', 'sum', '-', 'push']
 
 
 def test_a_wrong_bit_is_found():
@@ -177,7 +208,8 @@ def test_links_fail_in_a_collective():
     thread.start()
     try:
         data = json.loads(bench('allreduce', '-b', '64K', '-e', '256K', '-f',
-                                '2', '--iters', '20', '-j'))['data']
+                                '2', '--iters', '20', '-j', '--algo',
+                                'switch,ring'))['data']
     finally:
         stop.set()
         thread.join()
@@ -203,8 +235,10 @@ def test_refusals():
     """Before anything is begun, and naming what it is"""
     bench('allreduce', '-n', '9', status=6, says='9 ranks')
     bench('reduce', '-r', '8', '-b', '1K', '-e', '1K', status=2, says='root 8')
+    bench('reduce', '--algo', 'push', status=2, says='allreduce only')
 
 
 main(test_types_and_operations, test_sizes, test_ranks, test_bytes_on_links,
-     test_modelled_time, test_modelled_time_of_large_ones, test_table, test_a_wrong_bit_is_found,
+     test_modelled_time, test_modelled_time_of_large_ones,
+     test_counters_of_pushes, test_table, test_a_wrong_bit_is_found,
      test_links_fail_in_a_collective, test_half_of_the_planes, test_refusals)

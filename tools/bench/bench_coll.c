@@ -61,7 +61,7 @@ static void usage(const char *name)
 	       "                (fp32; uint8 has no operations)\n"
 	       "  -o OPS        sum, min, max, all (sum)\n"
 	       "  -r RANK       root (0)\n"
-	       "  --algo NAMES  switch, ring (both)\n"
+	       "  --algo NAMES  switch, ring, and of allreduce push; all (all)\n"
 	       "  --iters N     timed iterations of each line (5)\n"
 	       "  --spoil RANK  flip a bit of what this rank has: it must be seen in #wrong\n"
 	       "  --no-check    do not look at results\n"
@@ -384,6 +384,8 @@ static int measure(struct coll_node *m, const struct options *o,
 	unsigned int i;
 	int err;
 
+	if (c->algo == ALINK_ALGO_PUSH)
+		meet.algo = ALINK_ALGO_SWITCH;
 	r->checked = o->check && o->kind != COLL_BARRIER;
 	err = r->checked ? bring_data(m, o, c) : 0;
 	if (!err)
@@ -479,6 +481,11 @@ static int settle(struct bench *b, struct options *o)
 		memset(o->algo, 0, sizeof(o->algo));
 		o->algo[0] = true;
 	}
+	if (o->kind != COLL_ALLREDUCE)
+		o->algo[ALINK_ALGO_PUSH] = false;
+	if (!o->algo[ALINK_ALGO_SWITCH] && !o->algo[ALINK_ALGO_RING] &&
+	    !o->algo[ALINK_ALGO_PUSH])
+		return bench_fail(b, -EINVAL, "--algo: push is of allreduce only");
 	if (o->kind == COLL_BARRIER) {
 		memset(o->dtype, 0, sizeof(o->dtype));
 		o->dtype[0] = true;
@@ -510,7 +517,7 @@ int bench_coll(struct bench *b, int argc, char **argv)
 {
 	struct options o = {
 		.first = 4 << 10, .last = 4 << 20, .factor = 4, .iters = 5,
-		.algo = { true, true }, .dtype = { [ALINK_DT_FP32] = true },
+		.algo = { true, true, true }, .dtype = { [ALINK_DT_FP32] = true },
 		.op = { [ALINK_OP_SUM] = true }, .check = true,
 		.spoil = ALINK_ID_NONE,
 	};

@@ -35,7 +35,7 @@ struct coll_what {
 
 extern const struct coll_what coll_whats[COLL_NUM_KINDS];
 
-#define COLL_NUM_ALGOS	2
+#define COLL_NUM_ALGOS	3
 #define COLL_NUM_OPS	3
 
 /* By their numbers; "-" for what has none. */

@@ -5,7 +5,8 @@
  * Modelled time is that of the slowest rank's commands, one after the other. In
  * a ring no two ranks want a link at once; through the switches all of them do:
  * what the busiest direction of a link carried, beyond what that rank alone
- * would put there, is added, as if nothing overlapped. Where ranks wait for one
+ * would put there, is added, as if nothing overlapped. A push is one operation of
+ * all, whose time has what all of them carry. Where ranks wait for one
  * another in a chain no rank's commands tell the time, and none is given.
  */
 #include <errno.h>

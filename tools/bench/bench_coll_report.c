@@ -15,6 +15,11 @@ static const char * const ops[COLL_NUM_OPS] = {
 	[ALINK_OP_SUM] = "sum", [ALINK_OP_MIN] = "min", [ALINK_OP_MAX] = "max",
 };
 
+static const char * const algos[COLL_NUM_ALGOS] = {
+	[ALINK_ALGO_SWITCH] = "switch", [ALINK_ALGO_RING] = "ring",
+	[ALINK_ALGO_PUSH] = "push",
+};
+
 const char *coll_op_name(enum alink_redop op)
 {
 	return op < COLL_NUM_OPS ? ops[op] : "-";
@@ -22,7 +27,7 @@ const char *coll_op_name(enum alink_redop op)
 
 const char *coll_algo_name(enum alink_algo algo)
 {
-	return algo == ALINK_ALGO_RING ? "ring" : "switch";
+	return algo < COLL_NUM_ALGOS ? algos[algo] : "-";
 }
 
 static double factor(const struct coll_node *m, enum coll_kind kind)

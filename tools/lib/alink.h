@@ -395,6 +395,7 @@ struct alink_xpu_info {
 	uint32_t dtypes;	/* bitmap of enum alink_dtype */
 	uint32_t compute_funcs;	/* bitmap of enum alink_xpu_func */
 	uint32_t compute_dtypes; /* bitmap of enum alink_dtype that these take */
+	uint64_t caps;		/* ALINK_CAP_* */
 	uint64_t hbm_bytes;
 	uint64_t hbm_visible_bytes;
 	uint64_t serial;
@@ -551,6 +552,30 @@ int alink_cmd_reduce(struct alink_queue *q, uint64_t dst, uint64_t a,
 int alink_cmd_reduce_read(struct alink_queue *q, uint64_t dst, uint64_t src,
 			  uint64_t bytes, enum alink_dtype dtype,
 			  enum alink_redop op, uint64_t *seq);
+/**
+ * alink_cmd_push_reduce() - append this member's part of a reducing push
+ * @q:		queue
+ * @dst:	in a group: where each member gets the result
+ * @src:	what this member has, in HBM or system memory
+ * @bytes:	size, the same at all members
+ * @dtype:	type of the elements
+ * @op:		reduction
+ * @epoch:	number that all members agree on, up to ALINK_PUSH_MAX_EPOCH
+ * @timeout_ms:	how long this member waits for the others, 1..65535; 0: 1 s
+ * @seq:	as alink_cmd()
+ *
+ * Ends when all members have appended theirs, or with an error of the queue: when
+ * the time is over ALINK_ST_TIMEOUT, and ALINK_ST_EPOCH at a member that comes
+ * after that (Documentation/hw/fabric.rst, "Reducing push"). A higher epoch works
+ * then.
+ *
+ * Errors: as alink_cmd(), -EOPNOTSUPP (this xPU cannot), -EINVAL (@epoch,
+ * @timeout_ms).
+ */
+int alink_cmd_push_reduce(struct alink_queue *q, uint64_t dst, uint64_t src,
+			  uint64_t bytes, enum alink_dtype dtype,
+			  enum alink_redop op, uint64_t epoch,
+			  uint32_t timeout_ms, uint64_t *seq);
 /* Atomic of 4 or 8 bytes at @dst; the old value goes to @old_va unless 0. */
 int alink_cmd_atomic(struct alink_queue *q, unsigned int width, uint64_t dst,
 		     enum alink_atomic op, uint64_t operand, uint64_t compare,
@@ -777,6 +802,7 @@ int alink_bo_unbind_async(struct alink_bo *bo,
 struct alink_comm;
 
 #define ALINK_COMM_MAX_RANKS	64
+#define ALINK_COMM_PUSH_MS	30000
 
 /**
  * struct alink_comm_config - one rank of a communicator
@@ -785,6 +811,11 @@ struct alink_comm;
  * @group:	group of the switches that has the xPUs of all ranks as members
  * @group_key:	its key; 0: no group, ALINK_ALGO_RING only
  * @max_bytes:	largest data, bytes; the same at all ranks
+ * @timeout_ms:	ALINK_ALGO_PUSH: how long a rank waits for the others, 1..65535;
+ *		0: ALINK_COMM_PUSH_MS
+ * @generation:	ALINK_ALGO_PUSH: the same at all ranks; higher than before when
+ *		communicators of the same group are opened again after a
+ *		collective of theirs has failed
  */
 struct alink_comm_config {
 	uint32_t rank;
@@ -792,6 +823,8 @@ struct alink_comm_config {
 	uint32_t group;
 	uint64_t group_key;
 	uint64_t max_bytes;
+	uint16_t timeout_ms;
+	uint16_t generation;
 };
 
 /**
@@ -820,7 +853,7 @@ int alink_comm_handle(struct alink_comm *comm, struct alink_handle *h);
  * @h:		its handle
  *
  * ALINK_ALGO_RING wants the next rank and the one before it, alink_alltoall()
- * all others, ALINK_ALGO_SWITCH none.
+ * all others, ALINK_ALGO_SWITCH and ALINK_ALGO_PUSH none.
  *
  * Errors: -EINVAL, -EISCONN (it is connected already); as of alink_import().
  */
@@ -839,6 +872,8 @@ struct alink_queue *alink_comm_queue(struct alink_comm *comm);
 enum alink_algo {
 	ALINK_ALGO_SWITCH,	/* reducing read, then multicast write */
 	ALINK_ALGO_RING,	/* writes to the next rank */
+	ALINK_ALGO_PUSH,	/* reducing push; alink_allreduce() only */
+	ALINK_ALGO_AUTO,	/* the fastest of them in modelled time that is there */
 };
 
 /*
@@ -850,13 +885,21 @@ enum alink_algo {
  *
  * Errors, before anything has begun: -EINVAL (root, type, algorithm), -ENOTCONN
  * (no group, or a rank that is not connected), -EMSGSIZE (@count), -EOPNOTSUPP
- * (no arithmetic on @dtype), -EAGAIN (too many collectives not waited for),
- * -EOVERFLOW (after 2^31 of them). -ENOTRECOVERABLE: one before failed half way.
+ * (no arithmetic on @dtype, no push), -EAGAIN (too many collectives not waited
+ * for), -EOVERFLOW (after 2^31 of them). -ENOTRECOVERABLE: one before failed half way.
  *
  * Order of reductions. ALINK_ALGO_SWITCH: all ranks in ascending order of their
  * endpoint ids, whoever computes it (Documentation/hw/fabric.rst, "Arithmetic").
+ * So do ALINK_ALGO_PUSH and ALINK_ALGO_AUTO, if there is a group.
  * ALINK_ALGO_RING: the result goes round, from rank to rank; where it begins
  * depends on the share of the data, in alink_reduce() behind the root.
+ *
+ * ALINK_ALGO_PUSH has one command and one phase, and no words to signal in; @src
+ * is in HBM or system memory. A rank that waits for others longer than its time
+ * fails, and so does the whole, also when a link fails in the middle, which the
+ * other algorithms survive.
+ * ALINK_ALGO_AUTO is PUSH where the rank's xPU has it, else SWITCH, else RING; all
+ * ranks must have the same.
  */
 
 /**

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Collectives by the switches: they sum what all ranks have (reducing read) and
- * copy what one has to all (multicast write). Order of a reduction: ascending
- * endpoint ids, whoever reads. See lib_comm.h.
+ * copy what one has to all (multicast write), or sum what all send and write it to
+ * all (reducing push). Order of a reduction: ascending endpoint ids, whoever reads
+ * or is first. See lib_comm.h.
  */
 #include "lib_comm.h"
 
@@ -113,4 +114,14 @@ int switch_barrier(struct alink_comm *c, const struct coll *k)
 {
 	(void)k;
 	return switch_enter(c);
+}
+
+/* From where the data is: it is sent before any result can replace it. */
+int push_allreduce(struct alink_comm *c, const struct coll *k)
+{
+	int err = alink_cmd_push_reduce(c->queue, all(c) + c->data_at, k->src,
+					k->bytes, k->dtype, k->op,
+					c->epoch | c->seq, c->timeout_ms, NULL);
+
+	return err ? err : comm_copy(c, k->dst, comm_data(c), k->bytes);
 }

@@ -28,16 +28,57 @@ static int need_peer(struct alink_comm *c, uint32_t rank)
 			  "rank %u is not connected to rank %u", c->rank, rank);
 }
 
-static int need_algo(struct alink_comm *c, enum alink_algo algo)
+static int need_push(struct alink_comm *c)
+{
+	if (c->xpu->info.caps & ALINK_CAP_PUSH)
+		return need_group(c);
+	return alink_fail(c->xpu->ctx, -EOPNOTSUPP,
+			  "rank %u: its xPU has no reducing push", c->rank);
+}
+
+/* How a collective can be run; NULL: not in this way */
+struct ways {
+	coll_fn *by_switch;
+	coll_fn *ring;
+	coll_fn *push;
+};
+
+/*
+ * A push moves each byte once there and once back at the same time, a reducing
+ * read and a multicast write one after the other; a ring needs a step for each
+ * rank. That holds for all sizes.
+ */
+static enum alink_algo fastest(const struct alink_comm *c, const struct ways *w)
+{
+	if (!c->group)
+		return ALINK_ALGO_RING;
+	return w->push && c->xpu->info.caps & ALINK_CAP_PUSH ?
+	       ALINK_ALGO_PUSH : ALINK_ALGO_SWITCH;
+}
+
+static int choose(struct alink_comm *c, enum alink_algo algo,
+		  const struct ways *w, coll_fn **run)
 {
 	int err;
 
+	if (algo == ALINK_ALGO_AUTO)
+		algo = fastest(c, w);
 	switch (algo) {
 	case ALINK_ALGO_SWITCH:
+		*run = w->by_switch;
 		return need_group(c);
 	case ALINK_ALGO_RING:
+		*run = w->ring;
 		err = need_peer(c, comm_next(c));
 		return err ? err : need_peer(c, comm_prev(c));
+	case ALINK_ALGO_PUSH:
+		*run = w->push;
+		if (w->push)
+			return need_push(c);
+		return alink_fail(c->xpu->ctx, -EINVAL,
+				  "by reducing push there is all-reduce only");
+	case ALINK_ALGO_AUTO:
+		break;
 	}
 	return alink_fail(c->xpu->ctx, -EINVAL, "no such algorithm: %d", algo);
 }
@@ -107,40 +148,47 @@ static int coll_start(struct alink_comm *c, const struct coll *k, coll_fn *run,
 }
 
 static int coll_run(struct alink_comm *c, enum alink_algo algo, struct coll *k,
-		    uint64_t count, unsigned int need, coll_fn *ring,
-		    coll_fn *by_switch, uint64_t *seq)
+		    uint64_t count, unsigned int need, const struct ways *w,
+		    uint64_t *seq)
 {
-	int err = need_algo(c, algo);
+	coll_fn *run = NULL;
+	int err = choose(c, algo, w, &run);
 
 	if (!err)
 		err = coll_check(c, k, count, need);
 	if (err)
 		return err;
 	k->bytes = count * alink_dtype_bytes(k->dtype);
-	return coll_start(c, k, algo == ALINK_ALGO_RING ? ring : by_switch,
-			  seq);
+	return coll_start(c, k, run, seq);
 }
 
 int alink_allreduce(struct alink_comm *c, enum alink_algo algo, uint64_t dst,
 		    uint64_t src, uint64_t count, enum alink_dtype dtype,
 		    enum alink_redop op, uint64_t *seq)
 {
+	static const struct ways ways = {
+		.by_switch = switch_allreduce,
+		.ring = ring_allreduce,
+		.push = push_allreduce,
+	};
 	struct coll k = { .dst = dst, .src = src, .dtype = dtype, .op = op };
 
-	return coll_run(c, algo, &k, count, NEED_OP, ring_allreduce,
-			switch_allreduce, seq);
+	return coll_run(c, algo, &k, count, NEED_OP, &ways, seq);
 }
 
 int alink_reduce(struct alink_comm *c, enum alink_algo algo, uint32_t root,
 		 uint64_t dst, uint64_t src, uint64_t count,
 		 enum alink_dtype dtype, enum alink_redop op, uint64_t *seq)
 {
+	static const struct ways ways = {
+		.by_switch = switch_reduce,
+		.ring = ring_reduce,
+	};
 	struct coll k = {
 		.root = root, .dst = dst, .src = src, .dtype = dtype, .op = op,
 	};
 
-	return coll_run(c, algo, &k, count, NEED_OP | NEED_ROOT, ring_reduce,
-			switch_reduce, seq);
+	return coll_run(c, algo, &k, count, NEED_OP | NEED_ROOT, &ways, seq);
 }
 
 int alink_reduce_scatter(struct alink_comm *c, enum alink_algo algo,
@@ -148,37 +196,48 @@ int alink_reduce_scatter(struct alink_comm *c, enum alink_algo algo,
 			 enum alink_dtype dtype, enum alink_redop op,
 			 uint64_t *seq)
 {
+	static const struct ways ways = {
+		.by_switch = switch_reduce_scatter,
+		.ring = ring_reduce_scatter,
+	};
 	struct coll k = { .dst = dst, .src = src, .dtype = dtype, .op = op };
 
 	return coll_run(c, algo, &k, count, NEED_OP | NEED_BLOCKS,
-			ring_reduce_scatter, switch_reduce_scatter, seq);
+			&ways, seq);
 }
 
 int alink_broadcast(struct alink_comm *c, enum alink_algo algo, uint32_t root,
 		    uint64_t dst, uint64_t src, uint64_t count,
 		    enum alink_dtype dtype, uint64_t *seq)
 {
+	static const struct ways ways = {
+		.by_switch = switch_broadcast,
+		.ring = ring_broadcast,
+	};
 	struct coll k = {
 		.root = root, .dst = dst, .src = src, .dtype = dtype,
 	};
 
-	return coll_run(c, algo, &k, count, NEED_ROOT, ring_broadcast,
-			switch_broadcast, seq);
+	return coll_run(c, algo, &k, count, NEED_ROOT, &ways, seq);
 }
 
 int alink_allgather(struct alink_comm *c, enum alink_algo algo, uint64_t dst,
 		    uint64_t src, uint64_t count, enum alink_dtype dtype,
 		    uint64_t *seq)
 {
+	static const struct ways ways = {
+		.by_switch = switch_allgather,
+		.ring = ring_allgather,
+	};
 	struct coll k = { .dst = dst, .src = src, .dtype = dtype };
 
-	return coll_run(c, algo, &k, count, NEED_BLOCKS, ring_allgather,
-			switch_allgather, seq);
+	return coll_run(c, algo, &k, count, NEED_BLOCKS, &ways, seq);
 }
 
 int alink_alltoall(struct alink_comm *c, uint64_t dst, uint64_t src,
 		   uint64_t count, enum alink_dtype dtype, uint64_t *seq)
 {
+	static const struct ways ways = { .ring = direct_alltoall };
 	struct coll k = { .dst = dst, .src = src, .dtype = dtype };
 	uint32_t i;
 	int err = 0;
@@ -187,15 +246,18 @@ int alink_alltoall(struct alink_comm *c, uint64_t dst, uint64_t src,
 		err = need_peer(c, i);
 	/* A ring needs no more than that. */
 	return err ? err : coll_run(c, ALINK_ALGO_RING, &k, count, NEED_BLOCKS,
-				    direct_alltoall, direct_alltoall, seq);
+				    &ways, seq);
 }
 
 int alink_barrier(struct alink_comm *c, enum alink_algo algo, uint64_t *seq)
 {
+	static const struct ways ways = {
+		.by_switch = switch_barrier,
+		.ring = ring_barrier,
+	};
 	struct coll k = {};
 
-	return coll_run(c, algo, &k, 0, NEED_NOTHING, ring_barrier,
-			switch_barrier, seq);
+	return coll_run(c, algo, &k, 0, NEED_NOTHING, &ways, seq);
 }
 
 int alink_comm_wait(struct alink_comm *c, uint64_t seq, int timeout_ms)

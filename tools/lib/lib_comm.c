@@ -44,6 +44,9 @@ int alink_comm_open(struct alink_xpu *xpu, const struct alink_comm_config *cfg,
 	c->xpu = xpu;
 	c->rank = cfg->rank;
 	c->ranks = cfg->ranks;
+	/* Sequence numbers have 31 bits. */
+	c->epoch = (uint64_t)cfg->generation << 32;
+	c->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : ALINK_COMM_PUSH_MS;
 	c->peer = calloc(c->ranks, sizeof(*c->peer));
 	if (!c->peer) {
 		err = alink_fail(ctx, -ENOMEM, "out of memory");

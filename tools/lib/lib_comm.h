@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the files of the collectives share: lib_comm.c makes communicators, and
- * lib_coll_ring.c, lib_coll_switch.c and lib_coll_direct.c let ranks run a
- * collective; lib_collective.c is what users call.
+ * lib_coll_ring.c, lib_coll_switch.c (push too) and lib_coll_direct.c let ranks
+ * run a collective; lib_collective.c is what users call.
  *
  * Every rank has a region of its own HBM: words that others signal in, its
  * data, and room for what others send. A collective is one batch of commands
@@ -15,7 +15,9 @@
  * the region of another waits first for its word READY of this collective. A
  * rank writes that word when its queue, which is in order, is through with the
  * one before; and what reads the region of another (a reducing read) is
- * followed by a word DONE, for which that other one waits before it ends.
+ * followed by a word DONE, for which that other one waits before it ends. A
+ * reducing push writes to all, but not before each has sent its part, and reads
+ * nothing of others: it needs no words.
  */
 #ifndef LIB_COMM_H
 #define LIB_COMM_H
@@ -45,6 +47,8 @@ struct alink_comm {
 	uint64_t recv_at;
 	uint64_t room;			/* bytes of data */
 	uint64_t seq;			/* of the latest collective */
+	uint64_t epoch;			/* of pushes, but for @seq */
+	uint32_t timeout_ms;
 	bool broken;			/* one was begun and not finished */
 };
 
@@ -126,6 +130,8 @@ coll_fn switch_reduce_scatter;
 coll_fn switch_broadcast;
 coll_fn switch_allgather;
 coll_fn switch_barrier;
+
+coll_fn push_allreduce;
 
 coll_fn direct_alltoall;
 

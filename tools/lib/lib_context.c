@@ -88,6 +88,7 @@ const char *alink_status_name(uint32_t status)
 		[ALINK_ST_UNREACHABLE]	= "target did not answer",
 		[ALINK_ST_GROUP]	= "no such group, or a member is missing",
 		[ALINK_ST_UNSUPPORTED]	= "data type or operation not supported",
+		[ALINK_ST_EPOCH]	= "the epoch of the push has ended",
 		[ALINK_ST_PAGE_FAULT]	= "nothing mapped there",
 		[ALINK_ST_PERMISSION]	= "mapped without this right",
 		[ALINK_ST_ALIGN]	= "bad alignment",

@@ -256,6 +256,31 @@ int alink_cmd_reduce_read(struct alink_queue *q, uint64_t dst, uint64_t src,
 	return alink_cmd(q, &d, seq);
 }
 
+int alink_cmd_push_reduce(struct alink_queue *q, uint64_t dst, uint64_t src,
+			  uint64_t bytes, enum alink_dtype dtype,
+			  enum alink_redop op, uint64_t epoch,
+			  uint32_t timeout_ms, uint64_t *seq)
+{
+	struct alink_xpu_desc d = {
+		.opcode = ALINK_XPU_OP_PUSH_REDUCE,
+		.dtype = (uint8_t)dtype,
+		.subop = (uint8_t)op,
+		.dst = htole64(dst),
+		.src = htole64(src),
+		.src2 = htole64(ALINK_XPU_PUSH(epoch, timeout_ms)),
+		.len = htole64(bytes),
+	};
+
+	if (!(q->xpu->info.caps & ALINK_CAP_PUSH))
+		return alink_fail(q->xpu->ctx, -EOPNOTSUPP,
+				  "%s: this xPU has no reducing push",
+				  q->xpu->node);
+	if (epoch > ALINK_PUSH_MAX_EPOCH || timeout_ms > UINT16_MAX)
+		return alink_fail(q->xpu->ctx, -EINVAL,
+				  "push: epochs have 48 bits, times up to 65535 ms");
+	return alink_cmd(q, &d, seq);
+}
+
 int alink_cmd_atomic(struct alink_queue *q, unsigned int width, uint64_t dst,
 		     enum alink_atomic op, uint64_t operand, uint64_t compare,
 		     uint64_t old_va, uint64_t *seq)

@@ -53,6 +53,7 @@ static void xpu_take_info(struct alink_xpu *xpu,
 	xpu->info.dtypes = d->dtypes;
 	xpu->info.compute_funcs = d->compute_funcs;
 	xpu->info.compute_dtypes = d->compute_dtypes;
+	xpu->info.caps = d->caps;
 	xpu->info.hbm_bytes = d->hbm_size;
 	xpu->info.hbm_visible_bytes = d->hbm_visible;
 	xpu->info.serial = d->serial;
