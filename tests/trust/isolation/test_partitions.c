@@ -22,10 +22,10 @@ static const uint32_t partitions[] = { 0, 1, 2, 3, 1023 };
 
 #define NUM	(sizeof(partitions) / sizeof(partitions[0]))
 
-enum access { LOAD, STORE, ATOMIC, MULTICAST, REDUCE, NUM_ACCESS };
+enum access { LOAD, STORE, ATOMIC, MULTICAST, REDUCE, PUSH, NUM_ACCESS };
 
 static const char * const access_name[] = {
-	"load", "store", "atomic", "multicast", "reduce",
+	"load", "store", "atomic", "multicast", "reduce", "push",
 };
 
 FIXTURE(part)
@@ -139,10 +139,27 @@ static int run(struct __test_metadata *_metadata, struct alink_xpu *xpu,
 	return state.status;
 }
 
+/* The other's part of a push, which it takes two for; its own end does not matter. */
+static struct alink_queue *join(struct __test_metadata *_metadata,
+				FIXTURE_DATA(part) *self, int who,
+				struct alink_xpu_desc d)
+{
+	struct alink_queue *q;
+	uint64_t seq;
+
+	d.dst = alink_bo_va(self->group[who]);
+	d.src = alink_bo_va(self->mem[who]);
+	ASSERT_EQ(0, alink_queue_open(self->xpu[who], 4, &q));
+	ASSERT_EQ(0, alink_cmd(q, &d, &seq));
+	alink_queue_kick(q);
+	return q;
+}
+
 /* One access by @who. Its status; *moved tells if any byte came through. */
 static int attempt(struct __test_metadata *_metadata, FIXTURE_DATA(part) *self,
 		   int who, enum access access, bool *moved)
 {
+	static uint64_t epoch;	/* none that has ended is of use again */
 	uint64_t mine = alink_bo_va(self->mem[who]);
 	uint64_t far = alink_bo_va(self->remote[who]);
 	uint64_t group = alink_bo_va(self->group[who]);
@@ -159,14 +176,22 @@ static int attempt(struct __test_metadata *_metadata, FIXTURE_DATA(part) *self,
 		[REDUCE] = { .opcode = ALINK_XPU_OP_REDUCE_READ, .dst = mine,
 			     .src = group, .len = SIZE,
 			     .dtype = ALINK_DT_INT32, .subop = ALINK_OP_SUM },
+		[PUSH] = { .opcode = ALINK_XPU_OP_PUSH_REDUCE, .dst = group,
+			   .src = mine, .len = SIZE, .dtype = ALINK_DT_INT32,
+			   .subop = ALINK_OP_SUM,
+			   .src2 = ALINK_XPU_PUSH(++epoch, WAIT_MS) },
 	};
 	uint8_t *here = self->map[who], *there = self->map[!who];
+	struct alink_queue *other = NULL;
 	size_t i;
 	int st;
 
 	memset(here, 0x11, SIZE);
 	memset(there, 0x22, SIZE);
+	if (access == PUSH)
+		other = join(_metadata, self, !who, d[PUSH]);
 	st = run(_metadata, self->xpu[who], &d[access]);
+	alink_queue_close(other);
 	*moved = false;
 	for (i = 0; i < SIZE; i++)
 		*moved |= here[i] != 0x11 || there[i] != 0x22;
