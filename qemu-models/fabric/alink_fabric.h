@@ -213,6 +213,7 @@ struct af_frame_count {
 struct af_link_info {
 	uint32_t state, speed_mbps, max_mbps, lanes, max_lanes, reason;
 	uint32_t peer_type, peer_id, peer_port, fec, module, prbs_lanes;
+	uint32_t fec_ctrl, fec_caps;
 	uint64_t peer_serial, prbs_bits;
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
@@ -230,6 +231,9 @@ int af_link_set_ctrl(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 /* The same with ALINK_LINK_CTRL_ENABLE or nothing */
 int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, bool up);
+/* @ctrl: ALINK_LINK_FEC_CTRL. 0, -ENODEV, -EINVAL: the link has no such FEC. */
+int af_link_set_fec(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		    uint32_t link, uint32_t ctrl);
 /* Fault injection: why a side cannot carry data; ALINK_DOWN_NONE clears. */
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, enum alink_down_reason reason);

@@ -92,6 +92,8 @@ struct af_side {
 	uint32_t max_mbps;
 	uint32_t lanes;
 	uint32_t max_lanes;
+	uint32_t fec_ctrl;	/* ALINK_LINK_FEC_CTRL */
+	uint32_t fec;		/* enum alink_fec, that of the last time up */
 	uint64_t downs;
 	uint64_t prbs_bits;	/* until prbs_since */
 	uint64_t prbs_since;	/* fabric clock */
@@ -348,6 +350,7 @@ static inline void af_side_open(struct af_side *s)
 	s->prbs = 0;
 	s->prbs_seen = 0;
 	s->prbs_bits = 0;
+	s->fec_ctrl = 0;
 }
 
 /* Works out the state of both ends anew. Writer. */

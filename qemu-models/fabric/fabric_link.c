@@ -62,10 +62,46 @@ static uint64_t prbs_bits(struct af_fabric *f, const struct af_side *s)
 	       (af_clock_ns(f) - s->prbs_since) / 1000 * s->max_mbps;
 }
 
+/* Mb/s of a lane: beyond, it does not do without FEC; has no short code */
+#define LANE_NRZ_MBPS	26000
+#define LANE_SHORT_MBPS	106000
+
+static uint32_t fec_caps(const struct af_side *s)
+{
+	uint32_t caps = ALINK_BIT(ALINK_FEC_RS544);
+	uint32_t mbps = s->max_lanes ? s->max_mbps / s->max_lanes : 0;
+
+	if (mbps <= LANE_SHORT_MBPS)
+		caps |= ALINK_BIT(ALINK_FEC_LL272);
+	if (mbps <= LANE_NRZ_MBPS)
+		caps |= ALINK_BIT(ALINK_FEC_NONE);
+	return caps;
+}
+
+/* What both ends may use; false: there is nothing */
+static bool fec_agree(const struct af_side *s, const struct af_side *o,
+		      uint32_t *fec)
+{
+	uint32_t both = fec_caps(s) & fec_caps(o);
+
+	if (s->fec_ctrl)
+		both &= s->fec_ctrl;
+	if (o->fec_ctrl)
+		both &= o->fec_ctrl;
+	if (both & ALINK_BIT(ALINK_FEC_RS544))
+		*fec = ALINK_FEC_RS544;
+	else if (both & ALINK_BIT(ALINK_FEC_LL272))
+		*fec = ALINK_FEC_LL272;
+	else
+		*fec = ALINK_FEC_NONE;
+	return both;
+}
+
 /* Why this end is not up; ALINK_DOWN_NONE when nothing is in the way */
 static uint32_t down_reason(const struct af_page *p, uint32_t side)
 {
 	const struct af_side *s = &p->side[side], *o;
+	uint32_t fec;
 
 	if (s->admin_down)
 		return ALINK_DOWN_ADMIN;
@@ -82,6 +118,8 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 		return ALINK_DOWN_NO_PARTNER;
 	if (o->admin_down || under_test(o) || o->fault || o->optics)
 		return ALINK_DOWN_REMOTE_FAULT;
+	if (!fec_agree(s, o, &fec))
+		return ALINK_DOWN_FEC;
 	return ALINK_DOWN_NONE;
 }
 
@@ -91,6 +129,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 	struct af_page *p = f->page;
 	struct af_side *s = &p->side[side], *o;
 	uint32_t old_state = s->state, old_reason = s->reason;
+	uint32_t old_fec = s->fec;
 	bool up, was_up, seen;
 
 	if (!s->present) {
@@ -118,6 +157,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 				s->max_mbps : o->max_mbps;
 		s->lanes = s->max_lanes < o->max_lanes ?
 			   s->max_lanes : o->max_lanes;
+		fec_agree(s, o, &s->fec);
 	} else {
 		s->state = !s->cable && !s->module_plus1 &&
 			   !af_side_is_ep(side) ?
@@ -128,10 +168,10 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 			s->downs++;
 	}
 
-	/* A change of the reason while down is news, too. */
+	/* A change of the reason while down is news, too, as one of the link. */
 	up = s->state == ALINK_LINK_UP;
 	was_up = old_state == ALINK_LINK_UP;
-	if (up != was_up ||
+	if (up != was_up || (up && s->fec != old_fec) ||
 	    (!up && old_reason != ALINK_DOWN_NONE && s->reason != old_reason))
 		af_event(list, side_type(side), af_side_dev(side),
 			 ALINK_EVENT_LINK, af_side_link(side), up, s->reason);
@@ -237,6 +277,29 @@ int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 				up ? ALINK_LINK_CTRL_ENABLE : 0);
 }
 
+int af_link_set_fec(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		    uint32_t link, uint32_t ctrl)
+{
+	struct af_event_list list = { 0 };
+	struct af_side *s;
+	uint32_t side;
+	int ret = 0;
+
+	af_wrlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	s = side == AF_NO_SIDE ? NULL : &f->page->side[side];
+	if (!s) {
+		ret = -ENODEV;
+	} else if (ctrl & (ctrl - 1) || ctrl & ~fec_caps(s)) {
+		ret = -EINVAL;
+	} else {
+		s->fec_ctrl = ctrl;
+		af_link_eval(f, side, &list);
+	}
+	af_wrunlock(f, &list);
+	return ret;
+}
+
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, enum alink_down_reason reason)
 {
@@ -301,8 +364,11 @@ int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return 0;
 }
 
-/* RS(544,514) puts 15 symbols right. */
-#define LOST_SYMBOLS	16
+/* RS(544,514) puts 15 symbols right, RS(272,257) 7. */
+static uint32_t lost_symbols(const struct af_side *s)
+{
+	return s->fec == ALINK_FEC_LL272 ? 8 : 16;
+}
 
 int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint32_t lane, uint64_t fec_corr,
@@ -325,7 +391,7 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		s->count.fec_uncorr += fec_uncorr;
 		s->count.lane_corr[lane] += fec_corr;
 		s->count.lane_uncorr[lane] += fec_uncorr;
-		s->count.symbol_errors += fec_uncorr * LOST_SYMBOLS;
+		s->count.symbol_errors += fec_uncorr * lost_symbols(s);
 		s->count.crc_errors += crc;
 		s->count.replays += replays;
 		af_acct_unlock(f);
@@ -358,8 +424,9 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->max_lanes = s->max_lanes;
 	info->downs = s->downs;
 	info->module = s->module_plus1 - 1;
-	info->fec = s->state == ALINK_LINK_UP ? ALINK_FEC_RS544 :
-						ALINK_FEC_NONE;
+	info->fec = s->state == ALINK_LINK_UP ? s->fec : ALINK_FEC_NONE;
+	info->fec_ctrl = s->fec_ctrl;
+	info->fec_caps = fec_caps(s);
 	if (s->prbs_seen)
 		info->prbs_lanes = s->max_lanes < 32 ? (1U << s->max_lanes) - 1 :
 						       UINT32_MAX;

@@ -349,6 +349,7 @@ struct AlinkDevice {
     MemoryRegion bar0;
     MemoryRegion dead_mr[PCI_NUM_REGIONS - 1];
     uint64_t *reg_value;        /* by slot of the register map */
+    uint64_t link_written;      /* to a register of a link; not kept */
     uint64_t latch;             /* high half of the 64-bit register read last */
     hwaddr latch_addr;
     bool powered;

@@ -54,6 +54,10 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.module;
     case ALINK_LINK_DOWNS:
         return info.downs;
+    case ALINK_LINK_FEC_CTRL:
+        return info.fec_ctrl;
+    case ALINK_LINK_FEC_CAPS:
+        return info.fec_caps;
     case ALINK_LINK_PRBS_LANES:
         return info.prbs_lanes;
     case ALINK_LINK_PRBS_BITS:
@@ -114,6 +118,19 @@ static void write_link_ctrl(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
     set_ctrl(ad, n, value);
 }
 
+static void write_link_fec(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
+                           uint64_t value)
+{
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+
+    trace_alink_link_fec(alink_device_name(ad), n, value);
+    if (!ad->af ||
+        af_link_set_fec(ad->af, adc->devtype, ad->fabric_id, n, value)) {
+        alink_guest_error(ad, ALINK_LINK_WINDOW(n) + reg->offset,
+                          "no such FEC: 0x%" PRIx64, value);
+    }
+}
+
 #define LREG(_reg, _width) \
     { .name = #_reg, .offset = ALINK_##_reg, .access = ALINK_RO, \
       .width = _width, .read = read_link }
@@ -154,6 +171,10 @@ const AlinkReg alink_link_regs[] = {
     LREG(LINK_RX_FRAMES, 64),
     LREG(LINK_PRBS_BITS, 64),
     LREG(LINK_PRBS_ERRORS, 64),
+    { .name = "LINK_FEC_CTRL", .offset = ALINK_LINK_FEC_CTRL,
+      .access = ALINK_RW, .width = 32, .read = read_link,
+      .write = write_link_fec },
+    LREG(LINK_FEC_CAPS, 32),
 };
 const unsigned alink_num_link_regs = ARRAY_SIZE(alink_link_regs);
 

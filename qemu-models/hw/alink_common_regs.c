@@ -374,8 +374,9 @@ static bool find_link_reg(AlinkDevice *ad, hwaddr at, unsigned stride,
             place->reg = reg;
             place->n = n;
             place->offset = offset - reg->offset;
-            /* ALINK_LINK_CTRL is the only one that stores anything. */
-            place->value = &ad->reg_value[map->slots + n];
+            /* Others that are written are kept by the fabric. */
+            place->value = reg->offset == ALINK_LINK_CTRL ?
+                           &ad->reg_value[map->slots + n] : &ad->link_written;
             return true;
         }
     }

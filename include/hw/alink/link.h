@@ -45,6 +45,8 @@
 #define ALINK_LINK_RX_FRAMES	0xb8	/* RO 64 0x0  link-level frames received */
 #define ALINK_LINK_PRBS_BITS	0xc0	/* RO 64 0x0  bits of the test pattern compared since it began */
 #define ALINK_LINK_PRBS_ERRORS	0xc8	/* RO 64 0x0  bits of them that were wrong */
+#define ALINK_LINK_FEC_CTRL	0xd0	/* RW 32 0x0  FEC to use, bit of an enum alink_fec; 0: the device chooses */
+#define ALINK_LINK_FEC_CAPS	0xd4	/* RO 32 -  what ALINK_LINK_FEC_CTRL takes, bitmap of enum alink_fec */
 
 /*
  * Counters of a link that its window has no room for: one block per link, at
@@ -121,6 +123,7 @@ enum alink_down_reason {
 	ALINK_DOWN_FIRMWARE		= 21,
 	ALINK_DOWN_POWER		= 22,
 	ALINK_DOWN_TEST			= 23,	/* own end is under test */
+	ALINK_DOWN_FEC			= 24,	/* no FEC that both ends may use */
 };
 
 #endif /* HW_ALINK_LINK_H */

@@ -44,6 +44,7 @@ SPECIAL = {
     'ALINK_REG_EVENT_CTRL': [(0, 0)],
     'ALINK_REG_FRAME_CTRL': [(0, 0)],
     'ALINK_LINK_CTRL': [(0xf, 0xf), (ALL_ONES, 0xf), (0, 0), (1, 1)],
+    'ALINK_LINK_FEC_CTRL': [(2, 2), (4, 4), (0, 0)],
     'ALINK_OPT_CH_CTRL': [(3, 3), (0, 0)],
     'ALINK_OPT_I2C_CTRL': [(1, 1), (0, 0)],
     'ALINK_OPT_I2C_CLOCK': [(100000, 100000), (1000000, 1000000),

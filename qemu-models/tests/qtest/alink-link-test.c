@@ -214,6 +214,69 @@ static void test_errors(void)
     stop(&sw, &xpu);
 }
 
+/* --- FEC ----------------------------------------------------------------- */
+
+#define FEC_RS544   ALINK_BIT(ALINK_FEC_RS544)
+#define FEC_LL272   ALINK_BIT(ALINK_FEC_LL272)
+
+static uint32_t window32(End *e, uint32_t reg)
+{
+    return aq_rd32(e->aq, ALINK_LINK_WINDOW(0) + reg);
+}
+
+static void window_set(End *e, uint32_t reg, uint32_t value)
+{
+    aq_wr32(e->aq, ALINK_LINK_WINDOW(0) + reg, value);
+}
+
+static void test_fec(void)
+{
+    static const uint32_t bad[] = {
+        ALINK_BIT(ALINK_FEC_NONE), FEC_RS544 | FEC_LL272, 8, 1U << 31,
+    };
+    End sw, xpu;
+    unsigned i;
+
+    start(&sw, &xpu);
+    g_assert_cmphex(window32(&sw, ALINK_LINK_FEC_CAPS), ==,
+                    FEC_RS544 | FEC_LL272);
+    g_assert_cmpuint(window32(&sw, ALINK_LINK_FEC), ==, ALINK_FEC_RS544);
+    window_set(&sw, ALINK_LINK_FEC_CTRL, FEC_LL272);
+    g_assert_cmpuint(window32(&sw, ALINK_LINK_FEC), ==, ALINK_FEC_LL272);
+    g_assert_cmpuint(window32(&xpu, ALINK_LINK_FEC), ==, ALINK_FEC_LL272);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_DOWNS), ==, 0);
+    aq_set_str(sw.aq, "x-link-errors", "0:0:2");
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_SYMBOL_ERRORS), ==, 2 * 8);
+
+    window_set(&xpu, ALINK_LINK_FEC_CTRL, FEC_RS544);
+    g_assert_cmpuint(window32(&sw, ALINK_LINK_REASON), ==, ALINK_DOWN_FEC);
+    g_assert_cmpuint(window32(&xpu, ALINK_LINK_REASON), ==, ALINK_DOWN_FEC);
+    g_assert_cmpuint(window32(&xpu, ALINK_LINK_FEC), ==, ALINK_FEC_NONE);
+    window_set(&xpu, ALINK_LINK_FEC_CTRL, 0);
+    g_assert_cmpuint(window32(&sw, ALINK_LINK_STATE), ==, ALINK_LINK_UP);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_DOWNS), ==, 1);
+
+    /* Closed and opened, it is the same; the port beside never had it. */
+    window_set(&sw, ALINK_LINK_CTRL, 0);
+    g_assert_cmphex(window32(&sw, ALINK_LINK_FEC_CTRL), ==, FEC_LL272);
+    window_set(&sw, ALINK_LINK_CTRL, ALINK_LINK_CTRL_ENABLE);
+    g_assert_cmpuint(window32(&sw, ALINK_LINK_FEC), ==, ALINK_FEC_LL272);
+    g_assert_cmphex(aq_rd32(sw.aq, ALINK_LINK_WINDOW(1) +
+                            ALINK_LINK_FEC_CTRL), ==, 0);
+
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        window_set(&sw, ALINK_LINK_FEC_CTRL, bad[i]);
+        aq_expect_guest_errors(sw.aq, 1);
+        g_assert_cmphex(aq_rd32(sw.aq, ALINK_REG_GUEST_ERR_LAST), ==,
+                        ALINK_LINK_WINDOW(0) + ALINK_LINK_FEC_CTRL);
+        g_assert_cmphex(window32(&sw, ALINK_LINK_FEC_CTRL), ==, FEC_LL272);
+    }
+    aq_flr(sw.aq);
+    g_assert_cmphex(window32(&sw, ALINK_LINK_FEC_CTRL), ==, 0);
+    g_assert_cmpuint(window32(&xpu, ALINK_LINK_FEC), ==, ALINK_FEC_RS544);
+    stop(&sw, &xpu);
+}
+
 /* --- light --------------------------------------------------------------- */
 
 static void expect_lights(End *e, const char *want)
@@ -329,6 +392,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/link/frames", test_frames);
     qtest_add_func("/alink/link/errors", test_errors);
+    qtest_add_func("/alink/link/fec", test_fec);
     qtest_add_func("/alink/link/light", test_light);
     qtest_add_func("/alink/link/loop-back", test_loop_back);
     qtest_add_func("/alink/link/prbs", test_prbs);

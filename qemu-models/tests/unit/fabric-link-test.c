@@ -557,6 +557,93 @@ TEST(error_counters)
 	rig_free(r);
 }
 
+#define FEC(mode)	ALINK_BIT(ALINK_FEC_##mode)
+
+TEST(fec)
+{
+	struct rig *r = rig_new(2, 1);
+	struct af_link_info l;
+
+	l = rig_port(r, 0, 1);
+	EXPECT_EQ(l.fec_caps, FEC(RS544) | FEC(LL272));
+	EXPECT_EQ(l.fec_ctrl, 0);
+	EXPECT_EQ(l.fec, ALINK_FEC_RS544);
+
+	/* One end asks, the other follows; both are told, and stay up. */
+	memset(r->events, 0, sizeof(r->events));
+	EXPECT_EQ(af_link_set_fec(r->f, SW, 0, 1, FEC(LL272)), 0);
+	EXPECT_EQ(rig_port(r, 0, 1).fec, ALINK_FEC_LL272);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).fec, ALINK_FEC_LL272);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).fec_ctrl, 0);
+	EXPECT_EQ(r->events[ALINK_EVENT_LINK], 2);
+	EXPECT(r->last.code == 1 && r->last.info == ALINK_DOWN_NONE);
+	EXPECT_EQ(rig_port(r, 0, 1).downs, 0);
+	EXPECT_EQ(rig_port(r, 0, 0).fec, ALINK_FEC_RS544);
+
+	/* The short code puts 7 symbols right. */
+	EXPECT_EQ(af_link_add_errors(r->f, SW, 0, 1, 0, 0, 3, 0, 0), 0);
+	EXPECT_EQ(rig_port(r, 0, 1).symbol_errors, 3 * 8);
+
+	/* Ends that do not agree */
+	EXPECT_EQ(af_link_set_fec(r->f, XPU, 1, 0, FEC(RS544)), 0);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FEC);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), DOWN, FEC);
+	EXPECT_EQ(af_link_set_fec(r->f, XPU, 1, 0, 0), 0);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).fec, ALINK_FEC_LL272);
+
+	/* It stays while the link is down, and goes with a reset. */
+	af_link_set_admin(r->f, SW, 0, 1, false);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, ADMIN);
+	EXPECT_EQ(rig_port(r, 0, 1).fec_ctrl, FEC(LL272));
+	af_link_set_admin(r->f, SW, 0, 1, true);
+	EXPECT_EQ(rig_port(r, 0, 1).fec, ALINK_FEC_LL272);
+	af_switch_reset(r->f, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).fec_ctrl, 0);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+
+	/* What is refused changes nothing. */
+	EXPECT_EQ(af_link_set_fec(r->f, SW, 0, 1, FEC(NONE)), -EINVAL);
+	EXPECT_EQ(af_link_set_fec(r->f, SW, 0, 1, FEC(RS544) | FEC(LL272)),
+		  -EINVAL);
+	EXPECT_EQ(af_link_set_fec(r->f, SW, 0, 1, 8), -EINVAL);
+	EXPECT_EQ(af_link_set_fec(r->f, SW, 0, 64, 0), -ENODEV);
+	EXPECT_EQ(rig_port(r, 0, 1).fec_ctrl, 0);
+	rig_free(r);
+}
+
+/* What a lane can do depends on its rate, and a link can what both ends can. */
+TEST(fec_by_rate)
+{
+	static const struct { uint32_t mbps, lanes, caps; } c[] = {
+		{ 25000, 1, FEC(NONE) | FEC(RS544) | FEC(LL272) },
+		{ 50000, 1, FEC(RS544) | FEC(LL272) },
+		{ 400000, 4, FEC(RS544) | FEC(LL272) },
+		{ 1600000, 8, FEC(RS544) },
+	};
+	struct af_fabric *f = af_fabric_new(AF_TIMING_OFF);
+	struct af_link_info l;
+
+	EXPECT_EQ(af_switch_add(f, 0, 1, 64, 25000, 1, 0), 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		EXPECT_EQ(af_endpoint_add(f, i, 1, NULL, 0, 1, c[i].mbps,
+					  c[i].lanes), 0);
+		af_link_info(f, XPU, i, 0, &l);
+		EXPECT_EQ(l.fec_caps, c[i].caps);
+		EXPECT_EQ(l.state, ALINK_LINK_UP);
+		/* The switch asks for what not all have. */
+		EXPECT_EQ(af_link_set_fec(f, SW, 0, i, FEC(LL272)), 0);
+		af_link_info(f, XPU, i, 0, &l);
+		EXPECT_EQ(l.reason, c[i].caps & FEC(LL272) ? ALINK_DOWN_NONE :
+							     ALINK_DOWN_FEC);
+		EXPECT_EQ(af_link_set_fec(f, SW, 0, i, FEC(NONE)), 0);
+		af_link_info(f, XPU, i, 0, &l);
+		EXPECT_EQ(l.state, c[i].caps & FEC(NONE) ? ALINK_LINK_UP :
+							   ALINK_LINK_DOWN);
+		EXPECT_EQ(l.fec, ALINK_FEC_NONE);
+	}
+	af_fabric_free(f);
+}
+
 TEST(reset_of_an_endpoint)
 {
 	struct rig *r = rig_new(3, 2);
