@@ -291,6 +291,7 @@ static struct alink_port *alink_port_create(struct alink_dev *adev,
 	}
 	if (populated) {
 		alink_port_wr32(port, ALINK_LINK_CTRL, ALINK_LINK_CTRL_ENABLE);
+		alink_port_wr32(port, ALINK_LINK_FEC_CTRL, 0);
 		err = alink_port_create_netdev(port);
 		if (err)
 			goto err_devlink;
@@ -469,8 +470,9 @@ void alink_ports_detach(struct alink_dev *adev)
 }
 
 /*
- * After a reset, which enables all links and puts lights out: closed ones are
- * closed again, and somebody may still look for a light.
+ * After a reset, which enables all links, puts lights out and leaves FEC to the
+ * device: closed ones are closed again, FEC is what it was set to, and somebody
+ * may still look for a light.
  */
 void alink_ports_attach(struct alink_dev *adev)
 {
@@ -486,6 +488,8 @@ void alink_ports_attach(struct alink_dev *adev)
 			alink_port_set_ctrl(port, ALINK_LINK_CTRL_ENABLE, 0);
 		if (port->identify)
 			alink_port_set_ctrl(port, 0, ALINK_LINK_CTRL_IDENTIFY);
+		if (port->fec)
+			alink_port_wr32(port, ALINK_LINK_FEC_CTRL, port->fec);
 		netif_device_attach(port->netdev);
 	}
 	rtnl_unlock();

@@ -46,6 +46,7 @@ enum alink_port_counter {
  * @lanes:	lanes fitted, as the device said at probe
  * @admin_down:	closed by command; under rtnl
  * @identify:	its light blinks; under rtnl
+ * @fec:	value of ALINK_LINK_FEC_CTRL; under rtnl
  * @removing:	the netdev goes, which is no command to close; under rtnl
  * @power_auto:	its module goes to low power when all its ports are closed;
  *		under rtnl
@@ -63,6 +64,7 @@ struct alink_port {
 	struct devlink_port dl_port;
 	unsigned int num;
 	u32 lanes;
+	u32 fec;
 	bool admin_down;
 	bool identify;
 	bool removing;

@@ -4,6 +4,7 @@
  * pages and power mode, identify.
  */
 #include <linux/ethtool.h>
+#include <linux/log2.h>
 #include <linux/rtnetlink.h>
 
 #include "alink_module.h"
@@ -77,12 +78,12 @@ static int alink_port_get_link_ksettings(struct net_device *netdev,
 					 struct ethtool_link_ksettings *cmd)
 {
 	struct alink_port *port = alink_port_of(netdev);
-	u32 speed, lanes, module, fec;
+	u32 speed, lanes, module, fecs;
 
 	speed = alink_port_rd32(port, ALINK_LINK_SPEED);
 	lanes = alink_port_rd32(port, ALINK_LINK_LANES);
 	module = alink_port_rd32(port, ALINK_LINK_MODULE);
-	fec = alink_port_rd32(port, ALINK_LINK_FEC);
+	fecs = alink_port_rd32(port, ALINK_LINK_FEC_CAPS);
 	if (!alink_dev_active(port->adev))
 		return -ENODEV;
 
@@ -95,14 +96,12 @@ static int alink_port_get_link_ksettings(struct net_device *netdev,
 		cmd->base.port = PORT_FIBRE;
 		ethtool_link_ksettings_add_link_mode(cmd, supported, FIBRE);
 	}
-	switch (fec) {
-	case ALINK_FEC_RS544:
+	if (fecs & ALINK_BIT(ALINK_FEC_NONE))
+		ethtool_link_ksettings_add_link_mode(cmd, supported, FEC_NONE);
+	if (fecs & ALINK_BIT(ALINK_FEC_RS544))
 		ethtool_link_ksettings_add_link_mode(cmd, supported, FEC_RS);
-		break;
-	case ALINK_FEC_LL272:
+	if (fecs & ALINK_BIT(ALINK_FEC_LL272))
 		ethtool_link_ksettings_add_link_mode(cmd, supported, FEC_LLRS);
-		break;
-	}
 
 	if (speed) {
 		cmd->base.speed = speed;
@@ -164,6 +163,8 @@ static const struct {
 	[ALINK_DOWN_PARTITION] = ALINK_EXT(LINK_LOGICAL_MISMATCH),
 	[ALINK_DOWN_FIRMWARE] = ALINK_EXT(CALIBRATION_FAILURE),
 	[ALINK_DOWN_POWER] = ALINK_EXT(POWER_BUDGET_EXCEEDED),
+	[ALINK_DOWN_FEC] = ALINK_EXT_SUB(AUTONEG,
+					 AN_FEC_MISMATCH_DURING_OVERRIDE),
 };
 
 static int alink_port_get_link_ext_state(struct net_device *netdev,
@@ -180,28 +181,63 @@ static int alink_port_get_link_ext_state(struct net_device *netdev,
 	return 0;
 }
 
-/* The device chooses; there is nothing to set. */
+/* --- FEC ------------------------------------------------------------------- */
+
+static const u32 alink_fec_ethtool[] = {
+	[ALINK_FEC_NONE] = ETHTOOL_FEC_OFF,
+	[ALINK_FEC_RS544] = ETHTOOL_FEC_RS,
+	[ALINK_FEC_LL272] = ETHTOOL_FEC_LLRS,
+};
+
 static int alink_port_get_fecparam(struct net_device *netdev,
 				   struct ethtool_fecparam *fec)
 {
 	struct alink_port *port = alink_port_of(netdev);
+	u32 set = alink_port_rd32(port, ALINK_LINK_FEC_CTRL);
+	u32 used = alink_port_rd32(port, ALINK_LINK_FEC);
+	unsigned int i;
 
-	switch (alink_port_rd32(port, ALINK_LINK_FEC)) {
-	case ALINK_FEC_NONE:
-		fec->active_fec = ETHTOOL_FEC_OFF;
-		break;
-	case ALINK_FEC_RS544:
-		fec->active_fec = ETHTOOL_FEC_RS;
-		break;
-	case ALINK_FEC_LL272:
-		fec->active_fec = ETHTOOL_FEC_LLRS;
-		break;
-	default:
+	if (used >= ARRAY_SIZE(alink_fec_ethtool))
 		return -ENODEV;
-	}
-	fec->fec = fec->active_fec;
+	fec->active_fec = alink_fec_ethtool[used];
+	fec->fec = set ? 0 : ETHTOOL_FEC_AUTO;
+	for (i = 0; i < ARRAY_SIZE(alink_fec_ethtool); i++)
+		if (set & ALINK_BIT(i))
+			fec->fec |= alink_fec_ethtool[i];
 	return 0;
 }
+
+/*
+ * One code, or AUTO: the device chooses. ethtool has no room for why one is
+ * refused: EOPNOTSUPP is of what lanes of this rate do not have, EINVAL of what
+ * is not one.
+ */
+static int alink_port_set_fecparam(struct net_device *netdev,
+				   struct ethtool_fecparam *fec)
+{
+	struct alink_port *port = alink_port_of(netdev);
+	u32 caps, set = 0;
+	unsigned int i;
+
+	ASSERT_RTNL();
+	if (!is_power_of_2(fec->fec))
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(alink_fec_ethtool); i++)
+		if (fec->fec == alink_fec_ethtool[i])
+			set = ALINK_BIT(i);
+	if (!set && fec->fec != ETHTOOL_FEC_AUTO)
+		return -EOPNOTSUPP;
+	caps = alink_port_rd32(port, ALINK_LINK_FEC_CAPS);
+	if (!alink_dev_active(port->adev))
+		return -ENODEV;
+	if (set & ~caps)
+		return -EOPNOTSUPP;
+	port->fec = set;
+	alink_port_wr32(port, ALINK_LINK_FEC_CTRL, set);
+	return 0;
+}
+
+/* --- modules --------------------------------------------------------------- */
 
 /* Which module, or an error that says why there is none */
 static int alink_port_module(struct net_device *netdev, u32 *id,
@@ -373,6 +409,7 @@ const struct ethtool_ops alink_port_ethtool_ops = {
 	.get_eth_phy_stats		= alink_port_get_eth_phy_stats,
 	.get_rmon_stats			= alink_port_get_rmon_stats,
 	.get_fecparam			= alink_port_get_fecparam,
+	.set_fecparam			= alink_port_set_fecparam,
 	.get_fec_stats			= alink_port_get_fec_stats,
 	.get_module_eeprom_by_page	= alink_port_get_module_page,
 	.set_module_eeprom_by_page	= alink_port_set_module_page,

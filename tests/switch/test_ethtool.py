@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from ethnl import Ethnl, Refused  # noqa: E402
-from ethnl import FEC_SET, LINKMODES_SET, PAUSE_GET, PAUSE_SET  # noqa: E402
+from ethnl import LINKMODES_SET, PAUSE_GET, PAUSE_SET  # noqa: E402
 from guestlib import PATIENCE, fails, knob, main, model  # noqa: E402
 from guestlib import sh, wait_for, write  # noqa: E402
 from portlib import BROADCAST, UNICAST  # noqa: E402
@@ -149,6 +149,73 @@ def test_errors_by_lane():
     name = 'eth-phy-SymbolErrorDuringCarrier'
     assert grown(phy, group(PORT, 'eth-phy'), name) == 30 * 16, phy
     assert (fec(PEER), group(PEER, 'eth-phy')) == (peer, peer_phy)
+
+
+def modes(netdev):
+    """FEC that is asked for, and that is in use, as the driver reads them."""
+    out = sh('ethtool', '--show-fec', netdev)
+    return tuple(re.search(rf'{what} FEC encodings?:(.*)$', out,
+                           re.M).group(1).strip()
+                 for what in ('Configured', 'Active'))
+
+
+def set_fec(netdev, mode):
+    """Asks for a FEC."""
+    sh('ethtool', '--set-fec', netdev, 'encoding', mode)
+
+
+def test_set_fec():
+    """It is in use at both ends, stays over a closed link and a reset, and two
+    ends that ask for different codes have none."""
+    both_up()
+    downs = Ethnl().downs(PORT)
+    try:
+        assert modes(PORT) == modes(PEER) == ('Auto', 'RS'), modes(PORT)
+        set_fec(PORT, 'llrs')
+        assert modes(PORT) == ('LLRS', 'LLRS'), modes(PORT)
+        assert modes(PEER) == ('Auto', 'LLRS'), modes(PEER)
+        assert modes(OTHER) == ('Auto', 'RS'), modes(OTHER)
+        assert carrier(PORT) and Ethnl().downs(PORT) == downs
+        words = registers(PORT)
+        assert words[0x10028] == 2 and words[0x100d0] == 1 << 2, words
+        rows = json.loads(sh('alink', '-j', 'port', 'show', SWITCH))['data']
+        assert [r['fec'] for r in rows if r['netdev'] == PORT] == ['ll272']
+
+        sh('ip', 'link', 'set', PORT, 'down')
+        assert modes(PORT) == ('LLRS', 'Off'), modes(PORT)
+        both_up()
+        assert modes(PORT) == ('LLRS', 'LLRS'), modes(PORT)
+        write(f'/sys/bus/pci/devices/{function(SWITCH)}/reset', '1')
+        both_up()
+        wait_for('FEC', lambda: modes(PORT) == ('LLRS', 'LLRS'))
+
+        set_fec(PEER, 'rs')
+        for netdev in PORT, PEER:
+            wait_for('no carrier', lambda n=netdev: not carrier(n))
+            assert 'FEC mismatch during override' in sh('ethtool', netdev)
+        set_fec(PORT, 'rs')
+        both_up()
+        assert modes(PORT) == modes(PEER) == ('RS', 'RS'), modes(PORT)
+    finally:
+        for netdev in PORT, PEER:
+            set_fec(netdev, 'auto')
+    both_up()
+    assert modes(PORT) == modes(PEER) == ('Auto', 'RS'), modes(PORT)
+
+
+def test_set_fec_refused():
+    """Lanes of this rate do not do without, and it is one code or none."""
+    both_up()
+    errors = model(SWITCH, 'guest-errors')
+    for mode, why in (('off', 'not supported'), ('baser', 'not supported')):
+        fails('ethtool', '--set-fec', PORT, 'encoding', mode, says=why)
+    fails('ethtool', '--set-fec', PORT, 'encoding', 'rs', 'llrs',
+          says='Invalid argument')
+    assert modes(PORT) == ('Auto', 'RS'), modes(PORT)
+    assert carrier(PORT)
+    assert model(SWITCH, 'guest-errors') == errors
+    out = sh('ethtool', PORT)
+    assert re.search(r'Supported FEC modes: RS\s+LLRS\s', out), out
 
 
 def test_lost_frames():
@@ -300,7 +367,7 @@ def test_self_test_fails():
 def test_refusals():
     """What a link does not have, or chooses itself, is no bad argument."""
     ethnl = Ethnl()
-    for what in LINKMODES_SET, PAUSE_GET, PAUSE_SET, FEC_SET:
+    for what in LINKMODES_SET, PAUSE_GET, PAUSE_SET:
         try:
             ethnl.request(what, PORT)
         except Refused as err:

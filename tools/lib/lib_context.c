@@ -130,6 +130,7 @@ const char *alink_reason_name(uint32_t reason)
 		[ALINK_DOWN_FIRMWARE]		= "firmware",
 		[ALINK_DOWN_POWER]		= "power budget",
 		[ALINK_DOWN_TEST]		= "under test",
+		[ALINK_DOWN_FEC]		= "no FEC in common",
 	};
 
 	return NAME_OF(names, reason);
