@@ -213,7 +213,8 @@ struct af_frame_count {
 struct af_link_info {
 	uint32_t state, speed_mbps, max_mbps, lanes, max_lanes, reason;
 	uint32_t peer_type, peer_id, peer_port, fec, module, prbs_lanes;
-	uint32_t fec_ctrl, fec_caps;
+	uint32_t fec_ctrl, fec_caps, lanes_bad;
+	uint64_t retrains, lane_losses;
 	uint64_t peer_serial, prbs_bits;
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
@@ -237,6 +238,12 @@ int af_link_set_fec(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 /* Fault injection: why a side cannot carry data; ALINK_DOWN_NONE clears. */
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, enum alink_down_reason reason);
+/* The same of lanes, ALINK_LINK_LANES_BAD. -EINVAL: it has not so many. */
+int af_link_set_lanes_bad(struct af_fabric *f, uint32_t dev_type,
+			  uint32_t dev_id, uint32_t link, uint32_t bad);
+/* ALINK_LINK_RETRAIN */
+int af_link_retrain(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		    uint32_t link);
 /*
  * Optics: the module of a side, as ALINK_LINK_MODULE has it (ALINK_ID_NONE: a
  * plain cable), and why it carries no light (ALINK_DOWN_NONE: it does). The

@@ -94,7 +94,11 @@ struct af_side {
 	uint32_t max_lanes;
 	uint32_t fec_ctrl;	/* ALINK_LINK_FEC_CTRL */
 	uint32_t fec;		/* enum alink_fec, that of the last time up */
+	uint32_t lanes_bad;	/* ALINK_LINK_LANES_BAD */
+	uint8_t retrain;	/* lanes that work again are taken in */
 	uint64_t downs;
+	uint64_t retrains;
+	uint64_t lane_losses;
 	uint64_t prbs_bits;	/* until prbs_since */
 	uint64_t prbs_since;	/* fabric clock */
 	/* page->acct */
@@ -339,6 +343,8 @@ static inline bool af_side_up(const struct af_page *p, uint32_t side)
 static inline void af_side_clear(struct af_side *s)
 {
 	s->downs = 0;
+	s->retrains = 0;
+	s->lane_losses = 0;
 	memset(&s->count, 0, sizeof(s->count));
 }
 

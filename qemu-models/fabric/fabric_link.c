@@ -4,7 +4,7 @@
  *
  * A link is up when both devices are there, a cable joins them, both ends are
  * administratively up and neither has a fault. It then runs at the lower of
- * the two rates and widths. Training takes no time.
+ * the two rates and widths, and past lanes that failed. Training takes no time.
  */
 #include "fabric_internal.h"
 
@@ -24,6 +24,11 @@ static uint32_t side_of(struct af_fabric *f, uint32_t dev_type,
 static uint32_t side_type(uint32_t side)
 {
 	return af_side_is_ep(side) ? ALINK_DEVTYPE_XPU : ALINK_DEVTYPE_SWITCH;
+}
+
+static uint32_t lane_mask(const struct af_side *s)
+{
+	return s->max_lanes < 32 ? (1U << s->max_lanes) - 1 : UINT32_MAX;
 }
 
 static bool under_test(const struct af_side *s)
@@ -97,6 +102,27 @@ static bool fec_agree(const struct af_side *s, const struct af_side *o,
 	return both;
 }
 
+static uint32_t lower(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* With how many lanes a link can run: all, or a power of two; 0: it cannot */
+static uint32_t usable_lanes(const struct af_side *s, const struct af_side *o)
+{
+	uint32_t all = lower(s->max_lanes, o->max_lanes);
+	uint32_t bad = s->lanes_bad | o->lanes_bad;
+	uint32_t good = all, width = 1;
+
+	for (uint32_t i = 0; i < 32 && i < all; i++)
+		good -= bad >> i & 1;
+	if (good == all || !good)
+		return good;
+	while (width * 2 <= good)
+		width *= 2;
+	return width;
+}
+
 /* Why this end is not up; ALINK_DOWN_NONE when nothing is in the way */
 static uint32_t down_reason(const struct af_page *p, uint32_t side)
 {
@@ -118,19 +144,41 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 		return ALINK_DOWN_NO_PARTNER;
 	if (o->admin_down || under_test(o) || o->fault || o->optics)
 		return ALINK_DOWN_REMOTE_FAULT;
+	if (!usable_lanes(s, o))
+		return s->lanes_bad ? ALINK_DOWN_WIDTH : ALINK_DOWN_REMOTE_FAULT;
 	if (!fec_agree(s, o, &fec))
 		return ALINK_DOWN_FEC;
 	return ALINK_DOWN_NONE;
+}
+
+/* Width, rate and FEC of a link with nothing in its way */
+static void train(struct af_side *s, const struct af_side *o, bool was_up)
+{
+	uint32_t all = lower(s->max_lanes, o->max_lanes);
+	uint32_t width = usable_lanes(s, o);
+
+	if (was_up && !s->retrain)
+		width = lower(width, s->lanes);
+	s->lanes = width;
+	s->speed_mbps = (uint64_t)lower(s->max_mbps, o->max_mbps) * width / all;
+	fec_agree(s, o, &s->fec);
+	s->state = ALINK_LINK_UP;
+	s->trained = 1;
+	if (width < all &&
+	    (s->lanes_bad || (was_up && s->reason == ALINK_DOWN_WIDTH)))
+		s->reason = ALINK_DOWN_WIDTH;
+	else
+		s->reason = ALINK_DOWN_NONE;
 }
 
 static void eval_one(struct af_fabric *f, uint32_t side,
 		     struct af_event_list *list)
 {
 	struct af_page *p = f->page;
-	struct af_side *s = &p->side[side], *o;
-	uint32_t old_state = s->state, old_reason = s->reason;
-	uint32_t old_fec = s->fec;
-	bool up, was_up, seen;
+	struct af_side *s = &p->side[side];
+	uint32_t old_reason = s->reason, old_lanes = s->lanes;
+	bool up, was_up, seen, changed, retrain = s->retrain;
+	uint32_t old_fec = s->fec, why;
 
 	if (!s->present) {
 		/* The device is gone: nobody is left to be told. */
@@ -148,30 +196,28 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->prbs_seen = seen;
 	}
 
-	s->reason = down_reason(p, side);
-	if (s->reason == ALINK_DOWN_NONE) {
-		o = &p->side[s->cable - 1];
-		s->state = ALINK_LINK_UP;
-		s->trained = 1;
-		s->speed_mbps = s->max_mbps < o->max_mbps ?
-				s->max_mbps : o->max_mbps;
-		s->lanes = s->max_lanes < o->max_lanes ?
-			   s->max_lanes : o->max_lanes;
-		fec_agree(s, o, &s->fec);
+	was_up = s->state == ALINK_LINK_UP;
+	why = down_reason(p, side);
+	if (why == ALINK_DOWN_NONE) {
+		train(s, &p->side[s->cable - 1], was_up);
 	} else {
 		s->state = !s->cable && !s->module_plus1 &&
 			   !af_side_is_ep(side) ?
 			   ALINK_LINK_ABSENT : ALINK_LINK_DOWN;
+		s->reason = why;
 		s->speed_mbps = 0;
 		s->lanes = 0;
-		if (old_state == ALINK_LINK_UP)
-			s->downs++;
+		s->downs += was_up;
 	}
 
-	/* A change of the reason while down is news, too, as one of the link. */
+	s->retrain = 0;
 	up = s->state == ALINK_LINK_UP;
-	was_up = old_state == ALINK_LINK_UP;
-	if (up != was_up || (up && s->fec != old_fec) ||
+	changed = s->lanes != old_lanes || s->fec != old_fec;
+	if (up && was_up && (changed || retrain))
+		s->retrains++;
+	/* A change of the reason is news, too, but not that there is one first. */
+	changed = changed || s->reason != old_reason;
+	if (up != was_up || (up && changed) ||
 	    (!up && old_reason != ALINK_DOWN_NONE && s->reason != old_reason))
 		af_event(list, side_type(side), af_side_dev(side),
 			 ALINK_EVENT_LINK, af_side_link(side), up, s->reason);
@@ -316,6 +362,48 @@ int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return side == AF_NO_SIDE ? -ENODEV : 0;
 }
 
+int af_link_set_lanes_bad(struct af_fabric *f, uint32_t dev_type,
+			  uint32_t dev_id, uint32_t link, uint32_t bad)
+{
+	struct af_event_list list = { 0 };
+	struct af_side *s;
+	uint32_t side;
+	int ret = 0;
+
+	af_wrlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	s = side == AF_NO_SIDE ? NULL : &f->page->side[side];
+	if (!s) {
+		ret = -ENODEV;
+	} else if (bad & ~lane_mask(s)) {
+		ret = -EINVAL;
+	} else {
+		s->lane_losses += __builtin_popcount(bad & ~s->lanes_bad);
+		s->lanes_bad = bad;
+		af_link_eval(f, side, &list);
+	}
+	af_wrunlock(f, &list);
+	return ret;
+}
+
+int af_link_retrain(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		    uint32_t link)
+{
+	struct af_event_list list = { 0 };
+	struct af_page *p = f->page;
+	uint32_t side;
+
+	af_wrlock(f);
+	side = side_of(f, dev_type, dev_id, link);
+	if (side != AF_NO_SIDE && af_side_up(p, side)) {
+		p->side[side].retrain = 1;
+		p->side[af_side_peer(p, side)].retrain = 1;
+		af_link_eval(f, side, &list);
+	}
+	af_wrunlock(f, &list);
+	return side == AF_NO_SIDE ? -ENODEV : 0;
+}
+
 /* The side of a link that need not have a device, or AF_NO_SIDE */
 static uint32_t place_of(uint32_t dev_type, uint32_t dev_id, uint32_t link)
 {
@@ -427,9 +515,14 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->fec = s->state == ALINK_LINK_UP ? s->fec : ALINK_FEC_NONE;
 	info->fec_ctrl = s->fec_ctrl;
 	info->fec_caps = fec_caps(s);
-	if (s->prbs_seen)
-		info->prbs_lanes = s->max_lanes < 32 ? (1U << s->max_lanes) - 1 :
-						       UINT32_MAX;
+	info->lanes_bad = s->lanes_bad;
+	info->retrains = s->retrains;
+	info->lane_losses = s->lane_losses;
+	if (s->prbs_seen) {
+		info->prbs_lanes = lane_mask(s) & ~s->lanes_bad;
+		if (!s->loop)
+			info->prbs_lanes &= ~p->side[s->cable - 1].lanes_bad;
+	}
 	info->prbs_bits = prbs_bits(f, s);
 	/* The peer is learnt in training and remembered while down. */
 	peer = af_side_peer(p, side);

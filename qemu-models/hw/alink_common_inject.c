@@ -27,6 +27,8 @@
  *   x-aer-inject=KIND      correctable, nonfatal or fatal (write only)
  *   x-fault=CODE:CLASS[:ADDR[:INFO]]  raises a fault (write only)
  *   x-link-fault=LINK:REASON  enum alink_down_reason; 0 clears (write only)
+ *   x-lane-fault=LINK:LANES   lanes that have failed, one bit each; a clear bit
+ *                          repairs its lane (write only)
  *   x-link-errors=LINK:CORR[:UNCORR[:CRC[:REPLAYS[:LANE]]]]  adds to the
  *                          counters of a link, CORR and UNCORR in lane 0 or
  *                          that one (write only)
@@ -341,6 +343,25 @@ static void set_link_fault(Object *obj, const char *value, Error **errp)
     trace_alink_inject(alink_device_name(ad), "x-link-fault", num[0]);
 }
 
+static void set_lane_fault(Object *obj, const char *value, Error **errp)
+{
+    AlinkDevice *ad = live_device(obj, "x-lane-fault", errp);
+    AlinkDeviceClass *adc;
+    uint64_t num[2];
+
+    if (!ad || !parse_numbers("x-lane-fault", value, 2, 2, num, errp)) {
+        return;
+    }
+    adc = ALINK_DEVICE_GET_CLASS(ad);
+    if (!ad->af || num[0] >= ad->num_links || num[1] > UINT32_MAX ||
+        af_link_set_lanes_bad(ad->af, adc->devtype, ad->fabric_id, num[0],
+                              num[1])) {
+        error_setg(errp, "x-lane-fault: no such link or lane");
+        return;
+    }
+    trace_alink_inject(alink_device_name(ad), "x-lane-fault", num[0]);
+}
+
 static void set_link_errors(Object *obj, const char *value, Error **errp)
 {
     AlinkDevice *ad = live_device(obj, "x-link-errors", errp);
@@ -556,6 +577,7 @@ void alink_inject_class_init(ObjectClass *oc)
     object_class_property_add_str(oc, "x-aer-inject", NULL, set_aer);
     object_class_property_add_str(oc, "x-fault", NULL, set_fault);
     object_class_property_add_str(oc, "x-link-fault", NULL, set_link_fault);
+    object_class_property_add_str(oc, "x-lane-fault", NULL, set_lane_fault);
     object_class_property_add_str(oc, "x-link-errors", NULL, set_link_errors);
     for (i = 0; i < ALINK_NUM_SENSORS; i++) {
         object_class_property_add(oc, sensor_name[i], "int32", get_sensor,

@@ -58,6 +58,12 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.fec_ctrl;
     case ALINK_LINK_FEC_CAPS:
         return info.fec_caps;
+    case ALINK_LINK_LANES_BAD:
+        return info.lanes_bad;
+    case ALINK_LINK_RETRAINS:
+        return info.retrains;
+    case ALINK_LINK_LANE_LOSSES:
+        return info.lane_losses;
     case ALINK_LINK_PRBS_LANES:
         return info.prbs_lanes;
     case ALINK_LINK_PRBS_BITS:
@@ -131,6 +137,20 @@ static void write_link_fec(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
     }
 }
 
+static void write_link_retrain(AlinkDevice *ad, const AlinkReg *reg,
+                               unsigned n, uint64_t value)
+{
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+
+    trace_alink_link_retrain(alink_device_name(ad), n, value);
+    if (value != 1) {
+        alink_guest_error(ad, ALINK_LINK_WINDOW(n) + reg->offset,
+                          "training is 1, not 0x%" PRIx64, value);
+    } else if (ad->af) {
+        af_link_retrain(ad->af, adc->devtype, ad->fabric_id, n);
+    }
+}
+
 #define LREG(_reg, _width) \
     { .name = #_reg, .offset = ALINK_##_reg, .access = ALINK_RO, \
       .width = _width, .read = read_link }
@@ -175,6 +195,11 @@ const AlinkReg alink_link_regs[] = {
       .access = ALINK_RW, .width = 32, .read = read_link,
       .write = write_link_fec },
     LREG(LINK_FEC_CAPS, 32),
+    LREG(LINK_LANES_BAD, 32),
+    { .name = "LINK_RETRAIN", .offset = ALINK_LINK_RETRAIN,
+      .access = ALINK_WO, .width = 32, .write = write_link_retrain },
+    LREG(LINK_RETRAINS, 64),
+    LREG(LINK_LANE_LOSSES, 64),
 };
 const unsigned alink_num_link_regs = ARRAY_SIZE(alink_link_regs);
 

@@ -33,6 +33,9 @@
  * Faults (write only; the numbers are those of the hardware headers):
  *   x-link-fault=xpu|switch:ID:LINK:REASON
  *                          enum alink_down_reason at that end; 0 clears
+ *   x-lane-fault=xpu|switch:ID:LINK:LANES
+ *                          lanes that have failed there, one bit each; a clear
+ *                          bit repairs its lane
  *   x-mute=XPU:0|1         the xPU answers no request of others
  *   x-fail-ops=XPU:STATUS:COUNT
  *                          its next COUNT fabric operations end with that
@@ -335,27 +338,48 @@ static uint32_t id32(uint64_t id)
     return id > UINT32_MAX ? UINT32_MAX : id;
 }
 
-static void set_link_fault(Object *obj, const char *value, Error **errp)
+/* An end of a link, and a number for it: num[0] is the device, [1] the link */
+static bool parse_end(const char *name, const char *value, uint32_t *type,
+                      uint64_t *num, Error **errp)
 {
-    uint32_t type = ALINK_DEVTYPE_XPU;
     const char *rest;
-    uint64_t num[3];
 
     if (strstart(value, "switch:", &rest)) {
-        type = ALINK_DEVTYPE_SWITCH;
-    } else if (!strstart(value, "xpu:", &rest)) {
-        error_setg(errp, "alink-fabric: x-link-fault begins with xpu: or "
-                   "switch:");
-        return;
+        *type = ALINK_DEVTYPE_SWITCH;
+    } else if (strstart(value, "xpu:", &rest)) {
+        *type = ALINK_DEVTYPE_XPU;
+    } else {
+        error_setg(errp, "alink-fabric: %s begins with xpu: or switch:", name);
+        return false;
     }
-    if (!parse_numbers("x-link-fault", rest, 3, num, errp)) {
-        return;
-    }
-    if (num[2] > ALINK_DOWN_POWER ||
-        af_link_set_fault(ALINK_FABRIC(obj)->af, type, id32(num[0]),
-                          id32(num[1]), num[2])) {
+    return parse_numbers(name, rest, 3, num, errp);
+}
+
+static void set_link_fault(Object *obj, const char *value, Error **errp)
+{
+    uint64_t num[3];
+    uint32_t type;
+
+    if (parse_end("x-link-fault", value, &type, num, errp) &&
+        (num[2] > ALINK_DOWN_POWER ||
+         af_link_set_fault(ALINK_FABRIC(obj)->af, type, id32(num[0]),
+                           id32(num[1]), num[2]))) {
         error_setg(errp, "alink-fabric: x-link-fault: no such device, link "
                    "or reason in '%s'", value);
+    }
+}
+
+static void set_lane_fault(Object *obj, const char *value, Error **errp)
+{
+    uint64_t num[3];
+    uint32_t type;
+
+    if (parse_end("x-lane-fault", value, &type, num, errp) &&
+        (num[2] > UINT32_MAX ||
+         af_link_set_lanes_bad(ALINK_FABRIC(obj)->af, type, id32(num[0]),
+                               id32(num[1]), num[2]))) {
+        error_setg(errp, "alink-fabric: x-lane-fault: no such device, link "
+                   "or lane in '%s'", value);
     }
 }
 
@@ -477,6 +501,7 @@ static void alink_fabric_class_init(ObjectClass *oc, void *data)
         "endpoints without a device: FIRST-LAST:LINKS:MBPS:LANES, joined by +");
 
     FAULT("x-link-fault", set_link_fault, "xpu|switch:ID:LINK:REASON");
+    FAULT("x-lane-fault", set_lane_fault, "xpu|switch:ID:LINK:LANES");
     FAULT("x-mute", set_mute, "XPU:0|1, answers no request");
     FAULT("x-fail-ops", set_fail_ops, "XPU:STATUS:COUNT");
     FAULT("x-poison", set_poison, "XPU:ADDR:LEN");

@@ -47,6 +47,10 @@
 #define ALINK_LINK_PRBS_ERRORS	0xc8	/* RO 64 0x0  bits of them that were wrong */
 #define ALINK_LINK_FEC_CTRL	0xd0	/* RW 32 0x0  FEC to use, bit of an enum alink_fec; 0: the device chooses */
 #define ALINK_LINK_FEC_CAPS	0xd4	/* RO 32 -  what ALINK_LINK_FEC_CTRL takes, bitmap of enum alink_fec */
+#define ALINK_LINK_LANES_BAD	0xd8	/* RO 32 0x0  lanes of this end that have failed, one bit each */
+#define ALINK_LINK_RETRAIN	0xdc	/* WO 32 0x0  write 1: a link that is up trains its lanes anew */
+#define ALINK_LINK_RETRAINS	0xe0	/* RO 64 0x0  times the link trained while it was up */
+#define ALINK_LINK_LANE_LOSSES	0xe8	/* RO 64 0x0  lanes of this end that failed */
 
 /*
  * Counters of a link that its window has no room for: one block per link, at
@@ -111,7 +115,7 @@ enum alink_down_reason {
 	ALINK_DOWN_SIGNAL		= 9,	/* bit error rate over the limit */
 	ALINK_DOWN_REMOTE_FAULT		= 10,
 	ALINK_DOWN_DESKEW		= 11,
-	ALINK_DOWN_WIDTH		= 12,
+	ALINK_DOWN_WIDTH		= 12,	/* lanes of this end failed; also of a link that is up */
 	ALINK_DOWN_RATE_REDUCED		= 13,
 	ALINK_DOWN_LASER		= 14,
 	ALINK_DOWN_RX_LOS		= 15,

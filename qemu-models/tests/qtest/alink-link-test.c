@@ -277,6 +277,80 @@ static void test_fec(void)
     stop(&sw, &xpu);
 }
 
+/* --- lanes --------------------------------------------------------------- */
+
+static void expect_width(End *e, uint32_t lanes, uint32_t reason)
+{
+    g_assert_cmpuint(window32(e, ALINK_LINK_STATE), ==,
+                     lanes ? ALINK_LINK_UP : ALINK_LINK_DOWN);
+    g_assert_cmphex(window32(e, ALINK_LINK_LANES), ==, lanes | 4 << 16);
+    g_assert_cmpuint(window32(e, ALINK_LINK_SPEED), ==, lanes * 100000);
+    g_assert_cmpuint(window32(e, ALINK_LINK_REASON), ==, reason);
+}
+
+static void expect_link_event(End *e, uint32_t code, uint32_t reason)
+{
+    struct alink_event ev;
+
+    g_assert(aq_event_poll(e->aq, &ev));
+    g_assert_cmpuint(le16_to_cpu(ev.type), ==, ALINK_EVENT_LINK);
+    g_assert_cmpuint(le32_to_cpu(ev.id), ==, 0);
+    g_assert_cmpuint(le32_to_cpu(ev.code), ==, code);
+    g_assert_cmpuint(le32_to_cpu(ev.info), ==, reason);
+}
+
+static void test_lanes(void)
+{
+    End sw, xpu;
+
+    start(&sw, &xpu);
+    aq_admin_enable(sw.aq, 16);
+    aq_event_enable(sw.aq, 16);
+    expect_width(&sw, 4, ALINK_DOWN_NONE);
+    aq_set_str(sw.aq, "x-lane-fault", "0:0x8");
+    expect_link_event(&sw, 1, ALINK_DOWN_WIDTH);
+    expect_width(&sw, 2, ALINK_DOWN_WIDTH);
+    expect_width(&xpu, 2, ALINK_DOWN_NONE);
+    g_assert_cmphex(window32(&sw, ALINK_LINK_LANES_BAD), ==, 8);
+    g_assert_cmphex(window32(&xpu, ALINK_LINK_LANES_BAD), ==, 0);
+    aq_set_str(sw.aq, "x-lane-fault", "0:0xb");
+    expect_link_event(&sw, 1, ALINK_DOWN_WIDTH);
+    expect_width(&sw, 1, ALINK_DOWN_WIDTH);
+    aq_set_str(sw.aq, "x-lane-fault", "0:0xf");
+    expect_link_event(&sw, 0, ALINK_DOWN_WIDTH);
+    expect_width(&sw, 0, ALINK_DOWN_WIDTH);
+    expect_width(&xpu, 0, ALINK_DOWN_REMOTE_FAULT);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_DOWNS), ==, 1);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_LANE_LOSSES), ==, 4);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_RETRAINS), ==, 2);
+
+    aq_set_str(sw.aq, "x-lane-fault", "0:1");
+    expect_link_event(&sw, 1, ALINK_DOWN_WIDTH);
+    aq_set_str(sw.aq, "x-lane-fault", "0:0");
+    expect_width(&sw, 2, ALINK_DOWN_WIDTH);
+    aq_flr(xpu.aq);
+    expect_width(&sw, 2, ALINK_DOWN_WIDTH);
+    window_set(&xpu, ALINK_LINK_RETRAIN, 1);
+    expect_link_event(&sw, 1, ALINK_DOWN_NONE);
+    expect_width(&sw, 4, ALINK_DOWN_NONE);
+    expect_width(&xpu, 4, ALINK_DOWN_NONE);
+    g_assert_cmpuint(window(&xpu, ALINK_LINK_RETRAINS), ==, 3);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_LANE_LOSSES), ==, 4);
+
+    window_set(&sw, ALINK_LINK_RETRAIN, 2);
+    aq_expect_guest_errors(sw.aq, 1);
+    g_assert_cmphex(aq_rd32(sw.aq, ALINK_REG_GUEST_ERR_LAST), ==,
+                    ALINK_LINK_WINDOW(0) + ALINK_LINK_RETRAIN);
+    /* A port without a cable has nothing to train. */
+    aq_wr32(sw.aq, ALINK_LINK_WINDOW(63) + ALINK_LINK_RETRAIN, 1);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_RETRAINS), ==, 3);
+    aq_set_str_bad(sw.aq, "x-lane-fault", "0:0x10");
+    aq_set_str_bad(sw.aq, "x-lane-fault", "0:0x100000000");
+    aq_set_str_bad(sw.aq, "x-lane-fault", "64:1");
+    aq_set_str_bad(sw.aq, "x-lane-fault", "0");
+    stop(&sw, &xpu);
+}
+
 /* --- light --------------------------------------------------------------- */
 
 static void expect_lights(End *e, const char *want)
@@ -393,6 +467,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/link/frames", test_frames);
     qtest_add_func("/alink/link/errors", test_errors);
     qtest_add_func("/alink/link/fec", test_fec);
+    qtest_add_func("/alink/link/lanes", test_lanes);
     qtest_add_func("/alink/link/light", test_light);
     qtest_add_func("/alink/link/loop-back", test_loop_back);
     qtest_add_func("/alink/link/prbs", test_prbs);

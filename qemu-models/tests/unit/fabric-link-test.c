@@ -611,6 +611,156 @@ TEST(fec)
 	rig_free(r);
 }
 
+static void expect_width(struct rig *r, uint32_t lanes, uint32_t port_reason,
+			 uint32_t xpu_reason, int line)
+{
+	struct af_link_info port = rig_port(r, 0, 1), xpu;
+
+	xpu = rig_xpu_link(r, 1, 0);
+	if (port.lanes != lanes || xpu.lanes != lanes ||
+	    port.speed_mbps != RIG_MBPS / 4 * lanes ||
+	    xpu.speed_mbps != RIG_MBPS / 4 * lanes ||
+	    port.reason != port_reason || xpu.reason != xpu_reason)
+		TAP_FAIL("line %d: %u and %u lanes, %u and %u Mb/s, reasons %u and %u",
+			 line, port.lanes, xpu.lanes, port.speed_mbps,
+			 xpu.speed_mbps, port.reason, xpu.reason);
+	EXPECT_EQ(port.state, lanes ? ALINK_LINK_UP : ALINK_LINK_DOWN);
+	EXPECT_EQ(xpu.state, port.state);
+}
+
+#define EXPECT_WIDTH(lanes, port, xpu) \
+	expect_width(r, lanes, ALINK_DOWN_##port, ALINK_DOWN_##xpu, __LINE__)
+
+/* The port loses lanes, and then the xPU; who lost none has no reason. */
+TEST(lanes_that_fail)
+{
+	struct rig *r = rig_new(2, 1);
+
+	memset(r->events, 0, sizeof(r->events));
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 1), 0);
+	EXPECT_WIDTH(2, WIDTH, NONE);
+	EXPECT_EQ(r->events[ALINK_EVENT_LINK], 2);
+	EXPECT_EQ(r->last.code, 1);
+	EXPECT_EQ(rig_port(r, 0, 1).downs, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 1);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).retrains, 1);
+	EXPECT_EQ(rig_port(r, 0, 1).lane_losses, 1);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).lane_losses, 0);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).lanes_bad, 0);
+
+	/* Two are left: no change but to who is to blame. */
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, XPU, 1, 0, 2), 0);
+	EXPECT_WIDTH(2, WIDTH, WIDTH);
+	EXPECT_EQ(r->events[ALINK_EVENT_LINK], 3);
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 1);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 5), 0);
+	EXPECT_WIDTH(1, WIDTH, WIDTH);
+	EXPECT_EQ(rig_port(r, 0, 1).lane_losses, 2);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 0xf), 0);
+	EXPECT_WIDTH(0, WIDTH, WIDTH);
+	EXPECT_EQ(rig_port(r, 0, 1).downs, 1);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, XPU, 1, 0, 0), 0);
+	EXPECT_WIDTH(0, WIDTH, REMOTE_FAULT);
+
+	/* What comes up trains: with all that works. */
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 8), 0);
+	EXPECT_WIDTH(2, WIDTH, NONE);
+	/* A reset repairs nothing. */
+	af_switch_reset(r->f, 0);
+	EXPECT_WIDTH(2, WIDTH, NONE);
+	af_cold_reset(r->f, SW, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).lane_losses, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).lanes_bad, 8);
+
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 0x10), -EINVAL);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 64, 1), -ENODEV);
+	EXPECT_EQ(rig_port(r, 0, 1).lanes_bad, 8);
+	rig_free(r);
+}
+
+/* A lane that works again waits for the link to train. */
+TEST(lanes_that_come_back)
+{
+	struct rig *r = rig_new(2, 1);
+	struct af_result res;
+	uint64_t full, half;
+	uint8_t buf[65536];
+
+	memset(buf, 0, sizeof(buf));
+	af_write(r->f, 0, 1, 0, buf, sizeof(buf), &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	full = rig_port(r, 0, 1).busy_ns;
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 2), 0);
+	af_write(r->f, 0, 1, 0, buf, sizeof(buf), &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	half = rig_port(r, 0, 1).busy_ns - full;
+	EXPECT(half >= 2 * full - 1 && half <= 2 * full);
+
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 0), 0);
+	EXPECT_WIDTH(2, WIDTH, NONE);
+	memset(r->events, 0, sizeof(r->events));
+	/* Either end may ask. */
+	EXPECT_EQ(af_link_retrain(r->f, XPU, 1, 0), 0);
+	EXPECT_WIDTH(4, NONE, NONE);
+	EXPECT_EQ(r->events[ALINK_EVENT_LINK], 2);
+	EXPECT_EQ(rig_port(r, 0, 1).downs, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 2);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).retrains, 2);
+	/* Nothing changes, but it has trained. */
+	EXPECT_EQ(af_link_retrain(r->f, SW, 0, 1), 0);
+	EXPECT_EQ(r->events[ALINK_EVENT_LINK], 2);
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 3);
+
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 2), 0);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 0), 0);
+	af_link_set_admin(r->f, XPU, 1, 0, false);
+	EXPECT_EQ(af_link_retrain(r->f, SW, 0, 1), 0);	/* it is down */
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 4);
+	af_link_set_admin(r->f, XPU, 1, 0, true);
+	EXPECT_WIDTH(4, NONE, NONE);
+	EXPECT_EQ(af_link_retrain(r->f, SW, 0, 64), -ENODEV);
+
+	/* The test pattern does not come over a dead lane. */
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 2), 0);
+	af_link_set_ctrl(r->f, SW, 0, 1, CTRL(PRBS));
+	af_link_set_ctrl(r->f, XPU, 1, 0, CTRL(PRBS));
+	EXPECT_EQ(rig_port(r, 0, 1).prbs_lanes, 0xd);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).prbs_lanes, 0xd);
+	af_link_set_ctrl(r->f, XPU, 1, 0, CTRL(PRBS | LOOP));
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).prbs_lanes, 0xf);
+	rig_free(r);
+}
+
+/* Lanes of both ends, of which one has more */
+TEST(widths)
+{
+	static const struct { uint32_t lanes, bad, width; } c[] = {
+		{ 1, 1, 0 }, { 2, 1, 1 }, { 3, 0, 3 }, { 3, 1, 2 }, { 8, 0x80, 4 },
+		{ 8, 0x1f, 2 }, { 8, 0x7f, 1 }, { 8, 0xff, 0 }, { 4, 0, 4 },
+	};
+	struct af_fabric *f = af_fabric_new(AF_TIMING_OFF);
+	struct af_link_info l;
+
+	EXPECT_EQ(af_switch_add(f, 0, 1, 64, 800000, 8, 0), 0);
+	for (uint32_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		EXPECT_EQ(af_endpoint_add(f, i, 1, NULL, 0, 1,
+					  c[i].lanes * 100000, c[i].lanes), 0);
+		EXPECT_EQ(af_link_set_lanes_bad(f, XPU, i, 0, c[i].bad), 0);
+		EXPECT_EQ(af_link_info(f, SW, 0, i, &l), 0);
+		EXPECT_EQ(l.lanes, c[i].width);
+		EXPECT_EQ(l.speed_mbps, c[i].width * 100000);
+		/* A lane that the other end has not is no loss. */
+		if (c[i].lanes < 8 && !c[i].bad) {
+			EXPECT_EQ(af_link_set_lanes_bad(f, SW, 0, i, 0x80), 0);
+			EXPECT_EQ(af_link_info(f, SW, 0, i, &l), 0);
+			EXPECT_EQ(l.lanes, c[i].width);
+			EXPECT_EQ(l.reason, ALINK_DOWN_NONE);
+		}
+	}
+	af_fabric_free(f);
+}
+
 /* What a lane can do depends on its rate, and a link can what both ends can. */
 TEST(fec_by_rate)
 {
