@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * devlink health reporter "link": links that went down though nobody closed them.
- * It is healthy again when none is down; to mend them is for who has the cables.
+ * devlink health reporter "link": links that went down though nobody closed them,
+ * or go on with less than all their lanes. It is healthy again when there are none
+ * of them; to mend them is for who has the cables.
  */
 #include <linux/kfifo.h>
 #include <linux/slab.h>
@@ -10,21 +11,21 @@
 
 #include "alink_port.h"
 
-/* Downs that wait for devlink; a power of 2 */
-#define ALINK_LINK_HEALTH_DOWNS		16
+/* Events that wait for devlink; a power of 2 */
+#define ALINK_LINK_HEALTH_EVENTS	16
 
 /**
  * struct alink_link_health - the reporter of a device
  * @adev:	device
  * @reporter:	at devlink
- * @downs:	the event worker puts, under alink_dev.event_lock; @work gets
+ * @events:	the event worker puts, under alink_dev.event_lock; @work gets
  * @work:	tells devlink, whose instance lock is outside of the event lock;
  *		disabled while the instance is not registered
  */
 struct alink_link_health {
 	struct alink_dev *adev;
 	struct devlink_health_reporter *reporter;
-	DECLARE_KFIFO(downs, struct alink_event, ALINK_LINK_HEALTH_DOWNS);
+	DECLARE_KFIFO(events, struct alink_event, ALINK_LINK_HEALTH_EVENTS);
 	struct work_struct work;
 };
 
@@ -39,11 +40,58 @@ static bool alink_link_failed(const struct alink_port *port)
 	       alink_port_rd32(port, ALINK_LINK_PEER_ID) != ALINK_ID_NONE;
 }
 
+/* Lanes of this end failed, and the link goes on with others. */
+static bool alink_link_degraded(const struct alink_port *port)
+{
+	return alink_port_rd32(port, ALINK_LINK_STATE) == ALINK_LINK_UP &&
+	       alink_port_rd32(port, ALINK_LINK_REASON) == ALINK_DOWN_WIDTH;
+}
+
 static void alink_link_put(struct devlink_fmsg *fmsg,
 			   const struct alink_port *port, u32 reason)
 {
 	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
 	devlink_fmsg_u32_pair_put(fmsg, "reason", reason);
+}
+
+static void alink_link_put_failed(struct devlink_fmsg *fmsg,
+				  const struct alink_port *port)
+{
+	alink_link_put(fmsg, port, alink_port_rd32(port, ALINK_LINK_REASON));
+}
+
+static void alink_link_put_degraded(struct devlink_fmsg *fmsg,
+				    const struct alink_port *port)
+{
+	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
+	devlink_fmsg_u32_pair_put(fmsg, "lanes",
+				  alink_port_rd32(port, ALINK_LINK_LANES) &
+				  0xffff);
+	devlink_fmsg_u32_pair_put(fmsg, "lanes_fitted", port->lanes);
+	devlink_fmsg_u32_pair_put(fmsg, "lanes_bad",
+				  alink_port_rd32(port, ALINK_LINK_LANES_BAD));
+}
+
+/* Those of one kind, as a list; returns how many there are. */
+static u32 alink_links_put(struct devlink_fmsg *fmsg, struct alink_dev *adev,
+			   const char *name,
+			   bool (*is)(const struct alink_port *port),
+			   void (*put)(struct devlink_fmsg *fmsg,
+				       const struct alink_port *port))
+{
+	u32 i, num = 0;
+
+	devlink_fmsg_arr_pair_nest_start(fmsg, name);
+	for (i = 0; i < adev->num_links; i++) {
+		if (!adev->ports[i] || !is(adev->ports[i]))
+			continue;
+		num++;
+		devlink_fmsg_obj_nest_start(fmsg);
+		put(fmsg, adev->ports[i]);
+		devlink_fmsg_obj_nest_end(fmsg);
+	}
+	devlink_fmsg_arr_pair_nest_end(fmsg);
+	return num;
 }
 
 static int alink_link_diagnose(struct devlink_health_reporter *reporter,
@@ -52,30 +100,21 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 {
 	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
 	struct alink_dev *adev = h->adev;
-	u32 i, links = 0, failed = 0;
-	struct alink_port *port;
+	u32 i, links = 0, failed, degraded;
 
 	if (!alink_dev_active(adev)) {
 		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
 		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
 	}
-	devlink_fmsg_arr_pair_nest_start(fmsg, "failed");
-	for (i = 0; i < adev->num_links; i++) {
-		port = adev->ports[i];
-		if (!port)
-			continue;
-		links++;
-		if (!alink_link_failed(port))
-			continue;
-		failed++;
-		devlink_fmsg_obj_nest_start(fmsg);
-		alink_link_put(fmsg, port,
-			       alink_port_rd32(port, ALINK_LINK_REASON));
-		devlink_fmsg_obj_nest_end(fmsg);
-	}
-	devlink_fmsg_arr_pair_nest_end(fmsg);
+	failed = alink_links_put(fmsg, adev, "failed", alink_link_failed,
+				 alink_link_put_failed);
+	degraded = alink_links_put(fmsg, adev, "degraded", alink_link_degraded,
+				   alink_link_put_degraded);
+	for (i = 0; i < adev->num_links; i++)
+		links += !!adev->ports[i];
 	devlink_fmsg_u32_pair_put(fmsg, "links", links);
 	devlink_fmsg_u32_pair_put(fmsg, "links_failed", failed);
+	devlink_fmsg_u32_pair_put(fmsg, "links_degraded", degraded);
 	return 0;
 }
 
@@ -105,6 +144,11 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 						     ALINK_CTR_CRC_ERRORS));
 	devlink_fmsg_u64_pair_put(fmsg, "replays",
 				  alink_port_counter(port, ALINK_CTR_REPLAYS));
+	devlink_fmsg_u64_pair_put(fmsg, "retrains",
+				  alink_port_counter(port, ALINK_CTR_RETRAINS));
+	devlink_fmsg_u64_pair_put(fmsg, "lanes_lost",
+				  alink_port_counter(port,
+						     ALINK_CTR_LANE_LOSSES));
 	return 0;
 }
 
@@ -119,7 +163,8 @@ static bool alink_links_good(struct alink_dev *adev)
 	u32 i;
 
 	for (i = 0; i < adev->num_links; i++)
-		if (adev->ports[i] && alink_link_failed(adev->ports[i]))
+		if (adev->ports[i] && (alink_link_failed(adev->ports[i]) ||
+				       alink_link_degraded(adev->ports[i])))
 			return false;
 	/* After a reset each link that comes up is an event. */
 	return alink_dev_active(adev);
@@ -135,13 +180,23 @@ static void alink_link_health_work(struct work_struct *work)
 	struct alink_event event;
 	char text[48];
 
-	while (kfifo_get(&h->downs, &event)) {
-		snprintf(text, sizeof(text), "link %u is down, reason %u",
-			 le32_to_cpu(event.id), le32_to_cpu(event.info));
+	while (kfifo_get(&h->events, &event)) {
+		snprintf(text, sizeof(text), "link %u %s, reason %u",
+			 le32_to_cpu(event.id),
+			 event.code ? "has lost lanes" : "is down",
+			 le32_to_cpu(event.info));
 		devlink_health_report(h->reporter, text, &event);
 	}
 	if (alink_links_good(h->adev))
 		devlink_health_reporter_state_update(h->reporter, good);
+}
+
+static bool alink_link_is_bad(const struct alink_event *event)
+{
+	u32 reason = le32_to_cpu(event->info);
+
+	return event->code ? reason == ALINK_DOWN_WIDTH :
+			     reason != ALINK_DOWN_ADMIN;
 }
 
 /* An event of a link, or some that got lost */
@@ -157,9 +212,9 @@ void alink_link_health_event(struct alink_dev *adev,
 		return;
 	/* The first of a burst say the most: what does not fit is dropped. */
 	if (le16_to_cpu(event->type) == ALINK_EVENT_LINK &&
-	    !le32_to_cpu(event->code) && link < adev->num_links &&
-	    adev->ports[link] && le32_to_cpu(event->info) != ALINK_DOWN_ADMIN)
-		kfifo_put(&h->downs, *event);
+	    link < adev->num_links && adev->ports[link] &&
+	    alink_link_is_bad(event))
+		kfifo_put(&h->events, *event);
 	queue_work(system_long_wq, &h->work);
 }
 
@@ -180,7 +235,7 @@ int alink_link_health_create(struct alink_dev *adev, struct devlink *devlink)
 	if (!h)
 		return -ENOMEM;
 	h->adev = adev;
-	INIT_KFIFO(h->downs);
+	INIT_KFIFO(h->events);
 	INIT_WORK(&h->work, alink_link_health_work);
 	disable_work(&h->work);
 	h->reporter = devl_health_reporter_create(devlink,

@@ -173,11 +173,26 @@ static int alink_port_get_link_ext_state(struct net_device *netdev,
 	struct alink_port *port = alink_port_of(netdev);
 	u32 reason = alink_port_rd32(port, ALINK_LINK_REASON);
 
+	/* A link that is up may have one, too: lanes that failed. */
 	if (reason >= ARRAY_SIZE(alink_ext_states) ||
 	    !alink_ext_states[reason].known)
 		return -ENODATA;
 	info->link_ext_state = alink_ext_states[reason].state;
 	info->__link_ext_substate = alink_ext_states[reason].substate;
+	return 0;
+}
+
+/* Takes in lanes that work again; what is closed trains when it is opened. */
+static int alink_port_nway_reset(struct net_device *netdev)
+{
+	struct alink_port *port = alink_port_of(netdev);
+
+	ASSERT_RTNL();
+	if (!netif_running(netdev))
+		return -ENETDOWN;
+	if (!alink_dev_active(port->adev))
+		return -ENODEV;
+	alink_port_wr32(port, ALINK_LINK_RETRAIN, 1);
 	return 0;
 }
 
@@ -398,6 +413,7 @@ const struct ethtool_ops alink_port_ethtool_ops = {
 	.get_drvinfo			= alink_port_get_drvinfo,
 	.get_regs_len			= alink_port_get_regs_len,
 	.get_regs			= alink_port_get_regs,
+	.nway_reset			= alink_port_nway_reset,
 	.get_link			= ethtool_op_get_link,
 	.get_link_ext_state		= alink_port_get_link_ext_state,
 	.get_link_ext_stats		= alink_port_get_link_ext_stats,

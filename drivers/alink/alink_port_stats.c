@@ -30,6 +30,8 @@ static const struct {
 	[ALINK_CTR_TX_FRAMES]	= { "tx_frames", ALINK_LINK_TX_FRAMES },
 	[ALINK_CTR_RX_FRAMES]	= { "rx_frames", ALINK_LINK_RX_FRAMES },
 	[ALINK_CTR_DOWNS]	= { "link_down_events", ALINK_LINK_DOWNS },
+	[ALINK_CTR_RETRAINS]	= { "link_retrains", ALINK_LINK_RETRAINS },
+	[ALINK_CTR_LANE_LOSSES]	= { "lanes_lost", ALINK_LINK_LANE_LOSSES },
 };
 
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr)

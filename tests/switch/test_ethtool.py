@@ -18,7 +18,7 @@ from ethnl import LINKMODES_SET, PAUSE_GET, PAUSE_SET  # noqa: E402
 from guestlib import PATIENCE, fails, knob, main, model  # noqa: E402
 from guestlib import sh, wait_for, write  # noqa: E402
 from portlib import BROADCAST, UNICAST  # noqa: E402
-from portlib import carrier, group, send, silence  # noqa: E402
+from portlib import carrier, group, numbers, send, silence  # noqa: E402
 from switchlib import function, works  # noqa: E402
 from taplib import tests_of  # noqa: E402
 
@@ -216,6 +216,102 @@ def test_set_fec_refused():
     assert model(SWITCH, 'guest-errors') == errors
     out = sh('ethtool', PORT)
     assert re.search(r'Supported FEC modes: RS\s+LLRS\s', out), out
+
+
+def lanes(netdev):
+    """Rate in Mb/s and lanes, as ethtool has them."""
+    out = sh('ethtool', netdev)
+    return tuple(int(re.search(rf'{what}: (\d+)', out).group(1))
+                 for what in ('Speed', 'Lanes'))
+
+
+def link_counters(netdev):
+    """How often the link went down and trained, and lanes it lost."""
+    own = numbers('ethtool', '-S', netdev)
+    return [own[n] for n in ('link_down_events', 'link_retrains', 'lanes_lost')]
+
+
+def row_of(netdev):
+    """What alink shows of a port."""
+    rows = json.loads(sh('alink', '-j', 'port', 'show', SWITCH))['data']
+    return [r for r in rows if r['netdev'] == netdev][0]
+
+
+def lane_fault(bad):
+    """These lanes of the port have failed; 0: they work again"""
+    knob(SWITCH, 'x-lane-fault', f'0:{bad}')
+
+
+def test_lanes_that_fail():
+    """The link goes on with fewer, which everybody is told, until none is left;
+    those that work again come back when the link trains."""
+    both_up()
+    full = 400000, 4
+    assert lanes(PORT) == lanes(PEER) == full
+    downs, trained, lost = link_counters(PORT)
+    try:
+        lane_fault(1)
+        assert lanes(PORT) == lanes(PEER) == (200000, 2)
+        assert carrier(PORT) and carrier(PEER)
+        assert link_counters(PORT) == [downs, trained + 1, lost + 1]
+        assert 'Link detected: yes (Logical mismatch)' in sh('ethtool', PORT)
+        assert 'Link detected: yes\n' in sh('ethtool', PEER)
+        row = row_of(PORT)
+        assert (row['state'], row['reason']) == ('up', 'width reduced'), row
+        assert (row['lanes'], row['max_lanes']) == (2, 4), row
+        assert row_of(OTHER)['reason'] is None
+        # What the link carries, it carries as before.
+        with silence(PORT, PEER):
+            sent = group(PORT, 'eth-mac')
+            send(PEER, 3)
+            wait_for('frames', lambda: grown(
+                sent, group(PORT, 'eth-mac'), RECEIVED) == 3)
+
+        lane_fault(7)
+        assert lanes(PORT) == (100000, 1)
+        lane_fault(15)
+        wait_for('no carrier', lambda: not carrier(PORT) and not carrier(PEER))
+        assert 'Link detected: no (Logical mismatch)' in sh('ethtool', PORT)
+        assert link_counters(PORT) == [downs + 1, trained + 2, lost + 4]
+        lane_fault(1)
+        wait_for('carrier', lambda: carrier(PORT))
+        lane_fault(0)
+        assert lanes(PORT) == (200000, 2)
+        sh('ethtool', '-r', PEER)
+        assert lanes(PORT) == lanes(PEER) == full
+        assert link_counters(PORT) == [downs + 1, trained + 3, lost + 4]
+        assert 'Link detected: yes\n' in sh('ethtool', PORT)
+
+        # Closed and opened, it has them, too.
+        lane_fault(8)
+        lane_fault(0)
+        sh('ip', 'link', 'set', PORT, 'down')
+        fails('ethtool', '-r', PORT, says='down')
+        both_up()
+        assert lanes(PORT) == full
+    finally:
+        lane_fault(0)
+        sh('ip', 'link', 'set', PORT, 'up')
+        sh('ethtool', '-r', PORT)
+    both_up()
+
+
+def test_self_test_finds_a_lane():
+    """The test pattern does not come over a lane that has failed."""
+    both_up()
+    lane_fault(4)
+    try:
+        assert self_test(PORT, 'offline') == ('FAIL', {**GOOD,
+                                                       'PRBS': errno.EIO})
+        # The other end's lanes are good.
+        both_up()
+        assert self_test(PEER, 'offline') == ('PASS', GOOD)
+    finally:
+        lane_fault(0)
+    both_up()
+    sh('ethtool', '-r', PORT)
+    assert self_test(PORT, 'offline') == ('PASS', GOOD)
+    both_up()
 
 
 def test_lost_frames():

@@ -214,6 +214,32 @@ def test_link_health():
     assert reporter('link')['state'] == 'healthy'
 
 
+def test_lanes_in_health():
+    """A link that has lost lanes is reported until it has them again."""
+    works('sw0')
+    wait_for('health', lambda: reporter('link')['state'] == 'healthy')
+    errors = reporter('link')['error']
+    knob('sw0', 'x-lane-fault', '1:6')
+    try:
+        wait_for('a report', lambda: reporter('link')['error'] == errors + 1)
+        assert reporter('link')['state'] == 'error'
+        text = asked(('diagnose',), 'link')
+        assert re.search(r'link: 1 lanes: 2 lanes_fitted: 4 lanes_bad: 6',
+                         text) and re.search(r'links_failed: 0\b', text) and \
+            re.search(r'links_degraded: 1\b', text), text
+        assert re.search(r'lanes_lost: [1-9]',
+                         asked(('dump', 'show'), 'link'))
+    finally:
+        knob('sw0', 'x-lane-fault', '1:0')
+    # It works again, but nobody has used it yet.
+    assert reporter('link')['state'] == 'error'
+    sh('ethtool', '-r', 'sw0p1')
+    wait_for('health', lambda: reporter('link')['state'] == 'healthy')
+    assert 'links_degraded: 0' in asked(('diagnose',), 'link')
+    sh('devlink', 'health', 'dump', 'clear', f'pci/{function("sw0")}',
+       'reporter', 'link')
+
+
 def test_hwmon():
     """Temperature and power follow the device, with limits."""
     where = glob.glob(f'/sys/bus/pci/devices/{function("sw0")}/hwmon/hwmon*')
@@ -319,6 +345,6 @@ def test_module_cycles():
 if __name__ == '__main__':
     main(test_populated_ports, test_ethtool, test_frames, test_devlink,
          test_registers_in_snapshots, test_no_split, test_fault,
-         test_link_health, test_hwmon, test_link_fault, test_link_errors,
+         test_link_health, test_lanes_in_health, test_hwmon, test_link_fault, test_link_errors,
          test_reset, test_unbind_with_open_ports,
          test_surprise_removal, test_failed_self_test, test_module_cycles)

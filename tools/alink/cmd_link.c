@@ -79,12 +79,10 @@ static void link_text(const struct inventory *inv,
 		      const struct alink_link_info *l)
 {
 	char name[48], peer[48], tx[24], rx[24];
-	const char *reason = "";
+	const char *reason = link_reason(l);
 
 	snprintf(name, sizeof(name), "%sp%u", inv_name(inv, l->dev), l->link);
 	peer_text(inv, l, peer, sizeof(peer));
-	if (l->state != ALINK_LINK_UP)
-		reason = alink_reason_name(l->reason);
 	printf("%-10s %-8s %6u %2u/%-2u  %-8s %-7s %-10s %9s %9s %8llu  %s\n",
 	       name, alink_link_state_name(l->state), l->speed / 1000,
 	       l->lanes, l->max_lanes, alink_fec_name(l->fec),
@@ -93,7 +91,7 @@ static void link_text(const struct inventory *inv,
 	       amount(l->stats.rx_bytes, rx, sizeof(rx)),
 	       (unsigned long long)(l->stats.tx_errors + l->stats.rx_errors +
 				    l->stats.fec_uncorr + l->stats.crc_errors),
-	       reason);
+	       reason ? reason : "");
 }
 
 static int show(struct alink_cmd_env *env, int argc, char **argv,

@@ -204,11 +204,16 @@ void json_num(struct json_object *o, const char *key, uint64_t value)
 	json_object_object_add(o, key, json_u64(value));
 }
 
+const char *link_reason(const struct alink_link_info *l)
+{
+	return l->state == ALINK_LINK_UP && l->reason == ALINK_DOWN_NONE ?
+	       NULL : alink_reason_name(l->reason);
+}
+
 void json_link(struct json_object *o, const struct alink_link_info *l)
 {
 	json_str(o, "state", alink_link_state_name(l->state));
-	json_str(o, "reason", l->state == ALINK_LINK_UP ? NULL :
-		 alink_reason_name(l->reason));
+	json_str(o, "reason", link_reason(l));
 	json_num(o, "speed_mbps", l->speed);
 	json_num(o, "max_speed_mbps", l->max_speed);
 	json_num(o, "lanes", l->lanes);
