@@ -106,6 +106,19 @@ uint64_t af_clock_ns(struct af_fabric *f);
 typedef uint64_t af_clock_fn(void *opaque);
 void af_fabric_set_clock_fn(struct af_fabric *f, af_clock_fn *fn, void *opaque);
 /*
+ * Links have a life of their own: they are held down for a time. @now is the
+ * clock for that, which may stand still when the machine does (NULL: that of
+ * the fabric). @wake is called as events are, and has af_link_wake() called at
+ * the time that it names, or later; the last time named is the one that counts.
+ */
+struct af_life {
+	af_clock_fn *now;
+	void (*wake)(void *opaque, uint64_t ns);
+	void *opaque;
+};
+void af_fabric_set_life(struct af_fabric *f, const struct af_life *life);
+void af_link_wake(struct af_fabric *f);
+/*
  * Partition that endpoints added from now on join; 0, the reset value, is none:
  * a fabric without a manager lets nothing pass. 0 or -EINVAL.
  */
@@ -214,7 +227,8 @@ struct af_link_info {
 	uint32_t state, speed_mbps, max_mbps, lanes, max_lanes, reason;
 	uint32_t peer_type, peer_id, peer_port, fec, module, prbs_lanes;
 	uint32_t fec_ctrl, fec_caps, lanes_bad;
-	uint64_t retrains, lane_losses;
+	uint64_t retrains, lane_losses, flap_holds;
+	uint32_t flap_ctrl;
 	uint64_t peer_serial, prbs_bits;
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
@@ -235,6 +249,9 @@ int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 /* @ctrl: ALINK_LINK_FEC_CTRL. 0, -ENODEV, -EINVAL: the link has no such FEC. */
 int af_link_set_fec(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		    uint32_t link, uint32_t ctrl);
+/* @ctrl: ALINK_LINK_FLAP_CTRL. 0 or -ENODEV. */
+int af_link_set_flap(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		     uint32_t link, uint32_t ctrl);
 /* Fault injection: why a side cannot carry data; ALINK_DOWN_NONE clears. */
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, enum alink_down_reason reason);

@@ -99,6 +99,11 @@ struct af_side {
 	uint64_t downs;
 	uint64_t retrains;
 	uint64_t lane_losses;
+	uint32_t flap_ctrl;	/* ALINK_LINK_FLAP_CTRL */
+	uint32_t flaps;		/* in the present window */
+	uint64_t flap_since;	/* life clock: when that began */
+	uint64_t held_until;	/* life clock; 0: it is not held down */
+	uint64_t flap_holds;
 	uint64_t prbs_bits;	/* until prbs_since */
 	uint64_t prbs_since;	/* fabric clock */
 	/* page->acct */
@@ -260,6 +265,9 @@ struct af_fabric {
 	void *event_opaque;
 	af_clock_fn *clock_fn;	/* set before the fabric is shared */
 	void *clock_opaque;
+	struct af_life life;	/* set before the fabric is shared */
+	uint64_t wake_at;	/* life clock, 0: never. page->lock */
+	bool wake_new;		/* nobody was told yet. page->lock */
 	atomic_uintptr_t writer;	/* thread that holds page->lock to write */
 };
 
@@ -284,6 +292,9 @@ void af_push_lock(struct af_fabric *f);
 void af_push_unlock(struct af_fabric *f);
 void af_acct_lock(struct af_fabric *f);
 void af_acct_unlock(struct af_fabric *f);
+uint64_t af_life_ns(struct af_fabric *f);
+/* af_link_wake() is due at @ns of the life clock, if not earlier. Writer. */
+void af_wake_at(struct af_fabric *f, uint64_t ns);
 void af_event(struct af_event_list *list, uint32_t dev_type, uint32_t dev_id,
 	      uint16_t type, uint32_t id, uint32_t code, uint32_t info);
 
@@ -345,7 +356,16 @@ static inline void af_side_clear(struct af_side *s)
 	s->downs = 0;
 	s->retrains = 0;
 	s->lane_losses = 0;
+	s->flap_holds = 0;
 	memset(&s->count, 0, sizeof(s->count));
+}
+
+/* Forgets how often it went down, and holds it no more. Writer. */
+static inline void af_side_calm(struct af_side *s)
+{
+	s->flaps = 0;
+	s->flap_since = 0;
+	s->held_until = 0;
 }
 
 /* As a reset leaves the controls: open, not under test. Writer. */
@@ -357,11 +377,29 @@ static inline void af_side_open(struct af_side *s)
 	s->prbs_seen = 0;
 	s->prbs_bits = 0;
 	s->fec_ctrl = 0;
+	s->flap_ctrl = 0;
+	af_side_calm(s);
 }
 
+/* The side of a device's link, or AF_NO_SIDE. Lock held. */
+uint32_t af_side_of(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		    uint32_t link);
 /* Works out the state of both ends anew. Writer. */
 void af_link_eval(struct af_fabric *f, uint32_t side,
 		  struct af_event_list *list);
+
+/* --- fabric_life.c: width, FEC, flaps ------------------------------------ */
+uint32_t af_lane_mask(const struct af_side *s);
+uint32_t af_fec_caps(const struct af_side *s);
+/* What both ends may use; false: there is nothing */
+bool af_fec_agree(const struct af_side *s, const struct af_side *o,
+		  uint32_t *fec);
+/* With how many lanes a link can run: all, or a power of two; 0: it cannot */
+uint32_t af_usable_lanes(const struct af_side *s, const struct af_side *o);
+/* The link went down for @why: is that once too often? Then it is held. Writer. */
+bool af_flaps(struct af_fabric *f, struct af_side *s, uint32_t why);
+/* Width, rate and FEC of a link with nothing in its way: it is up. Writer. */
+void af_train(struct af_side *s, const struct af_side *o, bool was_up);
 
 /* --- fabric_segment.c ---------------------------------------------------- */
 struct af_segment *af_seg_find(struct af_fabric *f, uint32_t id, uint32_t seg);

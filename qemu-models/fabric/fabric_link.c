@@ -8,9 +8,8 @@
  */
 #include "fabric_internal.h"
 
-/* The side of a device's link, or AF_NO_SIDE. Lock held. */
-static uint32_t side_of(struct af_fabric *f, uint32_t dev_type,
-			uint32_t dev_id, uint32_t link)
+uint32_t af_side_of(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		    uint32_t link)
 {
 	if (dev_type == ALINK_DEVTYPE_XPU && af_ep_ok(f, dev_id) &&
 	    link < f->page->ep[dev_id].num_links)
@@ -24,11 +23,6 @@ static uint32_t side_of(struct af_fabric *f, uint32_t dev_type,
 static uint32_t side_type(uint32_t side)
 {
 	return af_side_is_ep(side) ? ALINK_DEVTYPE_XPU : ALINK_DEVTYPE_SWITCH;
-}
-
-static uint32_t lane_mask(const struct af_side *s)
-{
-	return s->max_lanes < 32 ? (1U << s->max_lanes) - 1 : UINT32_MAX;
 }
 
 static bool under_test(const struct af_side *s)
@@ -67,62 +61,6 @@ static uint64_t prbs_bits(struct af_fabric *f, const struct af_side *s)
 	       (af_clock_ns(f) - s->prbs_since) / 1000 * s->max_mbps;
 }
 
-/* Mb/s of a lane: beyond, it does not do without FEC; has no short code */
-#define LANE_NRZ_MBPS	26000
-#define LANE_SHORT_MBPS	106000
-
-static uint32_t fec_caps(const struct af_side *s)
-{
-	uint32_t caps = ALINK_BIT(ALINK_FEC_RS544);
-	uint32_t mbps = s->max_lanes ? s->max_mbps / s->max_lanes : 0;
-
-	if (mbps <= LANE_SHORT_MBPS)
-		caps |= ALINK_BIT(ALINK_FEC_LL272);
-	if (mbps <= LANE_NRZ_MBPS)
-		caps |= ALINK_BIT(ALINK_FEC_NONE);
-	return caps;
-}
-
-/* What both ends may use; false: there is nothing */
-static bool fec_agree(const struct af_side *s, const struct af_side *o,
-		      uint32_t *fec)
-{
-	uint32_t both = fec_caps(s) & fec_caps(o);
-
-	if (s->fec_ctrl)
-		both &= s->fec_ctrl;
-	if (o->fec_ctrl)
-		both &= o->fec_ctrl;
-	if (both & ALINK_BIT(ALINK_FEC_RS544))
-		*fec = ALINK_FEC_RS544;
-	else if (both & ALINK_BIT(ALINK_FEC_LL272))
-		*fec = ALINK_FEC_LL272;
-	else
-		*fec = ALINK_FEC_NONE;
-	return both;
-}
-
-static uint32_t lower(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-/* With how many lanes a link can run: all, or a power of two; 0: it cannot */
-static uint32_t usable_lanes(const struct af_side *s, const struct af_side *o)
-{
-	uint32_t all = lower(s->max_lanes, o->max_lanes);
-	uint32_t bad = s->lanes_bad | o->lanes_bad;
-	uint32_t good = all, width = 1;
-
-	for (uint32_t i = 0; i < 32 && i < all; i++)
-		good -= bad >> i & 1;
-	if (good == all || !good)
-		return good;
-	while (width * 2 <= good)
-		width *= 2;
-	return width;
-}
-
 /* Why this end is not up; ALINK_DOWN_NONE when nothing is in the way */
 static uint32_t down_reason(const struct af_page *p, uint32_t side)
 {
@@ -133,6 +71,8 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 		return ALINK_DOWN_ADMIN;
 	if (under_test(s))
 		return ALINK_DOWN_TEST;
+	if (s->held_until)
+		return ALINK_DOWN_FLAP;
 	if (s->fault)
 		return s->fault;
 	if (s->optics)
@@ -142,33 +82,14 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 	o = &p->side[s->cable - 1];
 	if (!o->present)
 		return ALINK_DOWN_NO_PARTNER;
-	if (o->admin_down || under_test(o) || o->fault || o->optics)
+	if (o->admin_down || under_test(o) || o->held_until || o->fault ||
+	    o->optics)
 		return ALINK_DOWN_REMOTE_FAULT;
-	if (!usable_lanes(s, o))
+	if (!af_usable_lanes(s, o))
 		return s->lanes_bad ? ALINK_DOWN_WIDTH : ALINK_DOWN_REMOTE_FAULT;
-	if (!fec_agree(s, o, &fec))
+	if (!af_fec_agree(s, o, &fec))
 		return ALINK_DOWN_FEC;
 	return ALINK_DOWN_NONE;
-}
-
-/* Width, rate and FEC of a link with nothing in its way */
-static void train(struct af_side *s, const struct af_side *o, bool was_up)
-{
-	uint32_t all = lower(s->max_lanes, o->max_lanes);
-	uint32_t width = usable_lanes(s, o);
-
-	if (was_up && !s->retrain)
-		width = lower(width, s->lanes);
-	s->lanes = width;
-	s->speed_mbps = (uint64_t)lower(s->max_mbps, o->max_mbps) * width / all;
-	fec_agree(s, o, &s->fec);
-	s->state = ALINK_LINK_UP;
-	s->trained = 1;
-	if (width < all &&
-	    (s->lanes_bad || (was_up && s->reason == ALINK_DOWN_WIDTH)))
-		s->reason = ALINK_DOWN_WIDTH;
-	else
-		s->reason = ALINK_DOWN_NONE;
 }
 
 static void eval_one(struct af_fabric *f, uint32_t side,
@@ -199,8 +120,10 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 	was_up = s->state == ALINK_LINK_UP;
 	why = down_reason(p, side);
 	if (why == ALINK_DOWN_NONE) {
-		train(s, &p->side[s->cable - 1], was_up);
+		af_train(s, &p->side[s->cable - 1], was_up);
 	} else {
+		if (was_up && af_flaps(f, s, why))
+			why = ALINK_DOWN_FLAP;
 		s->state = !s->cable && !s->module_plus1 &&
 			   !af_side_is_ep(side) ?
 			   ALINK_LINK_ABSENT : ALINK_LINK_DOWN;
@@ -302,12 +225,14 @@ int af_link_set_ctrl(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	uint32_t side;
 
 	af_wrlock(f);
-	side = side_of(f, dev_type, dev_id, link);
+	side = af_side_of(f, dev_type, dev_id, link);
 	if (side != AF_NO_SIDE) {
 		s = &f->page->side[side];
 		if (prbs && !s->prbs)
 			s->prbs_bits = 0;
 		s->admin_down = !(ctrl & ALINK_LINK_CTRL_ENABLE);
+		if (s->admin_down)
+			af_side_calm(s);
 		s->loop = !!(ctrl & ALINK_LINK_CTRL_LOOPBACK);
 		s->prbs = prbs;
 		af_link_eval(f, side, &list);
@@ -323,29 +248,6 @@ int af_link_set_admin(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 				up ? ALINK_LINK_CTRL_ENABLE : 0);
 }
 
-int af_link_set_fec(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		    uint32_t link, uint32_t ctrl)
-{
-	struct af_event_list list = { 0 };
-	struct af_side *s;
-	uint32_t side;
-	int ret = 0;
-
-	af_wrlock(f);
-	side = side_of(f, dev_type, dev_id, link);
-	s = side == AF_NO_SIDE ? NULL : &f->page->side[side];
-	if (!s) {
-		ret = -ENODEV;
-	} else if (ctrl & (ctrl - 1) || ctrl & ~fec_caps(s)) {
-		ret = -EINVAL;
-	} else {
-		s->fec_ctrl = ctrl;
-		af_link_eval(f, side, &list);
-	}
-	af_wrunlock(f, &list);
-	return ret;
-}
-
 int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, enum alink_down_reason reason)
 {
@@ -353,51 +255,9 @@ int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	uint32_t side;
 
 	af_wrlock(f);
-	side = side_of(f, dev_type, dev_id, link);
+	side = af_side_of(f, dev_type, dev_id, link);
 	if (side != AF_NO_SIDE) {
 		f->page->side[side].fault = reason;
-		af_link_eval(f, side, &list);
-	}
-	af_wrunlock(f, &list);
-	return side == AF_NO_SIDE ? -ENODEV : 0;
-}
-
-int af_link_set_lanes_bad(struct af_fabric *f, uint32_t dev_type,
-			  uint32_t dev_id, uint32_t link, uint32_t bad)
-{
-	struct af_event_list list = { 0 };
-	struct af_side *s;
-	uint32_t side;
-	int ret = 0;
-
-	af_wrlock(f);
-	side = side_of(f, dev_type, dev_id, link);
-	s = side == AF_NO_SIDE ? NULL : &f->page->side[side];
-	if (!s) {
-		ret = -ENODEV;
-	} else if (bad & ~lane_mask(s)) {
-		ret = -EINVAL;
-	} else {
-		s->lane_losses += __builtin_popcount(bad & ~s->lanes_bad);
-		s->lanes_bad = bad;
-		af_link_eval(f, side, &list);
-	}
-	af_wrunlock(f, &list);
-	return ret;
-}
-
-int af_link_retrain(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		    uint32_t link)
-{
-	struct af_event_list list = { 0 };
-	struct af_page *p = f->page;
-	uint32_t side;
-
-	af_wrlock(f);
-	side = side_of(f, dev_type, dev_id, link);
-	if (side != AF_NO_SIDE && af_side_up(p, side)) {
-		p->side[side].retrain = 1;
-		p->side[af_side_peer(p, side)].retrain = 1;
 		af_link_eval(f, side, &list);
 	}
 	af_wrunlock(f, &list);
@@ -467,7 +327,7 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	int ret = 0;
 
 	af_rdlock(f);
-	side = side_of(f, dev_type, dev_id, link);
+	side = af_side_of(f, dev_type, dev_id, link);
 	s = side == AF_NO_SIDE ? NULL : &f->page->side[side];
 	if (!s) {
 		ret = -ENODEV;
@@ -498,7 +358,7 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	memset(info, 0, sizeof(*info));
 	info->peer_id = ALINK_ID_NONE;
 	af_rdlock(f);
-	side = side_of(f, dev_type, dev_id, link);
+	side = af_side_of(f, dev_type, dev_id, link);
 	if (side == AF_NO_SIDE) {
 		af_rdunlock(f);
 		return -ENODEV;
@@ -514,12 +374,14 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->module = s->module_plus1 - 1;
 	info->fec = s->state == ALINK_LINK_UP ? s->fec : ALINK_FEC_NONE;
 	info->fec_ctrl = s->fec_ctrl;
-	info->fec_caps = fec_caps(s);
+	info->fec_caps = af_fec_caps(s);
 	info->lanes_bad = s->lanes_bad;
 	info->retrains = s->retrains;
 	info->lane_losses = s->lane_losses;
+	info->flap_ctrl = s->flap_ctrl;
+	info->flap_holds = s->flap_holds;
 	if (s->prbs_seen) {
-		info->prbs_lanes = lane_mask(s) & ~s->lanes_bad;
+		info->prbs_lanes = af_lane_mask(s) & ~s->lanes_bad;
 		if (!s->loop)
 			info->prbs_lanes &= ~p->side[s->cable - 1].lanes_bad;
 	}
@@ -594,7 +456,7 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	int ret = -ENOLINK;
 
 	af_rdlock(f);
-	side = side_of(f, dev_type, dev_id, link);
+	side = af_side_of(f, dev_type, dev_id, link);
 	if (side == AF_NO_SIDE)
 		goto out;
 	tx = &p->side[side];
@@ -631,7 +493,7 @@ void af_link_frame_in(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	uint32_t side;
 
 	af_rdlock(f);
-	side = side_of(f, dev_type, dev_id, link);
+	side = af_side_of(f, dev_type, dev_id, link);
 	if (side != AF_NO_SIDE) {
 		count = &f->page->side[side].count;
 		af_acct_lock(f);

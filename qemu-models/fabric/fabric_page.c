@@ -162,10 +162,15 @@ void af_wrlock(struct af_fabric *f)
 
 void af_wrunlock(struct af_fabric *f, struct af_event_list *list)
 {
+	uint64_t wake = f->wake_new ? f->wake_at : 0;
+
 	af_assert_writer(f);
+	f->wake_new = false;
 	atomic_store_explicit(&f->writer, 0, memory_order_relaxed);
 	pthread_rwlock_unlock(&f->page->lock);
 
+	if (wake && f->life.wake)
+		f->life.wake(f->life.opaque, wake);
 	if (!list)
 		return;
 	for (size_t i = 0; i < list->num && f->event_fn; i++)
@@ -224,6 +229,25 @@ void af_fabric_set_clock_fn(struct af_fabric *f, af_clock_fn *fn, void *opaque)
 {
 	f->clock_fn = fn;
 	f->clock_opaque = opaque;
+}
+
+uint64_t af_life_ns(struct af_fabric *f)
+{
+	return f->life.now ? f->life.now(f->life.opaque) : af_clock_ns(f);
+}
+
+void af_fabric_set_life(struct af_fabric *f, const struct af_life *life)
+{
+	f->life = *life;
+}
+
+void af_wake_at(struct af_fabric *f, uint64_t ns)
+{
+	af_assert_writer(f);
+	if (f->wake_at && f->wake_at <= ns)
+		return;
+	f->wake_at = ns;
+	f->wake_new = true;
 }
 
 void af_fabric_set_event_fn(struct af_fabric *f, af_event_fn *fn, void *opaque)

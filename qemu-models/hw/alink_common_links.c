@@ -64,6 +64,10 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.retrains;
     case ALINK_LINK_LANE_LOSSES:
         return info.lane_losses;
+    case ALINK_LINK_FLAP_CTRL:
+        return info.flap_ctrl;
+    case ALINK_LINK_FLAP_HOLDS:
+        return info.flap_holds;
     case ALINK_LINK_PRBS_LANES:
         return info.prbs_lanes;
     case ALINK_LINK_PRBS_BITS:
@@ -151,6 +155,17 @@ static void write_link_retrain(AlinkDevice *ad, const AlinkReg *reg,
     }
 }
 
+static void write_link_flap(AlinkDevice *ad, const AlinkReg *reg, unsigned n,
+                            uint64_t value)
+{
+    AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+
+    trace_alink_link_flap(alink_device_name(ad), n, value);
+    if (ad->af) {
+        af_link_set_flap(ad->af, adc->devtype, ad->fabric_id, n, value);
+    }
+}
+
 #define LREG(_reg, _width) \
     { .name = #_reg, .offset = ALINK_##_reg, .access = ALINK_RO, \
       .width = _width, .read = read_link }
@@ -200,6 +215,10 @@ const AlinkReg alink_link_regs[] = {
       .access = ALINK_WO, .width = 32, .write = write_link_retrain },
     LREG(LINK_RETRAINS, 64),
     LREG(LINK_LANE_LOSSES, 64),
+    { .name = "LINK_FLAP_CTRL", .offset = ALINK_LINK_FLAP_CTRL,
+      .access = ALINK_RW, .width = 32, .read = read_link,
+      .write = write_link_flap },
+    LREG(LINK_FLAP_HOLDS, 64),
 };
 const unsigned alink_num_link_regs = ARRAY_SIZE(alink_link_regs);
 

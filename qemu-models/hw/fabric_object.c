@@ -52,6 +52,7 @@
 #include "qapi/visitor.h"
 #include "qemu/cutils.h"
 #include "qemu/module.h"
+#include "qemu/timer.h"
 #include "hw/qdev-core.h"
 #include "fabric/alink_fabric.h"
 #include "fabric_object.h"
@@ -64,6 +65,7 @@ struct AlinkFabric {
     DeviceState parent_obj;
 
     struct af_fabric *af;
+    QEMUTimer *wake;            /* what links wait for is over */
 };
 
 struct af_fabric *alink_fabric_core(AlinkFabric *fabric)
@@ -134,7 +136,7 @@ static void set_param(Object *obj, Visitor *v, const char *name, void *opaque,
     }
 }
 
-static void get_clock(Object *obj, Visitor *v, const char *name, void *opaque,
+static void get_clock_ns(Object *obj, Visitor *v, const char *name, void *opaque,
                       Error **errp)
 {
     uint64_t ns = af_clock_ns(ALINK_FABRIC(obj)->af);
@@ -436,6 +438,28 @@ static void set_poison_clear(Object *obj, const char *value, Error **errp)
     }
 }
 
+/* --- the life of links ------------------------------------------------------- */
+
+static uint64_t life_now(void *opaque)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
+static void life_wake_at(void *opaque, uint64_t ns)
+{
+    AlinkFabric *fab = opaque;
+
+    timer_mod_ns(fab->wake, ns);
+}
+
+static void life_wake(void *opaque)
+{
+    AlinkFabric *fab = opaque;
+
+    trace_alink_fabric_wake(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    af_link_wake(fab->af);
+}
+
 /* --- the object --------------------------------------------------------------- */
 
 static void alink_fabric_instance_init(Object *obj)
@@ -447,10 +471,17 @@ static void alink_fabric_instance_init(Object *obj)
         error_setg_errno(&error_fatal, errno,
                          "alink-fabric: no memory for the control page");
     }
+    fab->wake = timer_new_ns(QEMU_CLOCK_VIRTUAL, life_wake, fab);
+    af_fabric_set_life(fab->af, &(struct af_life) {
+        .now = life_now,
+        .wake = life_wake_at,
+        .opaque = fab,
+    });
 }
 
 static void alink_fabric_instance_finalize(Object *obj)
 {
+    timer_free(ALINK_FABRIC(obj)->wake);
     af_fabric_free(ALINK_FABRIC(obj)->af);
 }
 
@@ -480,7 +511,7 @@ static void alink_fabric_class_init(ObjectClass *oc, void *data)
     PARAM("cable-ns", cable_ns, "propagation of one link, ns");
     PARAM("hop-ns", hop_ns, "port-to-port latency of a switch, ns");
     PARAM("reduce-ns", reduce_ns, "latency of the reduction engine, ns");
-    object_class_property_add(oc, "clock-ns", "uint64", get_clock, NULL, NULL,
+    object_class_property_add(oc, "clock-ns", "uint64", get_clock_ns, NULL, NULL,
                               NULL);
     object_class_property_set_description(oc, "clock-ns", "fabric clock, ns");
 

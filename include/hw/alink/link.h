@@ -51,6 +51,8 @@
 #define ALINK_LINK_RETRAIN	0xdc	/* WO 32 0x0  write 1: a link that is up trains its lanes anew */
 #define ALINK_LINK_RETRAINS	0xe0	/* RO 64 0x0  times the link trained while it was up */
 #define ALINK_LINK_LANE_LOSSES	0xe8	/* RO 64 0x0  lanes of this end that failed */
+#define ALINK_LINK_FLAP_CTRL	0xf0	/* RW 32 0x0  when a link that flaps is held down, ALINK_LINK_FLAP_* */
+#define ALINK_LINK_FLAP_HOLDS	0xf8	/* RO 64 0x0  times the link was held down */
 
 /*
  * Counters of a link that its window has no room for: one block per link, at
@@ -87,6 +89,12 @@ static_assert(ALINK_LSTAT_BLOCK(ALINK_LINK_AREA_SIZE / ALINK_LINK_STRIDE) <=
 #define ALINK_LINK_CTRL_IDENTIFY	ALINK_BIT(1)	/* blink the port's light */
 #define ALINK_LINK_CTRL_LOOPBACK	ALINK_BIT(2)	/* hear oneself, and not the other end */
 #define ALINK_LINK_CTRL_PRBS		ALINK_BIT(3)	/* send and compare a test pattern */
+
+/* ALINK_LINK_FLAP_CTRL; times are in units of ALINK_LINK_FLAP_UNIT_MS */
+#define ALINK_LINK_FLAP_LIMIT		ALINK_MASK(7, 0)	/* downs that are let pass; 0: all */
+#define ALINK_LINK_FLAP_WINDOW		ALINK_MASK(19, 8)	/* within this time */
+#define ALINK_LINK_FLAP_HOLD		ALINK_MASK(31, 20)	/* for how long it is held */
+#define ALINK_LINK_FLAP_UNIT_MS		100
 
 enum alink_link_state {
 	ALINK_LINK_DOWN		= 0,
@@ -128,6 +136,7 @@ enum alink_down_reason {
 	ALINK_DOWN_POWER		= 22,
 	ALINK_DOWN_TEST			= 23,	/* own end is under test */
 	ALINK_DOWN_FEC			= 24,	/* no FEC that both ends may use */
+	ALINK_DOWN_FLAP			= 25,	/* went down too often, held down */
 };
 
 #endif /* HW_ALINK_LINK_H */

@@ -351,6 +351,63 @@ static void test_lanes(void)
     stop(&sw, &xpu);
 }
 
+/* --- flaps --------------------------------------------------------------- */
+
+static void bounce(End *e)
+{
+    aq_set_str(e->aq, "x-link-fault", "0:9");
+    aq_set_str(e->aq, "x-link-fault", "0:0");
+}
+
+static void test_flaps(void)
+{
+    /* Twice in 1 s, else held for 500 ms */
+    const uint32_t ctrl = 2 | 10 << 8 | 5 << 20;
+    End sw, xpu;
+
+    start(&sw, &xpu);
+    window_set(&sw, ALINK_LINK_FLAP_CTRL, ctrl);
+    g_assert_cmphex(window32(&sw, ALINK_LINK_FLAP_CTRL), ==, ctrl);
+    g_assert_cmphex(window32(&xpu, ALINK_LINK_FLAP_CTRL), ==, 0);
+    bounce(&sw);
+    bounce(&sw);
+    expect_width(&sw, 4, ALINK_DOWN_NONE);
+    bounce(&sw);
+    expect_width(&sw, 0, ALINK_DOWN_FLAP);
+    expect_width(&xpu, 0, ALINK_DOWN_REMOTE_FAULT);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FLAP_HOLDS), ==, 1);
+    aq_admin_enable(sw.aq, 16);
+    aq_event_enable(sw.aq, 16);
+    aq_clock_us(sw.aq, 499000);
+    expect_width(&sw, 0, ALINK_DOWN_FLAP);
+    aq_clock_us(sw.aq, 2000);
+    expect_width(&sw, 4, ALINK_DOWN_NONE);
+    expect_width(&xpu, 4, ALINK_DOWN_NONE);
+    expect_link_event(&sw, 1, ALINK_DOWN_NONE);
+
+    /* 1 s is a new window. */
+    bounce(&sw);
+    bounce(&sw);
+    aq_clock_us(sw.aq, 1001000);
+    bounce(&sw);
+    expect_width(&sw, 4, ALINK_DOWN_NONE);
+
+    bounce(&sw);
+    bounce(&sw);
+    expect_width(&sw, 0, ALINK_DOWN_FLAP);
+    window_set(&sw, ALINK_LINK_CTRL, 0);
+    window_set(&sw, ALINK_LINK_CTRL, ALINK_LINK_CTRL_ENABLE);
+    expect_width(&sw, 4, ALINK_DOWN_NONE);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FLAP_HOLDS), ==, 2);
+    /* The timer of the hold that was ended finds nothing. */
+    aq_clock_us(sw.aq, 1000000);
+    expect_width(&sw, 4, ALINK_DOWN_NONE);
+    aq_flr(sw.aq);
+    g_assert_cmphex(window32(&sw, ALINK_LINK_FLAP_CTRL), ==, 0);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FLAP_HOLDS), ==, 2);
+    stop(&sw, &xpu);
+}
+
 /* --- light --------------------------------------------------------------- */
 
 static void expect_lights(End *e, const char *want)
@@ -468,6 +525,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/link/errors", test_errors);
     qtest_add_func("/alink/link/fec", test_fec);
     qtest_add_func("/alink/link/lanes", test_lanes);
+    qtest_add_func("/alink/link/flaps", test_flaps);
     qtest_add_func("/alink/link/light", test_light);
     qtest_add_func("/alink/link/loop-back", test_loop_back);
     qtest_add_func("/alink/link/prbs", test_prbs);

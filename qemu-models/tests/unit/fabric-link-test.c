@@ -761,6 +761,151 @@ TEST(widths)
 	af_fabric_free(f);
 }
 
+/* At most @limit times in @window, else held for @hold, both in 100 ms */
+#define FLAP(limit, window, hold)	((limit) | (window) << 8 | (hold) << 20)
+#define UNIT	(ALINK_LINK_FLAP_UNIT_MS * 1000000ULL)
+
+static uint64_t wake;
+
+static uint64_t life_now(void *opaque)
+{
+	return ((struct rig *)opaque)->clock;
+}
+
+static void life_wake(void *opaque, uint64_t ns)
+{
+	(void)opaque;
+	wake = ns;
+}
+
+static struct rig *flap_rig(void)
+{
+	struct rig *r = rig_new(2, 1);
+
+	wake = 0;
+	af_fabric_set_life(r->f, &(struct af_life){ life_now, life_wake, r });
+	return r;
+}
+
+/* Port 1 goes down, and what took it down goes away. */
+static void bounce(struct rig *r, unsigned int times)
+{
+	while (times--) {
+		af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_SIGNAL);
+		af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_NONE);
+	}
+}
+
+TEST(flaps)
+{
+	struct rig *r = flap_rig();
+	struct af_link_info l;
+
+	/* Without a limit nothing is held. */
+	bounce(r, 20);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_EQ(af_link_set_flap(r->f, SW, 0, 1, FLAP(3, 10, 20)), 0);
+	EXPECT_EQ(rig_port(r, 0, 1).flap_ctrl, 3 | 10 << 8 | 20 << 20);
+	bounce(r, 3);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_EQ(wake, 0);
+	/* Once more: it is down, and stays so when the fault has gone. */
+	memset(r->events, 0, sizeof(r->events));
+	af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_SIGNAL);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), DOWN, REMOTE_FAULT);
+	af_link_set_fault(r->f, SW, 0, 1, ALINK_DOWN_NONE);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	EXPECT_EQ(r->events[ALINK_EVENT_LINK], 2);
+	l = rig_port(r, 0, 1);
+	EXPECT(l.flap_holds == 1 && l.downs == 24);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).flap_holds, 0);
+
+	/* Until the time is over, and no sooner */
+	EXPECT_EQ(wake, r->clock + 20 * UNIT + 1);
+	r->clock += 20 * UNIT;
+	wake = 0;
+	af_link_wake(r->f);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	EXPECT_EQ(wake, r->clock + 1);
+	r->clock++;
+	wake = 0;
+	af_link_wake(r->f);
+	EXPECT_EQ(wake, 0);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), UP, NONE);
+
+	/* Those that are far enough apart do not add up. */
+	for (int i = 0; i < 10; i++) {
+		bounce(r, 1);
+		r->clock += 4 * UNIT;
+	}
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_EQ(rig_port(r, 0, 1).flap_holds, 1);
+	rig_free(r);
+}
+
+TEST(end_of_a_hold)
+{
+	struct rig *r = flap_rig();
+
+	EXPECT_EQ(af_link_set_flap(r->f, SW, 0, 1, FLAP(1, 10, 20)), 0);
+	bounce(r, 2);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	/* Closed and opened; its own closing is no flap. */
+	af_link_set_admin(r->f, SW, 0, 1, false);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, ADMIN);
+	af_link_set_admin(r->f, SW, 0, 1, true);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	for (int i = 0; i < 5; i++) {
+		af_link_set_admin(r->f, SW, 0, 1, false);
+		af_link_set_admin(r->f, SW, 0, 1, true);
+	}
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+
+	/* Another limit, and a reset */
+	bounce(r, 2);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	EXPECT_EQ(af_link_set_flap(r->f, SW, 0, 1, FLAP(0, 10, 20)), 0);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_EQ(af_link_set_flap(r->f, SW, 0, 1, FLAP(1, 10, 20)), 0);
+	bounce(r, 2);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	af_switch_reset(r->f, 0);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_EQ(rig_port(r, 0, 1).flap_ctrl, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).flap_holds, 3);
+	af_cold_reset(r->f, SW, 0);
+	EXPECT_EQ(rig_port(r, 0, 1).flap_holds, 0);
+	EXPECT_EQ(af_link_set_flap(r->f, SW, 0, 64, 0), -ENODEV);
+	/* What comes too early, or for nothing, does no harm. */
+	af_link_wake(r->f);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	rig_free(r);
+}
+
+/* Each end has its own limit; the link is up when neither holds it. */
+TEST(both_ends_hold)
+{
+	struct rig *r = flap_rig();
+
+	EXPECT_EQ(af_link_set_flap(r->f, SW, 0, 1, FLAP(1, 10, 30)), 0);
+	EXPECT_EQ(af_link_set_flap(r->f, XPU, 1, 0, FLAP(1, 10, 10)), 0);
+	bounce(r, 2);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), DOWN, FLAP);
+	EXPECT_EQ(wake, r->clock + 10 * UNIT + 1);
+	r->clock = wake;
+	af_link_wake(r->f);
+	EXPECT_LINK(rig_port(r, 0, 1), DOWN, FLAP);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), DOWN, REMOTE_FAULT);
+	r->clock = wake;
+	af_link_wake(r->f);
+	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
+	EXPECT_LINK(rig_xpu_link(r, 1, 0), UP, NONE);
+	rig_free(r);
+}
+
 /* What a lane can do depends on its rate, and a link can what both ends can. */
 TEST(fec_by_rate)
 {

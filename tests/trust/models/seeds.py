@@ -259,6 +259,7 @@ def switch():
         for fec in 1 << C['ALINK_FEC_LL272'], 0:
             ports.wr32(window + C['ALINK_LINK_FEC_CTRL'], fec)
         ports.wr32(window + C['ALINK_LINK_RETRAIN'], 1)
+        ports.wr32(window + C['ALINK_LINK_FLAP_CTRL'], 0x00100101)
         for reg in ('STATE', 'PEER_ID', 'TX_BYTES', 'MODULE'):
             ports.rd32(window + C[f'ALINK_LINK_{reg}'])
     return {'tables': tables(Seed().admin_on()), 'frames': frames(),
