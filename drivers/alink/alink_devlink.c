@@ -217,11 +217,6 @@ EXPORT_SYMBOL_GPL(alink_devlink_reload_up);
 
 /* --- parameters ---------------------------------------------------------- */
 
-enum alink_devlink_param {
-	ALINK_DEVLINK_PARAM_BASE = DEVLINK_PARAM_GENERIC_ID_MAX,
-	ALINK_DEVLINK_PARAM_FW_DOWNGRADE,
-};
-
 static int alink_devlink_get_downgrade(struct devlink *devlink, u32 id,
 				       struct devlink_param_gset_ctx *ctx)
 {

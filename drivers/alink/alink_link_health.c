@@ -149,6 +149,9 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 	devlink_fmsg_u64_pair_put(fmsg, "lanes_lost",
 				  alink_port_counter(port,
 						     ALINK_CTR_LANE_LOSSES));
+	devlink_fmsg_u64_pair_put(fmsg, "flap_holds",
+				  alink_port_counter(port,
+						     ALINK_CTR_FLAP_HOLDS));
 	return 0;
 }
 

@@ -292,6 +292,7 @@ static struct alink_port *alink_port_create(struct alink_dev *adev,
 	if (populated) {
 		alink_port_wr32(port, ALINK_LINK_CTRL, ALINK_LINK_CTRL_ENABLE);
 		alink_port_wr32(port, ALINK_LINK_FEC_CTRL, 0);
+		alink_port_write_flap(port);
 		err = alink_port_create_netdev(port);
 		if (err)
 			goto err_devlink;
@@ -348,6 +349,7 @@ int alink_ports_create(struct alink_dev *adev, struct devlink *devlink)
 	if (!ports)
 		return -ENOMEM;
 
+	alink_flap_init(adev);
 	err = alink_frames_create(adev);
 	if (err)
 		goto err_free;
@@ -471,8 +473,8 @@ void alink_ports_detach(struct alink_dev *adev)
 
 /*
  * After a reset, which enables all links, puts lights out and leaves FEC to the
- * device: closed ones are closed again, FEC is what it was set to, and somebody
- * may still look for a light.
+ * device: closed ones are closed again, FEC and the limit of flaps are what they
+ * were set to, and somebody may still look for a light.
  */
 void alink_ports_attach(struct alink_dev *adev)
 {
@@ -490,6 +492,8 @@ void alink_ports_attach(struct alink_dev *adev)
 			alink_port_set_ctrl(port, 0, ALINK_LINK_CTRL_IDENTIFY);
 		if (port->fec)
 			alink_port_wr32(port, ALINK_LINK_FEC_CTRL, port->fec);
+		if (adev->flap.limit)
+			alink_port_write_flap(port);
 		netif_device_attach(port->netdev);
 	}
 	rtnl_unlock();

@@ -35,6 +35,7 @@ enum alink_port_counter {
 	ALINK_CTR_DOWNS,
 	ALINK_CTR_RETRAINS,
 	ALINK_CTR_LANE_LOSSES,
+	ALINK_CTR_FLAP_HOLDS,
 	ALINK_CTR_COUNT
 };
 
@@ -99,6 +100,9 @@ static inline void alink_port_wr32(const struct alink_port *port, u32 reg,
 
 /* alink_port.c */
 void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set);
+
+/* alink_link_flap.c */
+void alink_port_write_flap(struct alink_port *port);
 
 /* alink_port_stats.c */
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr);

@@ -165,6 +165,7 @@ static const struct {
 	[ALINK_DOWN_POWER] = ALINK_EXT(POWER_BUDGET_EXCEEDED),
 	[ALINK_DOWN_FEC] = ALINK_EXT_SUB(AUTONEG,
 					 AN_FEC_MISMATCH_DURING_OVERRIDE),
+	[ALINK_DOWN_FLAP] = ALINK_EXT(BAD_SIGNAL_INTEGRITY),
 };
 
 static int alink_port_get_link_ext_state(struct net_device *netdev,

@@ -32,6 +32,7 @@ static const struct {
 	[ALINK_CTR_DOWNS]	= { "link_down_events", ALINK_LINK_DOWNS },
 	[ALINK_CTR_RETRAINS]	= { "link_retrains", ALINK_LINK_RETRAINS },
 	[ALINK_CTR_LANE_LOSSES]	= { "lanes_lost", ALINK_LINK_LANE_LOSSES },
+	[ALINK_CTR_FLAP_HOLDS]	= { "link_flap_holds", ALINK_LINK_FLAP_HOLDS },
 };
 
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr)

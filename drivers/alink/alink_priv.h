@@ -29,6 +29,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <net/devlink.h>
 
 #include <linux/alink/alink.h>
 
@@ -120,6 +121,18 @@ enum alink_dev_flag {
 };
 
 /**
+ * struct alink_flap - when links that flap are held down
+ * @limit:	how often one may go down within @window_ms; 0: it is never held
+ * @window_ms:	see @limit; a multiple of ALINK_LINK_FLAP_UNIT_MS, as @hold_ms
+ * @hold_ms:	for how long it is held
+ */
+struct alink_flap {
+	u8 limit;
+	u32 window_ms;
+	u32 hold_ms;
+};
+
+/**
  * struct alink_dev - one ALink PCI function
  * @dev:	class device; frees this structure with its last reference
  * @pdev:	the function
@@ -166,6 +179,8 @@ enum alink_dev_flag {
  * @users:	references from the registry, see alink_dev_get_by_index()
  * @users_gone:	completed when @users drops to 0
  * @ports:	@num_links entries, NULL for ports that are not populated
+ * @flap:	when links that flap are held down; changes under rtnl and the
+ *		devlink lock, is read under either
  * @link_health: reporter of links that fail, or NULL
  * @frames:	link-level frame rings, or NULL
  * @hwmon:	hwmon device, or NULL
@@ -225,6 +240,7 @@ struct alink_dev {
 	struct completion users_gone;
 
 	struct alink_port **ports;
+	struct alink_flap flap;
 	struct alink_link_health *link_health;
 	struct alink_frames *frames;
 	struct device *hwmon;
@@ -304,6 +320,20 @@ void alink_frames_stop(struct alink_dev *adev);
 struct alink_dev *alink_devlink_dev(struct devlink *devlink);
 int alink_devlink_params_register(struct devlink *devlink);
 void alink_devlink_params_unregister(struct devlink *devlink);
+
+/* Parameters of our own, whichever file has them */
+enum alink_devlink_param {
+	ALINK_DEVLINK_PARAM_BASE = DEVLINK_PARAM_GENERIC_ID_MAX,
+	ALINK_DEVLINK_PARAM_FW_DOWNGRADE,
+	ALINK_DEVLINK_PARAM_FLAP_LIMIT,
+	ALINK_DEVLINK_PARAM_FLAP_WINDOW,
+	ALINK_DEVLINK_PARAM_FLAP_HOLD,
+};
+
+/* alink_link_flap.c */
+void alink_flap_init(struct alink_dev *adev);
+int alink_flap_params_register(struct devlink *devlink);
+void alink_flap_params_unregister(struct devlink *devlink);
 
 /* alink_region.c */
 

@@ -34,6 +34,8 @@ const struct alink_reg_row alink_reg_rows[] = {
 	ALINK_ROW_LINK(ALINK_LINK_TX_BYTES, 16, 64), /* to RX_FRAMES */
 	ALINK_ROW_LINK(ALINK_LINK_FEC_CTRL, 3, 32), /* FEC_CAPS, LANES_BAD */
 	ALINK_ROW_LINK(ALINK_LINK_RETRAINS, 2, 64), /* LANE_LOSSES */
+	ALINK_ROW_LINK(ALINK_LINK_FLAP_CTRL, 1, 32),
+	ALINK_ROW_LINK(ALINK_LINK_FLAP_HOLDS, 1, 64),
 	ALINK_ROW_LSTAT(ALINK_LSTAT_TX_OCTETS, 8), /* to SYMBOL_ERRORS */
 	ALINK_ROW_LSTAT(ALINK_LSTAT_TX_SIZE(0), ALINK_LSTAT_SIZES),
 	ALINK_ROW_LSTAT(ALINK_LSTAT_RX_SIZE(0), ALINK_LSTAT_SIZES),
@@ -140,7 +142,16 @@ int alink_devlink_common_register(struct devlink *devlink)
 		return PTR_ERR(adev->region);
 	err = alink_devlink_params_register(devlink);
 	if (err)
-		devl_region_destroy(adev->region);
+		goto err_region;
+	err = alink_flap_params_register(devlink);
+	if (err)
+		goto err_params;
+	return 0;
+
+err_params:
+	alink_devlink_params_unregister(devlink);
+err_region:
+	devl_region_destroy(adev->region);
 	return err;
 }
 EXPORT_SYMBOL_GPL(alink_devlink_common_register);
@@ -153,6 +164,7 @@ EXPORT_SYMBOL_GPL(alink_devlink_common_register);
  */
 void alink_devlink_common_unregister(struct devlink *devlink)
 {
+	alink_flap_params_unregister(devlink);
 	alink_devlink_params_unregister(devlink);
 	devl_region_destroy(alink_devlink_dev(devlink)->region);
 }

@@ -314,6 +314,90 @@ def test_self_test_finds_a_lane():
     both_up()
 
 
+def param(name, value=None):
+    """A devlink parameter of the switch, set or read."""
+    dev = f'pci/{function(SWITCH)}'
+    if value is not None:
+        sh('devlink', 'dev', 'param', 'set', dev, 'name', name, 'value',
+           str(value), 'cmode', 'runtime')
+    shown = json.loads(sh('devlink', '-j', 'dev', 'param', 'show', dev, 'name',
+                          name))['param'][dev][0]
+    return shown['values'][0]['value']
+
+
+def bounce(times):
+    """The port goes down and comes back so often."""
+    for _ in range(times):
+        knob(SWITCH, 'x-link-fault', f'0:{SIGNAL}')
+        knob(SWITCH, 'x-link-fault', '0:0')
+
+
+def holds(netdev):
+    """How often a link was held down."""
+    return numbers('ethtool', '-S', netdev)['link_flap_holds']
+
+
+def held():
+    """The port is down because it went down too often, and for nothing else."""
+    return row_of(PORT)['reason'] == 'flaps, held down'
+
+
+def test_flaps():
+    """A link that goes down too often is held down, until the time is over or
+    somebody closes and opens it; also after a reset."""
+    both_up()
+    before, others = holds(PORT), (holds(OTHER), holds(PEER))
+    bounce(10)
+    assert not held() and holds(PORT) == before
+    assert param('link_flap_limit', 2) == 2
+    assert param('link_flap_window_ms', 400000) == 400000
+    try:
+        assert param('link_flap_hold_ms', 10000) == 10000
+        bounce(2)
+        assert not held()
+        bounce(1)
+        assert held() and holds(PORT) == before + 1
+        assert row_of(OTHER)['state'] == 'up'
+        wait_for('no carrier', lambda: not carrier(PORT))
+        wait_for('carrier', lambda: carrier(PORT))
+        assert not held()
+
+        assert param('link_flap_hold_ms', 400000) == 400000
+        bounce(3)
+        assert held()
+        wait_for('no carrier', lambda: not carrier(PORT) and not carrier(PEER))
+        assert 'Link detected: no (Bad signal integrity)' in sh('ethtool', PORT)
+        assert 'no (Link training failure' in sh('ethtool', PEER)
+        sh('ip', 'link', 'set', PORT, 'down')
+        both_up()
+        assert not held() and holds(PORT) == before + 2
+
+        write(f'/sys/bus/pci/devices/{function(SWITCH)}/reset', '1')
+        both_up()
+        bounce(3)
+        assert held() and holds(PORT) == before + 3
+        # What would not have been held is not held any more.
+        param('link_flap_limit', 0)
+        wait_for('carrier', lambda: carrier(PORT))
+        assert (holds(OTHER), holds(PEER)) == others
+    finally:
+        param('link_flap_limit', 0)
+        param('link_flap_window_ms', 10000)
+        param('link_flap_hold_ms', 30000)
+    both_up()
+
+
+def test_flap_times():
+    """Times that the device cannot keep are refused, and say what it can."""
+    for name in 'link_flap_window_ms', 'link_flap_hold_ms':
+        before = param(name)
+        for value in 0, 50, 150, 409600:
+            fails('devlink', 'dev', 'param', 'set',
+                  f'pci/{function(SWITCH)}', 'name', name, 'value', str(value),
+                  'cmode', 'runtime', says='100 to 409500 ms')
+        assert param(name) == before
+
+
 def test_lost_frames():
     """A frame that the other end has no driver for is lost, and counted."""
     both_up()

@@ -45,7 +45,7 @@ HEALTH_SWEPT = {'name', 'diagnose', 'dump'}
 # only tries again what a failure had left undone, and keeps saying so.
 HEALTH_ELSEWHERE = {'recover', 'test'}
 # Of netlink's types of attributes: how devlink names a boolean parameter's
-NLA_FLAG = 6
+NLA_U8, NLA_FLAG = 1, 6
 
 
 def failed(got):
@@ -248,6 +248,13 @@ def downgrade(allowed):
             (text('PARAM_VALUE_DATA', b'') if allowed else b''))
 
 
+def flap_limit(limit):
+    """The same of the limit of flaps."""
+    return (text('PARAM_NAME', 'link_flap_limit') + byte('PARAM_TYPE', NLA_U8) +
+            byte('PARAM_VALUE_CMODE', DEVLINK['DEVLINK_PARAM_CMODE_RUNTIME']) +
+            byte('PARAM_VALUE_DATA', limit))
+
+
 def snapshot():
     """Attributes of a snapshot of the registers."""
     return (text('REGION_NAME', 'registers') + uapi.attr(
@@ -269,6 +276,7 @@ def devlink_requests(driver):
         ('HEALTH_REPORTER_GET', b'', True, small),
         ('PARAM_GET', param, False, small), ('PARAM_GET', b'', True, small),
         ('PARAM_SET', downgrade(True), False, set()),
+        ('PARAM_SET', flap_limit(9), False, set()),
         ('REGION_NEW', snapshot(), False, small),
         # A folder in which the file could not be looked for has none.
         ('FLASH_UPDATE', text('FLASH_UPDATE_FILE_NAME',
@@ -319,7 +327,8 @@ class Devlink:
         if what == 'HEALTH_REPORTER_DUMP_GET':
             self.call('HEALTH_REPORTER_DUMP_CLEAR', more)
         if what == 'PARAM_SET':
-            self.call(what, downgrade(False))
+            self.call(what, downgrade(False) if more == downgrade(True) else
+                      flap_limit(0))
         # Also when it failed: it may be there, and only the word of it lost.
         if what == 'REGION_NEW':
             try:
@@ -350,6 +359,8 @@ class Devlink:
         whose = ''
         if more and what.startswith('HEALTH_REPORTER_D'):
             whose = ' ' + more[4:].rstrip(b'\0').decode()
+        if what == 'PARAM_SET':
+            whose = ' ' + more[4:].split(b'\0')[0].decode()
         sweeper.sweep(f'devlink {self.driver} {what}{whose}' + ' dump' * dump,
                       lambda arg: arg[0].talk(arg[1]), prepare, undo,
                       allowed=allowed, done=getattr(self.done, what, None))

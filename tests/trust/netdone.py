@@ -119,9 +119,8 @@ class DevlinkDone:
     HEALTH_REPORTER_DUMP_GET = told
 
     def PARAM_SET(self, _arg, _got):
-        """It has its value."""
-        return self.ask('PARAM_GET', uapi.attr(
-            DEVLINK['DEVLINK_ATTR_PARAM_NAME'], 'fw_downgrade'))
+        """It has its value, and no other has changed."""
+        return self.ask('PARAM_GET', dump=True)
 
     def REGION_NEW(self, _arg, _got):
         """The snapshot is there."""

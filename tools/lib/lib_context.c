@@ -131,6 +131,7 @@ const char *alink_reason_name(uint32_t reason)
 		[ALINK_DOWN_POWER]		= "power budget",
 		[ALINK_DOWN_TEST]		= "under test",
 		[ALINK_DOWN_FEC]		= "no FEC in common",
+		[ALINK_DOWN_FLAP]		= "flaps, held down",
 	};
 
 	return NAME_OF(names, reason);
