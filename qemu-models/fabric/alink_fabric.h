@@ -46,6 +46,8 @@ enum af_timing { AF_TIMING_OFF, AF_TIMING_REPORT, AF_TIMING_ENFORCE };
  * @cable_ns:		propagation of one link
  * @hop_ns:		port-to-port latency of a switch that was added with 0
  * @reduce_ns:		what the engine of a switch adds to a reduction
+ * @training_us:	how long a link trains before it is up; for real, and not
+ *			modelled: see struct af_life
  *
  * The formulas are in Documentation/hw/fabric.rst, "Timing".
  */
@@ -54,6 +56,7 @@ struct af_timing_params {
 	uint32_t cable_ns;
 	uint32_t hop_ns;
 	uint32_t reduce_ns;
+	uint32_t training_us;
 };
 
 #define AF_TIMING_DEFAULT \
@@ -106,7 +109,7 @@ uint64_t af_clock_ns(struct af_fabric *f);
 typedef uint64_t af_clock_fn(void *opaque);
 void af_fabric_set_clock_fn(struct af_fabric *f, af_clock_fn *fn, void *opaque);
 /*
- * Links have a life of their own: they are held down for a time. @now is the
+ * Links have a life of their own: they train, and are held down for a time. @now is the
  * clock for that, which may stand still when the machine does (NULL: that of
  * the fabric). @wake is called as events are, and has af_link_wake() called at
  * the time that it names, or later; the last time named is the one that counts.
@@ -228,7 +231,7 @@ struct af_link_info {
 	uint32_t peer_type, peer_id, peer_port, fec, module, prbs_lanes;
 	uint32_t fec_ctrl, fec_caps, lanes_bad;
 	uint64_t retrains, lane_losses, flap_holds;
-	uint32_t flap_ctrl;
+	uint32_t flap_ctrl, stage;
 	uint64_t peer_serial, prbs_bits;
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;

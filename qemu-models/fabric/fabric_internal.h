@@ -104,6 +104,8 @@ struct af_side {
 	uint64_t flap_since;	/* life clock: when that began */
 	uint64_t held_until;	/* life clock; 0: it is not held down */
 	uint64_t flap_holds;
+	uint64_t train_since;	/* life clock, with train_end */
+	uint64_t train_end;	/* life clock; 0: it does not train */
 	uint64_t prbs_bits;	/* until prbs_since */
 	uint64_t prbs_since;	/* fabric clock */
 	/* page->acct */
@@ -388,7 +390,7 @@ uint32_t af_side_of(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 void af_link_eval(struct af_fabric *f, uint32_t side,
 		  struct af_event_list *list);
 
-/* --- fabric_life.c: width, FEC, flaps ------------------------------------ */
+/* --- fabric_life.c: training, width, FEC, flaps ----------------------------- */
 uint32_t af_lane_mask(const struct af_side *s);
 uint32_t af_fec_caps(const struct af_side *s);
 /* What both ends may use; false: there is nothing */
@@ -398,6 +400,10 @@ bool af_fec_agree(const struct af_side *s, const struct af_side *o,
 uint32_t af_usable_lanes(const struct af_side *s, const struct af_side *o);
 /* The link went down for @why: is that once too often? Then it is held. Writer. */
 bool af_flaps(struct af_fabric *f, struct af_side *s, uint32_t why);
+/* Nothing is in the way: has it trained long enough? Else it goes on. Writer. */
+bool af_trained(struct af_fabric *f, struct af_side *s,
+		const struct af_side *o);
+uint32_t af_stage(struct af_fabric *f, const struct af_side *s);
 /* Width, rate and FEC of a link with nothing in its way: it is up. Writer. */
 void af_train(struct af_side *s, const struct af_side *o, bool was_up);
 

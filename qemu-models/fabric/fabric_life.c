@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What becomes of a link beyond up and down: how wide it is when lanes have
- * failed, which FEC its ends agree on, and whether it is held down since it went
- * down too often. Documentation/hw/fabric.rst, "Link window".
+ * What becomes of a link beyond up and down: how long it trains, how wide it is
+ * when lanes have failed, which FEC its ends agree on, and whether it is held
+ * down since it went down too often. Documentation/hw/fabric.rst, "Link window".
  */
 #include "fabric_internal.h"
 
@@ -97,6 +97,40 @@ bool af_flaps(struct af_fabric *f, struct af_side *s, uint32_t why)
 	return true;
 }
 
+/* --- training --------------------------------------------------------------- */
+
+bool af_trained(struct af_fabric *f, struct af_side *s, const struct af_side *o)
+{
+	uint64_t ns = f->page->params.training_us * 1000ULL, now;
+
+	if (!ns)
+		return true;
+	now = af_life_ns(f);
+	if (!s->train_end) {
+		/* Both ends are at it together: one clock, read once. */
+		s->train_since = o->train_end ? o->train_since : now;
+		s->train_end = o->train_end ? o->train_end : now + ns;
+		af_wake_at(f, s->train_end);
+	}
+	return now >= s->train_end;
+}
+
+uint32_t af_stage(struct af_fabric *f, const struct af_side *s)
+{
+	const uint32_t stages = ALINK_STAGE_ALIGN - ALINK_STAGE_DETECT + 1;
+	uint64_t done;
+
+	if (s->state == ALINK_LINK_UP)
+		return ALINK_STAGE_UP;
+	if (s->state != ALINK_LINK_TRAINING)
+		return ALINK_STAGE_IDLE;
+	done = (af_life_ns(f) - s->train_since) * stages /
+	       (s->train_end - s->train_since);
+	/* Until somebody comes to end it, it is at the last one. */
+	return ALINK_STAGE_DETECT + lower(done < stages ? done : stages,
+					  stages - 1);
+}
+
 /* --- up ---------------------------------------------------------------------- */
 
 void af_train(struct af_side *s, const struct af_side *o, bool was_up)
@@ -167,12 +201,13 @@ static void wake_one(struct af_fabric *f, uint32_t side, uint64_t now,
 		     uint64_t *next, struct af_event_list *list)
 {
 	struct af_side *s = &f->page->side[side];
+	uint64_t due = s->held_until ? s->held_until : s->train_end;
 
-	if (!s->held_until)
+	if (!due)
 		return;
-	if (s->held_until > now) {
-		if (s->held_until < *next)
-			*next = s->held_until;
+	if (due > now) {
+		if (due < *next)
+			*next = due;
 		return;
 	}
 	s->held_until = 0;

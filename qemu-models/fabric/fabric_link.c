@@ -4,7 +4,7 @@
  *
  * A link is up when both devices are there, a cable joins them, both ends are
  * administratively up and neither has a fault. It then runs at the lower of
- * the two rates and widths, and past lanes that failed. Training takes no time.
+ * the two rates and widths, and past lanes that failed.
  */
 #include "fabric_internal.h"
 
@@ -96,7 +96,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		     struct af_event_list *list)
 {
 	struct af_page *p = f->page;
-	struct af_side *s = &p->side[side];
+	struct af_side *s = &p->side[side], *o;
 	uint32_t old_reason = s->reason, old_lanes = s->lanes;
 	bool up, was_up, seen, changed, retrain = s->retrain;
 	uint32_t old_fec = s->fec, why;
@@ -105,6 +105,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		/* The device is gone: nobody is left to be told. */
 		s->state = ALINK_LINK_DOWN;
 		s->reason = ALINK_DOWN_REMOVED;
+		s->train_end = 0;
 		s->speed_mbps = 0;
 		s->lanes = 0;
 		return;
@@ -119,8 +120,13 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 
 	was_up = s->state == ALINK_LINK_UP;
 	why = down_reason(p, side);
-	if (why == ALINK_DOWN_NONE) {
-		af_train(s, &p->side[s->cable - 1], was_up);
+	o = s->cable ? &p->side[s->cable - 1] : NULL;
+	if (why == ALINK_DOWN_NONE && !was_up && !af_trained(f, s, o)) {
+		s->state = ALINK_LINK_TRAINING;
+		s->reason = ALINK_DOWN_NONE;
+	} else if (why == ALINK_DOWN_NONE) {
+		s->train_end = 0;
+		af_train(s, o, was_up);
 	} else {
 		if (was_up && af_flaps(f, s, why))
 			why = ALINK_DOWN_FLAP;
@@ -128,6 +134,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 			   !af_side_is_ep(side) ?
 			   ALINK_LINK_ABSENT : ALINK_LINK_DOWN;
 		s->reason = why;
+		s->train_end = 0;
 		s->speed_mbps = 0;
 		s->lanes = 0;
 		s->downs += was_up;
@@ -380,6 +387,7 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->lane_losses = s->lane_losses;
 	info->flap_ctrl = s->flap_ctrl;
 	info->flap_holds = s->flap_holds;
+	info->stage = af_stage(f, s);
 	if (s->prbs_seen) {
 		info->prbs_lanes = af_lane_mask(s) & ~s->lanes_bad;
 		if (!s->loop)

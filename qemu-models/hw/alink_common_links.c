@@ -66,6 +66,8 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.lane_losses;
     case ALINK_LINK_FLAP_CTRL:
         return info.flap_ctrl;
+    case ALINK_LINK_STAGE:
+        return info.stage;
     case ALINK_LINK_FLAP_HOLDS:
         return info.flap_holds;
     case ALINK_LINK_PRBS_LANES:
@@ -218,6 +220,7 @@ const AlinkReg alink_link_regs[] = {
     { .name = "LINK_FLAP_CTRL", .offset = ALINK_LINK_FLAP_CTRL,
       .access = ALINK_RW, .width = 32, .read = read_link,
       .write = write_link_flap },
+    LREG(LINK_STAGE, 32),
     LREG(LINK_FLAP_HOLDS, 64),
 };
 const unsigned alink_num_link_regs = ARRAY_SIZE(alink_link_regs);

@@ -19,6 +19,8 @@
  *   hop-ns=N               port to port through a switch whose variant does
  *                          not say (150)
  *   reduce-ns=N            what the reduction engine adds (50)
+ *   training-us=N          how long a link trains before it is up (0); by the
+ *                          machine's clock, and not modelled
  *   partition=N            partition that xPUs join when they come; 0
  *                          (default): none, a manager has to assign them
  *   wire=LIST              cables, joined by "+": XPU.LINK:PLANE.PORT, or
@@ -136,8 +138,8 @@ static void set_param(Object *obj, Visitor *v, const char *name, void *opaque,
     }
 }
 
-static void get_clock_ns(Object *obj, Visitor *v, const char *name, void *opaque,
-                      Error **errp)
+static void get_now(Object *obj, Visitor *v, const char *name, void *opaque,
+                    Error **errp)
 {
     uint64_t ns = af_clock_ns(ALINK_FABRIC(obj)->af);
 
@@ -511,7 +513,8 @@ static void alink_fabric_class_init(ObjectClass *oc, void *data)
     PARAM("cable-ns", cable_ns, "propagation of one link, ns");
     PARAM("hop-ns", hop_ns, "port-to-port latency of a switch, ns");
     PARAM("reduce-ns", reduce_ns, "latency of the reduction engine, ns");
-    object_class_property_add(oc, "clock-ns", "uint64", get_clock_ns, NULL, NULL,
+    PARAM("training-us", training_us, "how long a link trains, us");
+    object_class_property_add(oc, "clock-ns", "uint64", get_now, NULL, NULL,
                               NULL);
     object_class_property_set_description(oc, "clock-ns", "fabric clock, ns");
 

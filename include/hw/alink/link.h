@@ -52,6 +52,7 @@
 #define ALINK_LINK_RETRAINS	0xe0	/* RO 64 0x0  times the link trained while it was up */
 #define ALINK_LINK_LANE_LOSSES	0xe8	/* RO 64 0x0  lanes of this end that failed */
 #define ALINK_LINK_FLAP_CTRL	0xf0	/* RW 32 0x0  when a link that flaps is held down, ALINK_LINK_FLAP_* */
+#define ALINK_LINK_STAGE	0xf4	/* RO 32 -  how far the link has come, enum alink_link_stage */
 #define ALINK_LINK_FLAP_HOLDS	0xf8	/* RO 64 0x0  times the link was held down */
 
 /*
@@ -101,6 +102,16 @@ enum alink_link_state {
 	ALINK_LINK_TRAINING	= 1,
 	ALINK_LINK_UP		= 2,
 	ALINK_LINK_ABSENT	= 3,	/* port not populated */
+};
+
+/* What a link goes through on its way up, in this order */
+enum alink_link_stage {
+	ALINK_STAGE_IDLE	= 0,	/* down, and something is in the way */
+	ALINK_STAGE_DETECT	= 1,	/* looks for the other end */
+	ALINK_STAGE_AGREE	= 2,	/* on rate, width and FEC */
+	ALINK_STAGE_EQUALIZE	= 3,	/* each lane finds its coefficients */
+	ALINK_STAGE_ALIGN	= 4,	/* lanes lock, and their skew is taken out */
+	ALINK_STAGE_UP		= 5,
 };
 
 enum alink_fec {

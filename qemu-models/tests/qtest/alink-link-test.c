@@ -279,12 +279,17 @@ static void test_fec(void)
 
 /* --- lanes --------------------------------------------------------------- */
 
+static void expect_width_of(End *e, uint32_t lanes)
+{
+    g_assert_cmphex(window32(e, ALINK_LINK_LANES), ==, lanes | 4 << 16);
+    g_assert_cmpuint(window32(e, ALINK_LINK_SPEED), ==, lanes * 100000);
+}
+
 static void expect_width(End *e, uint32_t lanes, uint32_t reason)
 {
     g_assert_cmpuint(window32(e, ALINK_LINK_STATE), ==,
                      lanes ? ALINK_LINK_UP : ALINK_LINK_DOWN);
-    g_assert_cmphex(window32(e, ALINK_LINK_LANES), ==, lanes | 4 << 16);
-    g_assert_cmpuint(window32(e, ALINK_LINK_SPEED), ==, lanes * 100000);
+    expect_width_of(e, lanes);
     g_assert_cmpuint(window32(e, ALINK_LINK_REASON), ==, reason);
 }
 
@@ -408,6 +413,59 @@ static void test_flaps(void)
     stop(&sw, &xpu);
 }
 
+/* --- training ------------------------------------------------------------- */
+
+static void expect_stage(End *sw, End *xpu, uint32_t state, uint32_t stage)
+{
+    g_assert_cmpuint(window32(sw, ALINK_LINK_STATE), ==, state);
+    g_assert_cmpuint(window32(xpu, ALINK_LINK_STATE), ==, state);
+    g_assert_cmpuint(window32(sw, ALINK_LINK_STAGE), ==, stage);
+    g_assert_cmpuint(window32(xpu, ALINK_LINK_STAGE), ==, stage);
+}
+
+static void test_training(void)
+{
+    End sw = {}, xpu = {};
+    unsigned i;
+
+    sw.aq = aq_start("-device alink-fabric,id=fab0,training-us=4000 "
+                     "-device alink-switch,id=dut,fabric=fab0,plane=0,addr=4.0 "
+                     "-device alink-xpu,id=x0,fabric=fab0,endpoint=0,"
+                     "hbm-size=16M,addr=5.0");
+    xpu.aq = aq_second(sw.aq, 5, "x0");
+    aq_clock_us(sw.aq, 10000);
+    expect_stage(&sw, &xpu, ALINK_LINK_UP, ALINK_STAGE_UP);
+    aq_admin_enable(sw.aq, 16);
+    aq_event_enable(sw.aq, 16);
+    aq_set_str(sw.aq, "x-link-fault", "0:9");
+    expect_stage(&sw, &xpu, ALINK_LINK_DOWN, ALINK_STAGE_IDLE);
+    expect_link_event(&sw, 0, ALINK_DOWN_SIGNAL);
+    aq_set_str(sw.aq, "x-link-fault", "0:0");
+    expect_link_event(&sw, 0, ALINK_DOWN_NONE);
+    for (i = ALINK_STAGE_DETECT; i <= ALINK_STAGE_ALIGN; i++) {
+        expect_stage(&sw, &xpu, ALINK_LINK_TRAINING, i);
+        expect_width_of(&sw, 0);
+        aq_clock_us(sw.aq, 1000);
+    }
+    expect_stage(&sw, &xpu, ALINK_LINK_UP, ALINK_STAGE_UP);
+    expect_link_event(&sw, 1, ALINK_DOWN_NONE);
+    expect_width(&xpu, 4, ALINK_DOWN_NONE);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_DOWNS), ==, 1);
+
+    /* A port that is closed meanwhile begins anew. */
+    window_set(&sw, ALINK_LINK_CTRL, 0);
+    window_set(&sw, ALINK_LINK_CTRL, ALINK_LINK_CTRL_ENABLE);
+    aq_clock_us(sw.aq, 3000);
+    window_set(&sw, ALINK_LINK_CTRL, 0);
+    expect_stage(&sw, &xpu, ALINK_LINK_DOWN, ALINK_STAGE_IDLE);
+    window_set(&sw, ALINK_LINK_CTRL, ALINK_LINK_CTRL_ENABLE);
+    aq_clock_us(sw.aq, 3000);
+    expect_stage(&sw, &xpu, ALINK_LINK_TRAINING, ALINK_STAGE_ALIGN);
+    aq_clock_us(sw.aq, 1000);
+    expect_stage(&sw, &xpu, ALINK_LINK_UP, ALINK_STAGE_UP);
+    stop(&sw, &xpu);
+}
+
 /* --- light --------------------------------------------------------------- */
 
 static void expect_lights(End *e, const char *want)
@@ -526,6 +584,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/link/fec", test_fec);
     qtest_add_func("/alink/link/lanes", test_lanes);
     qtest_add_func("/alink/link/flaps", test_flaps);
+    qtest_add_func("/alink/link/training", test_training);
     qtest_add_func("/alink/link/light", test_light);
     qtest_add_func("/alink/link/loop-back", test_loop_back);
     qtest_add_func("/alink/link/prbs", test_prbs);

@@ -255,7 +255,7 @@ TEST(slow_link_behind_a_fast_one)
 
 TEST(settings)
 {
-	struct af_timing_params p = { 1, 2, 3, 4 }, got;
+	struct af_timing_params p = { 1, 2, 3, 4, 0 }, got;
 	struct rig *r = rig_new(2, 1);
 	enum af_timing timing;
 	struct af_result res;
