@@ -31,11 +31,14 @@ struct alink_link_health {
 
 /*
  * Where nobody is, nor was, at the other end there is no link, and one that was
- * closed has not failed. In a reset all reads as ones: that is no link either.
+ * closed, or is on its way up, has not failed. In a reset all reads as ones: that
+ * is no link either.
  */
 static bool alink_link_failed(const struct alink_port *port)
 {
-	return alink_port_rd32(port, ALINK_LINK_STATE) != ALINK_LINK_UP &&
+	u32 state = alink_port_rd32(port, ALINK_LINK_STATE);
+
+	return state != ALINK_LINK_UP && state != ALINK_LINK_TRAINING &&
 	       alink_port_rd32(port, ALINK_LINK_REASON) != ALINK_DOWN_ADMIN &&
 	       alink_port_rd32(port, ALINK_LINK_PEER_ID) != ALINK_ID_NONE;
 }
@@ -72,6 +75,19 @@ static void alink_link_put_degraded(struct devlink_fmsg *fmsg,
 				  alink_port_rd32(port, ALINK_LINK_LANES_BAD));
 }
 
+static bool alink_link_trains(const struct alink_port *port)
+{
+	return alink_port_rd32(port, ALINK_LINK_STATE) == ALINK_LINK_TRAINING;
+}
+
+static void alink_link_put_stage(struct devlink_fmsg *fmsg,
+				 const struct alink_port *port)
+{
+	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
+	devlink_fmsg_u32_pair_put(fmsg, "stage",
+				  alink_port_rd32(port, ALINK_LINK_STAGE));
+}
+
 /* Those of one kind, as a list; returns how many there are. */
 static u32 alink_links_put(struct devlink_fmsg *fmsg, struct alink_dev *adev,
 			   const char *name,
@@ -100,7 +116,7 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 {
 	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
 	struct alink_dev *adev = h->adev;
-	u32 i, links = 0, failed, degraded;
+	u32 i, links = 0, failed, degraded, training;
 
 	if (!alink_dev_active(adev)) {
 		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
@@ -110,11 +126,14 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 				 alink_link_put_failed);
 	degraded = alink_links_put(fmsg, adev, "degraded", alink_link_degraded,
 				   alink_link_put_degraded);
+	training = alink_links_put(fmsg, adev, "training", alink_link_trains,
+				   alink_link_put_stage);
 	for (i = 0; i < adev->num_links; i++)
 		links += !!adev->ports[i];
 	devlink_fmsg_u32_pair_put(fmsg, "links", links);
 	devlink_fmsg_u32_pair_put(fmsg, "links_failed", failed);
 	devlink_fmsg_u32_pair_put(fmsg, "links_degraded", degraded);
+	devlink_fmsg_u32_pair_put(fmsg, "links_training", training);
 	return 0;
 }
 
@@ -198,8 +217,10 @@ static bool alink_link_is_bad(const struct alink_event *event)
 {
 	u32 reason = le32_to_cpu(event->info);
 
+	/* Without a reason it is down no more: it trains. */
 	return event->code ? reason == ALINK_DOWN_WIDTH :
-			     reason != ALINK_DOWN_ADMIN;
+			     reason != ALINK_DOWN_ADMIN &&
+			     reason != ALINK_DOWN_NONE;
 }
 
 /* An event of a link, or some that got lost */

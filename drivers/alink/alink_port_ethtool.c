@@ -127,7 +127,7 @@ static int alink_port_get_link_ksettings(struct net_device *netdev,
  * not calibrated it, and partitions that differ are a matter of logic. That a
  * link was closed has no word: ethtool asks only about netdevs that are up.
  */
-static const struct {
+static const struct alink_ext_state {
 	bool known;
 	u8 state;
 	u8 substate;
@@ -168,18 +168,36 @@ static const struct {
 	[ALINK_DOWN_FLAP] = ALINK_EXT(BAD_SIGNAL_INTEGRITY),
 };
 
+/* What a link that trains has not done yet; a stage that is unknown is none. */
+static const struct alink_ext_state alink_ext_stages[] = {
+	[ALINK_STAGE_DETECT] = ALINK_EXT_SUB(AUTONEG, AN_NO_PARTNER_DETECTED),
+	[ALINK_STAGE_AGREE] = ALINK_EXT_SUB(AUTONEG, AN_ACK_NOT_RECEIVED),
+	[ALINK_STAGE_EQUALIZE] =
+		ALINK_EXT_SUB(LINK_TRAINING_FAILURE,
+			      LT_KR_LINK_PARTNER_DID_NOT_SET_RECEIVER_READY),
+	[ALINK_STAGE_ALIGN] = ALINK_EXT_SUB(LINK_LOGICAL_MISMATCH,
+					    LLM_PCS_DID_NOT_GET_ALIGN_STATUS),
+};
+
 static int alink_port_get_link_ext_state(struct net_device *netdev,
 					 struct ethtool_link_ext_state_info *info)
 {
 	struct alink_port *port = alink_port_of(netdev);
-	u32 reason = alink_port_rd32(port, ALINK_LINK_REASON);
+	const struct alink_ext_state *ext = alink_ext_states;
+	size_t num = ARRAY_SIZE(alink_ext_states);
+	u32 why = ALINK_LINK_REASON;
 
+	if (alink_port_rd32(port, ALINK_LINK_STATE) == ALINK_LINK_TRAINING) {
+		ext = alink_ext_stages;
+		num = ARRAY_SIZE(alink_ext_stages);
+		why = ALINK_LINK_STAGE;
+	}
 	/* A link that is up may have one, too: lanes that failed. */
-	if (reason >= ARRAY_SIZE(alink_ext_states) ||
-	    !alink_ext_states[reason].known)
+	why = alink_port_rd32(port, why);
+	if (why >= num || !ext[why].known)
 		return -ENODATA;
-	info->link_ext_state = alink_ext_states[reason].state;
-	info->__link_ext_substate = alink_ext_states[reason].substate;
+	info->link_ext_state = ext[why].state;
+	info->__link_ext_substate = ext[why].substate;
 	return 0;
 }
 

@@ -398,6 +398,52 @@ def test_flap_times():
         assert param(name) == before
 
 
+# Of enum alink_link_stage, with what ethtool says
+STAGES = {1: 'Autoneg, No partner detected', 2: 'Autoneg, Ack not received',
+          3: 'Link training failure, KR Link partner did not set receiver '
+             'ready',
+          4: 'Logical mismatch, PCS did not get align_status'}
+
+
+def stage_of():
+    """That of the port, in its registers and, at the same time, in ethtool; the
+    reporter says the same."""
+    before = registers(PORT)[0x100f4]
+    says = re.search('Link detected: (.*)', sh('ethtool', PORT)).group(1)
+    told = sh('devlink', 'health', 'diagnose', f'pci/{function(SWITCH)}',
+              'reporter', 'link')
+    after = registers(PORT)[0x100f4]
+    if before == after and after in STAGES:
+        assert says == f'no ({STAGES[after]})', (after, says)
+        assert f'link: 0 stage: {after}' in told, told
+        assert re.search(r'links_training: 1\b', told), told
+        assert re.search(r'links_failed: 0\b', told), told
+    return after
+
+
+def test_training():
+    """A link that trains says how far it is, and is no failure."""
+    both_up()
+    knob('fab0', 'training-us', 20000000)
+    try:
+        fault(SIGNAL)
+        knob(SWITCH, 'x-link-fault', '0:0')
+        assert row_of(PORT)['state'] == 'training', row_of(PORT)
+        assert row_of(PORT)['reason'] is None
+        seen = []
+        wait_for('carrier', lambda: seen.append(stage_of()) or carrier(PORT))
+        seen = [s for s in seen if s in STAGES]
+        # On a slow machine one may be over before it is looked at.
+        assert seen == sorted(seen) and len(set(seen)) >= 2, seen
+        assert registers(PORT)[0x100f4] == 5
+    finally:
+        knob(SWITCH, 'x-link-fault', '0:0')
+        knob('fab0', 'training-us', 0)
+        # What still trains begins anew, with the new time.
+        sh('ip', 'link', 'set', PORT, 'down')
+    both_up()
+
+
 def test_lost_frames():
     """A frame that the other end has no driver for is lost, and counted."""
     both_up()

@@ -206,8 +206,8 @@ void json_num(struct json_object *o, const char *key, uint64_t value)
 
 const char *link_reason(const struct alink_link_info *l)
 {
-	return l->state == ALINK_LINK_UP && l->reason == ALINK_DOWN_NONE ?
-	       NULL : alink_reason_name(l->reason);
+	return l->reason == ALINK_DOWN_NONE ? NULL :
+					      alink_reason_name(l->reason);
 }
 
 void json_link(struct json_object *o, const struct alink_link_info *l)
