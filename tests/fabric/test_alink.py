@@ -397,6 +397,26 @@ def test_down_link_is_seen():
     assert set(drawn()[1].values()) == {'up'}
 
 
+def test_lost_lanes_are_seen():
+    """By path, which names the end whose lanes failed, from both sides."""
+    knob('sw1', 'x-lane-fault', '0:1')
+    try:
+        want = ('degraded', 'sw1p0', '2 of 4 lanes, 200 of 400 Gb/s: '
+                'width reduced', [1])
+        assert limit('xpu0', 'xpu1') == limit('xpu1', 'xpu0') == want, \
+            (limit('xpu0', 'xpu1'), limit('xpu1', 'xpu0'))
+        assert data('path', 'xpu0', 'xpu1')['usable_links'] == 2
+        row = data('link', 'show', 'xpu0')[1]
+        assert (row['state'], row['reason'], row['speed_mbps'],
+                row['lanes']) == ('up', None, 200000, 2), row
+    finally:
+        knob('sw1', 'x-lane-fault', '0:0')
+    # A link that is closed and opened has them all again.
+    for how in ('up', 'down', 'up'):
+        subprocess.run(['ip', 'link', 'set', 'xpu0p1', how], check=True)
+    assert limit('xpu0', 'xpu1') is None
+
+
 def modules(*args, prefix=()):
     """Of the ends of links from xPU 0 to xPU 1: {device and link: module}."""
     _, out, err = alink('-j', 'path', 'xpu0', 'xpu1', *args, prefix=prefix)

@@ -126,6 +126,26 @@ def test_link_events(listen):
     assert all(e['state'] == 2 for e in events), events
 
 
+def test_lane_events(listen):
+    """Both ends tell of a width that changes, though the link is up; the one
+    whose lanes failed says why."""
+    xpu, switch = (sysfs('xpu0', 'index'), 1), (sysfs('sw1', 'index'), 0)
+
+    def told():
+        return sorted(((e['dev'], e['link']), e['state'], e['reason'])
+                      for e in listen.collect() if e['what'] == 'link')
+
+    qmp_set('xpu0', 'x-lane-fault', '1:8')
+    events = told()
+    assert events == sorted([(xpu, 2, 12), (switch, 2, 0)]), events
+    qmp_set('xpu0', 'x-lane-fault', '1:0')
+    assert not told()
+    run('ip', 'link', 'set', 'sw1p0', 'up')
+    run('ethtool', '-r', 'sw1p0')
+    events = [e for e in told() if e[1] == 2]
+    assert set(events) == {(xpu, 2, 0), (switch, 2, 0)}, events
+
+
 def test_fault_event(listen):
     """A fault arrives with code, recovery and where."""
     qmp_set('xpu1', 'x-fault', '4992:1:0x1000:3')
