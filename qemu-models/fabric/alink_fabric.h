@@ -287,6 +287,12 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint32_t lane, uint64_t fec_corr,
 		       uint64_t fec_uncorr, uint64_t crc, uint64_t replays);
 /*
+ * The next @count packets with data, and frames, that come in there are damaged,
+ * and are sent again. 0 or -ENODEV.
+ */
+int af_link_set_burst(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, uint32_t count);
+/*
  * Link-level frame of at least 6 bytes: counted here as sent, delivered by the
  * caller to the peer that it returns: in loop-back, that is who sent it. 0 or
  * -ENOLINK; *peer_* say where it comes out.

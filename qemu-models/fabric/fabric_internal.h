@@ -111,6 +111,8 @@ struct af_side {
 	/* page->acct */
 	struct af_count count;
 	uint64_t busy_until;	/* fabric clock */
+	uint32_t burst;		/* packets with data that will come in damaged */
+	uint32_t reserved;
 };
 
 struct af_poison {
@@ -525,6 +527,9 @@ void af_group_deliver(struct af_fabric *f, const struct af_members *t,
 void af_push_drop_plane(struct af_fabric *f, uint32_t plane);
 /* Ends open slots with a contribution of the endpoint, and forgets it. Writer. */
 void af_push_drop_member(struct af_fabric *f, uint32_t id);
+
+/* Of @packets from @tx to @rx, how many go again. Under page->acct. */
+uint64_t af_replays(struct af_side *tx, struct af_side *rx, uint64_t packets);
 
 /* --- fabric_reduce.c ------------------------------------------------------ */
 #define AF_RED_BLOCK	512	/* elements that are worked on at a time */

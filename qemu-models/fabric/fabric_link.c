@@ -355,6 +355,22 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return ret;
 }
 
+int af_link_set_burst(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		      uint32_t link, uint32_t count)
+{
+	uint32_t side;
+
+	af_rdlock(f);
+	side = af_side_of(f, dev_type, dev_id, link);
+	if (side != AF_NO_SIDE) {
+		af_acct_lock(f);
+		f->page->side[side].burst = count;
+		af_acct_unlock(f);
+	}
+	af_rdunlock(f);
+	return side == AF_NO_SIDE ? -ENODEV : 0;
+}
+
 int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		 uint32_t link, struct af_link_info *info)
 {
@@ -477,6 +493,7 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	peer = looped(tx) ? side : af_side_peer(p, side);
 	rx = &p->side[peer];
 	af_acct_lock(f);
+	af_replays(tx, rx, 1);
 	tx->count.tx_frames++;
 	tx->count.tx_packets++;
 	tx->count.tx_raw += len + ALINK_PACKET_OVERHEAD;

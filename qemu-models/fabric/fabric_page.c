@@ -315,6 +315,7 @@ static void side_set(struct af_fabric *f, uint32_t side, bool present,
 		s->present = 0;
 		s->fault = ALINK_DOWN_NONE;
 		s->lanes_bad = 0;
+		s->burst = 0;
 		af_side_open(s);
 		s->trained = 0;
 		if (s->cable)	/* the next device there may be another */

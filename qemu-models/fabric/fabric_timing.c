@@ -19,6 +19,9 @@ static uint64_t raw_bytes(uint64_t bytes, uint64_t packets)
 	return bytes + packets * ALINK_PACKET_OVERHEAD;
 }
 
+/* What goes again: a packet as large as there are */
+#define REPLAY_BYTES	(ALINK_PACKET_BYTES + ALINK_PACKET_OVERHEAD)
+
 /* Serialisation time of @raw bytes at @mbps, ns, rounded up */
 static uint64_t ser_ns(uint64_t raw, uint32_t mbps)
 {
@@ -77,6 +80,16 @@ static void control(struct walk *w, uint32_t side, uint64_t packets)
 	s->busy_until += ser;
 }
 
+uint64_t af_replays(struct af_side *tx, struct af_side *rx, uint64_t packets)
+{
+	uint64_t n = packets < rx->burst ? packets : rx->burst;
+
+	rx->burst -= n;
+	rx->count.crc_errors += n;
+	tx->count.replays += n;
+	return n;
+}
+
 /*
  * Data leaves @side, not before @ready; the last bit is not there before
  * @last (a slower link feeds this one). Returns when the first bit leaves and
@@ -91,9 +104,10 @@ static struct span data(struct walk *w, uint32_t side, uint64_t bytes,
 {
 	struct af_side *s = &w->p->side[side];
 	struct span out = { ready, ready };
-	uint64_t ser;
+	uint64_t ser, again;
 
 	count(w, side, bytes, packets);
+	again = af_replays(s, &w->p->side[s->cable - 1], packets);
 	if (!w->timed)
 		return out;
 	ser = side_ser(w, side, raw_bytes(bytes, packets));
@@ -104,6 +118,13 @@ static struct span data(struct walk *w, uint32_t side, uint64_t bytes,
 	out.last = out.first + ser;
 	if (out.last < last)
 		out.last = last;
+	/* What is sent again is asked for first, and the rest waits behind it. */
+	if (again) {
+		s->count.stall_ns += again * 2 * w->cable;
+		ser += again * side_ser(w, side, REPLAY_BYTES);
+		out.last += again * (side_ser(w, side, REPLAY_BYTES) +
+				     2 * w->cable);
+	}
 	s->count.busy_ns += ser;
 	s->busy_until = out.last;
 	return out;

@@ -314,6 +314,21 @@ def test_self_test_finds_a_lane():
     both_up()
 
 
+def test_crc_burst():
+    """What comes in damaged is counted here, sent again there, and is not lost."""
+    both_up()
+    with silence(PORT, PEER):
+        old = {n: numbers('ethtool', '-S', n) for n in (PORT, PEER)}
+        knob(SWITCH, 'x-crc-burst', '0:3')
+        send(PEER, 5)
+        wait_for('frames', lambda: grown(
+            old[PORT], numbers('ethtool', '-S', PORT), 'rx_frames') == 5)
+        for netdev, want in ((PORT, (3, 0)), (PEER, (0, 3))):
+            new = numbers('ethtool', '-S', netdev)
+            assert tuple(grown(old[netdev], new, n) for n in (
+                'rx_crc_errors', 'tx_replays')) == want, (netdev, old, new)
+
+
 def param(name, value=None):
     """A devlink parameter of the switch, set or read."""
     dev = f'pci/{function(SWITCH)}'

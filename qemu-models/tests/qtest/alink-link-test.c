@@ -466,6 +466,34 @@ static void test_training(void)
     stop(&sw, &xpu);
 }
 
+/* --- replay ---------------------------------------------------------------- */
+
+static void test_replay(void)
+{
+    g_autofree uint8_t *data = g_malloc(ALINK_FRAME_MAX);
+    End sw, xpu;
+    uint16_t len;
+    unsigned i;
+
+    start(&sw, &xpu);
+    rings(&sw);
+    rings(&xpu);
+    aq_set_str(sw.aq, "x-crc-burst", "0:2");
+    for (i = 1; i <= 3; i++) {
+        g_assert_cmpuint(send_frame(&xpu, 2, 200), ==, ALINK_ST_OK);
+        g_assert(take_frame(&sw, data, &len));
+        g_assert_cmphex(data[len - 1], ==, 0x5a);
+        g_assert_cmpuint(window(&sw, ALINK_LINK_CRC_ERRORS), ==, MIN(i, 2));
+        g_assert_cmpuint(window(&xpu, ALINK_LINK_REPLAYS), ==, MIN(i, 2));
+        g_assert_cmpuint(window(&sw, ALINK_LINK_RX_FRAMES), ==, i);
+    }
+    g_assert_cmpuint(window(&xpu, ALINK_LINK_CRC_ERRORS), ==, 0);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_REPLAYS), ==, 0);
+    aq_set_str_bad(sw.aq, "x-crc-burst", "64:2");
+    aq_set_str_bad(sw.aq, "x-crc-burst", "0:0x100000000");
+    stop(&sw, &xpu);
+}
+
 /* --- light --------------------------------------------------------------- */
 
 static void expect_lights(End *e, const char *want)
@@ -585,6 +613,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/link/lanes", test_lanes);
     qtest_add_func("/alink/link/flaps", test_flaps);
     qtest_add_func("/alink/link/training", test_training);
+    qtest_add_func("/alink/link/replay", test_replay);
     qtest_add_func("/alink/link/light", test_light);
     qtest_add_func("/alink/link/loop-back", test_loop_back);
     qtest_add_func("/alink/link/prbs", test_prbs);

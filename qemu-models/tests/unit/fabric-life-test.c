@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The life of links: FEC, lanes that fail, flaps, training. */
+/* The life of links: FEC, lanes that fail, replay, flaps, training. */
 #include <errno.h>
 
 #include "rig.h"
@@ -262,6 +262,61 @@ TEST(widths)
 		}
 	}
 	af_fabric_free(f);
+}
+
+/* --- replay ------------------------------------------------------------------ */
+
+/* What is damaged goes again: it costs time, and nothing is lost or counted twice. */
+TEST(replay)
+{
+	enum { N = 4096, PACKETS = 16, AGAIN = 3 };
+	struct rig *r = rig_new(2, 1);
+	static const uint8_t frame[60];
+	struct af_link_info rx, tx;
+	uint64_t plain, busy, before;
+	struct af_result res;
+	uint8_t buf[N];
+	uint32_t v;
+
+	memset(buf, 0x5a, sizeof(buf));
+	af_write(r->f, 0, 1, 0, buf, N, &res);
+	plain = res.model_ns;
+	busy = rig_xpu_link(r, 0, 0).busy_ns;
+	r->clock += 1000000;
+
+	/* 272 bytes take 5440 ps at 400 Gb/s, rounded up; 25 ns is a cable. */
+	EXPECT_EQ(af_link_set_burst(r->f, SW, 0, 0, AGAIN), 0);
+	memset(r->mem[1], 0, N);
+	af_write(r->f, 0, 1, 0, buf, N, &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	EXPECT(!memcmp(r->mem[1], buf, N));
+	EXPECT_EQ(res.model_ns, plain + AGAIN * (6 + 2 * 25));
+	tx = rig_xpu_link(r, 0, 0);
+	rx = rig_port(r, 0, 0);
+	EXPECT(tx.replays == AGAIN && !tx.crc_errors);
+	EXPECT(rx.crc_errors == AGAIN && !rx.replays);
+	EXPECT_EQ(tx.tx_packets, 2 * PACKETS);
+	EXPECT_EQ(tx.tx_bytes, 2 * N);
+	EXPECT_EQ(tx.tx_raw, 2 * (N + 16 * PACKETS));
+	EXPECT_EQ(tx.busy_ns, 2 * busy + AGAIN * 6);
+	EXPECT_EQ(tx.stall_ns, AGAIN * 2 * 25);
+
+	/* It is over, and more than there are packets last for the next. */
+	r->clock += 1000000;
+	af_write(r->f, 0, 1, 0, buf, N, &res);
+	EXPECT_EQ(res.model_ns, plain);
+	EXPECT_EQ(af_link_set_burst(r->f, SW, 0, 0, PACKETS + 1), 0);
+	af_write(r->f, 0, 1, 0, buf, N, &res);
+	EXPECT_EQ(rig_port(r, 0, 0).crc_errors, AGAIN + PACKETS);
+	EXPECT_EQ(af_link_frame(r->f, XPU, 0, 0, frame, sizeof(frame), &v, &v,
+				&v), 0);
+	EXPECT_EQ(rig_port(r, 0, 0).crc_errors, AGAIN + PACKETS + 1);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).replays, AGAIN + PACKETS + 1);
+	before = rig_port(r, 0, 0).crc_errors;
+	af_link_frame(r->f, XPU, 0, 0, frame, sizeof(frame), &v, &v, &v);
+	EXPECT_EQ(rig_port(r, 0, 0).crc_errors, before);
+	EXPECT_EQ(af_link_set_burst(r->f, SW, 0, 64, 1), -ENODEV);
+	rig_free(r);
 }
 
 /* --- flaps ------------------------------------------------------------------ */
