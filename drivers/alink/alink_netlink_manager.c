@@ -8,12 +8,17 @@
  * manager promises to beat: one that hangs is seen as silent, and keeps the
  * fabric, as nobody knows what it has half done. To end it is for the user.
  *
+ * Other sockets of the process that claimed may write, too, but not beat or
+ * release: a device that does not answer holds the socket of who asked it, and
+ * a manager has to beat, and to look after the others, meanwhile.
+ *
  * Groups are not the manager's: they belong to jobs, which come and go.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>
 #include <linux/netlink.h>
 #include <linux/pid.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 
 #include "alink_netlink.h"
@@ -30,7 +35,7 @@ const struct nla_policy alink_manager_policy[ALINK_A_MANAGER_MAX + 1] = {
  * struct alink_manager - who manages the fabric
  * @lock:	protects all that follows; leaf lock, never held over a sleep
  * @portid:	of its socket; 0: nobody
- * @pid:	its process, with a reference
+ * @pid:	the process that claimed, with a reference
  * @name:	what it calls itself
  * @beat_ms:	it promised to beat that often
  * @beaten:	when it last did
@@ -59,6 +64,15 @@ static int alink_manager_busy(struct genl_info *info)
 	return -EBUSY;
 }
 
+/* Is this the manager's socket, or another one of its process? */
+static bool alink_manager_is(const struct genl_info *info)
+{
+	lockdep_assert_held(&alink_manager.lock);
+
+	return alink_manager.portid == info->snd_portid ||
+	       alink_manager.pid == task_tgid(current);
+}
+
 /**
  * alink_manager_check - may this caller write routes and partitions?
  * @info:	the request
@@ -74,7 +88,7 @@ int alink_manager_check(struct genl_info *info)
 	lockdep_assert_held(&alink_table_lock);
 
 	spin_lock(&alink_manager.lock);
-	if (alink_manager.portid && alink_manager.portid != info->snd_portid)
+	if (alink_manager.portid && !alink_manager_is(info))
 		err = alink_manager_busy(info);
 	spin_unlock(&alink_manager.lock);
 	return err;

@@ -356,7 +356,8 @@ int alink_manager(struct alink_ctx *ctx, struct alink_manager_info *m);
  * @beat_ms:	100..30000: alink_manager_beat() is called that often at least
  *
  * Lasts until alink_manager_release(), alink_free(), or the process ends,
- * however. The tables stay as they are then.
+ * however. The tables stay as they are then. Other contexts of this process
+ * write, too, so that one device that does not answer holds up one thread.
  *
  * Errors: -EBUSY: somebody manages it, whom alink_error() names; -EPERM.
  */
