@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """The fabric manager: brings the fabric up, keeps it so, and can be killed. KTAP."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from taplib import main, tests_of  # noqa: E402
 
 TWO = 'partitions = ( { id = 5; xpus = [ 0, 1 ]; }, ' \
     '{ id = 6; name = "alone"; xpus = [ 2 ]; } );'
+
+# What a command may take, ALINK_ADMIN_TIMEOUT_MS
+COMMAND_S = 10
 
 
 def daemon(*args, prefix=()):
@@ -243,25 +247,88 @@ def test_links_and_planes():
         assert usable(0, 1) == 2
 
 
+@contextlib.contextmanager
+def stuck(switch):
+    """It answers no command."""
+    knob(switch, 'x-admin-stuck', True)
+    try:
+        yield
+    finally:
+        knob(switch, 'x-admin-stuck', False)
+
+
 def test_switch_does_not_answer():
     """That is no fabric that is ready, nor one that is not there; the manager
     keeps it, and goes on when the switch does."""
     configure()
     with Manager() as m:
-        knob('sw0', 'x-admin-stuck', True)
-        try:
+        with stuck('sw0'):
             set_link(0, 0, 'up', 'down', 'up')
             wait_for('trouble', lambda: 'sw0' in (
                 data('fm', 'show')['cause'] or ''), PATIENCE)
             found = data('fm', 'show')
-            assert found['stage'] in ('in-progress', 'silent'), found
+            assert found['stage'] == 'in-progress', found
             assert found['pid'] == m.child.pid, found
-            assert 'cannot be looked at' in log(), log()
-        finally:
-            knob('sw0', 'x-admin-stuck', False)
+            become(0, 'in-progress', 'sw0 cannot be looked at')
+            assert 'sw0 cannot be looked at: it does not answer' in log(), \
+                log()
         m.wait()
         assert manager()['pid'] == m.child.pid and usable(0, 1) == 2
         assert log().count('the fabric is ours') == 1, log()
+        assert 'all devices answer again' in log(), log()
+
+
+def mended(switch):
+    """Its tables are gone, and come back: how long that took."""
+    text = f'{switch}: 3 routes written: 3 missing'
+    before = log().count(text)
+    start = time.monotonic()
+    write(os.path.realpath(f'/sys/class/alink/{switch}/device') + '/reset',
+          '1')
+
+    def back():
+        found = manager()
+        assert not found['silent'] and found['age_ms'] < BEAT_MS, found
+        return log().count(text) > before
+
+    wait_for(f'routes of {switch}', back, PATIENCE)
+    return time.monotonic() - start
+
+
+def test_other_switch_is_looked_after():
+    """While one does not answer, which takes it COMMAND_S for each command, the
+    other one gets back what it lost, the manager beats, and does what it is
+    told."""
+    configure()
+    with Manager() as m:
+        took = [mended('sw1') for _ in range(3)]
+        with stuck('sw0'):
+            took += [mended('sw1') for _ in range(3)]
+            assert 'sw0 cannot be looked at' in log(), log()
+            assert max(took) < COMMAND_S, took
+            start = time.monotonic()
+            assert alink('fm', 'disable', '2')[0] == 0
+            assert stages()[2][0] == 'disabled'
+            assert alink('fm', 'enable', '2')[0] == 0
+            assert time.monotonic() - start < COMMAND_S
+        m.wait()
+        assert partitions() == {0: 1, 1: 1, 2: 1} and usable(0, 1) == 2
+        # None was taken for one that is gone.
+        assert 'leaves' not in log(), log()
+
+
+def test_begins_with_a_switch_that_does_not_answer():
+    """It is there, for what there is; and whole when the switch is."""
+    configure()
+    with stuck('sw1'):
+        with Manager(whole=False) as m:
+            become(0, 'in-progress', 'sw1 cannot be looked at')
+            assert manager()['pid'] == m.child.pid
+            # As if it had never been: a thread that waits keeps nobody here.
+            start = time.monotonic()
+            assert m.kill() and time.monotonic() - start < COMMAND_S
+    with Manager(anew=False):
+        assert usable(0, 1) == 2
 
 
 def test_nothing_to_manage():

@@ -15,7 +15,7 @@
 #define FM_CONFIG	"/etc/alink/fabric.conf"
 #define FM_STATE	"/var/lib/alink/fabric.json"
 
-/* More than a device may take for one command, see alink_admin.c */
+/* Longer than a busy machine keeps a process from running */
 #define FM_BEAT_MS	15000
 /* Longer than a link takes to come back after a retrain */
 #define FM_HOLD_MS	1000
@@ -118,20 +118,44 @@ const struct fm_partition *fm_config_of(const struct fm_config *c,
 
 /* --- the fabric as it is: fm_view.c ------------------------------------------ */
 
-struct fm_view {
-	struct alink_device_info *dev;
-	size_t num_devs;
-	struct alink_link_info *link;
-	size_t num_links;
+/* What a device has told of itself */
+struct fm_tables {
 	struct alink_route_info *route;
 	size_t num_routes;
 	struct alink_partition_info *partition;
 	size_t num_partitions;
 };
 
-/* 0 or a negative errno with alink_error(); -ENOPROTOOPT: no driver */
-int fm_view_load(struct alink_ctx *ctx, struct fm_view *v);
+/**
+ * struct fm_view - the fabric at one moment
+ * @dev:	devices of this host
+ * @tables:	of each of those; empty if it was not @told
+ * @told:	by device: it has tables, and has told them
+ * @silent:	the first that should have and has not, and why; or ""
+ * @num_devs:	of them
+ * @link:	links of all
+ * @num_links:	of them
+ */
+struct fm_view {
+	struct alink_device_info *dev;
+	struct fm_tables *tables;
+	bool *told;
+	char silent[256];
+	size_t num_devs;
+	struct alink_link_info *link;
+	size_t num_links;
+};
+
+struct fm;
+
+/*
+ * 0 or a negative errno with alink_error() of fm->ctx; -ENOPROTOOPT: no driver. A
+ * device that does not answer is not waited for longer than for the others.
+ */
+int fm_view_load(struct fm *fm, struct fm_view *v);
 void fm_view_free(struct fm_view *v);
+/* Has it tables, and are they there to be read? */
+bool fm_view_has_tables(const struct alink_device_info *d);
 const struct alink_device_info *fm_view_dev(const struct fm_view *v,
 					    enum alink_devtype type,
 					    uint32_t fabric_id);
@@ -231,7 +255,71 @@ bool fm_policy_known(const struct fm_config *c, const struct fm_state *s,
 uint32_t fm_policy_partition(const struct fm_config *c,
 			     const struct fm_state *s, uint32_t xpu);
 
-/* --- making it so: fm_apply.c ------------------------------------------------ */
+/* --- each device by itself: fm_crew.c ---------------------------------------- */
+
+enum fm_kind {
+	FM_ROUTE,
+	FM_PARTITION,
+};
+
+/**
+ * struct fm_write - one entry of a table that is to be written
+ * @kind:	which table
+ * @id:		of the entry: endpoint
+ * @wanted:	it is to be there
+ * @had:	there is one that differs
+ * @partition:	of FM_PARTITION
+ * @set:	ports of FM_ROUTE
+ * @err:	what came of it
+ */
+struct fm_write {
+	enum fm_kind kind;
+	uint32_t id;
+	bool wanted;
+	bool had;
+	uint32_t partition;
+	struct alink_set set;
+	int err;
+};
+
+/**
+ * struct fm_order - what one device is to do
+ * @dev:	its index
+ * @caps:	ALINK_CAP_*
+ * @write:	entries, in this order; none: its tables are read
+ * @n:		of them
+ * @tables:	that were read
+ * @err:	the first error
+ * @error:	and what it was
+ */
+struct fm_order {
+	uint32_t dev;
+	uint64_t caps;
+	struct fm_write *write;
+	size_t n;
+	struct fm_tables tables;
+	int err;
+	char error[256];
+};
+
+struct fm_order *fm_order_new(const struct alink_device_info *d);
+void fm_order_free(struct fm_order *o);
+/* A new entry, all 0; NULL: out of memory */
+struct fm_write *fm_order_add(struct fm_order *o);
+
+/* An eventfd, or a negative errno: who is late has done his order after all. */
+int fm_crew_init(void);
+void fm_crew_heard(void);
+/* false: it is still at another one, and this one stays the caller's */
+bool fm_crew_give(struct fm_order *o);
+/* Until all orders are done, but for those of devices that do not answer. Beats. */
+void fm_crew_wait(struct fm *fm);
+/* For the caller to free; NULL: it is not done, and nobody hears of it any more */
+struct fm_order *fm_crew_take(uint32_t dev);
+/* Devices that are gone need nobody. */
+void fm_crew_prune(const struct fm_view *v);
+
+/* --- making it so: fm_apply.c, fm_stage.c ------------------------------------ */
 
 /**
  * struct fm_result - what came of one round
@@ -239,12 +327,14 @@ uint32_t fm_policy_partition(const struct fm_config *c,
  * @written:	routes and partitions that were written
  * @failed:	that could not be written
  * @miswired:	cables that are not as the configuration has them
+ * @silent:	a device that does not tell its tables, and why; or ""
  */
 struct fm_result {
 	unsigned int switches;
 	unsigned int written;
 	unsigned int failed;
 	unsigned int miswired;
+	char silent[256];
 };
 
 struct fm {
@@ -267,6 +357,29 @@ struct fm {
  * no fabric to be looked at.
  */
 int fm_round(struct fm *fm, const char *why);
+
+/**
+ * struct fm_round - one round
+ * @fm:		the manager
+ * @why:	what set it off
+ * @view:	what was seen
+ * @order:	what each device of @view is to write next, or NULL
+ * @seen:	xPUs that the switch of a plane sees
+ * @failed:	xPUs with what could not be written, or looked at
+ */
+struct fm_round {
+	struct fm *fm;
+	const char *why;
+	struct fm_view view;
+	struct fm_order **order;
+	struct alink_set seen[ALINK_MAX_PLANES];
+	struct alink_set failed;
+};
+
+/* Where each cable and each xPU is, at the end of a round */
+void fm_stages(struct fm_round *r);
+/* Of a clock that starts above 0, and goes on while the machine sleeps */
+uint64_t fm_now_ms(void);
 /* In long rounds; fm_main.c */
 void fm_beat(struct fm *fm);
 

@@ -13,14 +13,6 @@
 
 #include "fm.h"
 
-struct round {
-	struct fm *fm;
-	const char *why;
-	struct fm_view view;
-	struct alink_set seen[ALINK_MAX_PLANES];  /* by the switch of a plane */
-	struct alink_set failed;		  /* xPUs with what was not written */
-};
-
 /* What was written to one device, and what it was like before */
 struct tally {
 	unsigned int missing, other, stale, failed;
@@ -38,13 +30,7 @@ static void count(struct tally *t, int err, bool wanted, bool had)
 		t->missing++;
 }
 
-/* A device that does not answer takes its time for each command. */
-static bool hopeless(int err)
-{
-	return err == -ETIMEDOUT || err == -ENODEV;
-}
-
-static uint64_t now_ms(void)
+uint64_t fm_now_ms(void)
 {
 	struct timespec t;
 
@@ -53,7 +39,7 @@ static uint64_t now_ms(void)
 }
 
 /* Why tables of a device are not as they were left */
-static const char *cause(const struct round *r,
+static const char *cause(const struct fm_round *r,
 			 const struct alink_device_info *d)
 {
 	if (d->type == ALINK_DEVTYPE_SWITCH &&
@@ -62,8 +48,17 @@ static const char *cause(const struct round *r,
 	return r->fm->ready ? r->why : "found so at the start";
 }
 
-static void report(struct round *r, const struct alink_device_info *d,
-		   const char *what, const struct tally *t)
+/* What cannot be written keeps these from being there. */
+static void mark(struct fm_round *r, const struct alink_device_info *d,
+		 const struct fm_write *w)
+{
+	alink_set_add(&r->failed, w->id);
+	if (d->type == ALINK_DEVTYPE_XPU)
+		alink_set_add(&r->failed, d->fabric_id);
+}
+
+static void report(struct fm_round *r, const struct alink_device_info *d,
+		   const char *what, const struct tally *t, const char *error)
 {
 	unsigned int written = t->missing + t->other + t->stale;
 
@@ -75,7 +70,81 @@ static void report(struct round *r, const struct alink_device_info *d,
 		       cause(r, d));
 	if (t->failed)
 		fm_log(FM_ERR, "%s: %u %s not written: %s", d->name, t->failed,
-		       what, alink_error(r->fm->ctx));
+		       what, error);
+}
+
+/* An entry of the order of a device, to be filled in; NULL: out of memory */
+static struct fm_write *add(struct fm_round *r,
+			    const struct alink_device_info *d)
+{
+	struct fm_order **o = &r->order[d - r->view.dev];
+	struct fm_write *w = NULL;
+
+	if (!*o)
+		*o = fm_order_new(d);
+	if (*o)
+		w = fm_order_add(*o);
+	if (w)
+		return w;
+	fm_log(FM_ERR, "%s: out of memory", d->name);
+	r->fm->result.failed++;
+	return NULL;
+}
+
+/* @o: as it was given, and not done in time */
+static void late(struct fm_round *r, const struct alink_device_info *d,
+		 const char *what, const struct fm_order *o)
+{
+	struct tally t = { .failed = (unsigned int)o->n };
+	size_t i;
+
+	for (i = 0; i < o->n; i++)
+		mark(r, d, &o->write[i]);
+	report(r, d, what, &t, "it does not answer");
+}
+
+static void done(struct fm_round *r, const struct alink_device_info *d,
+		 const char *what, const struct fm_order *o)
+{
+	struct tally t = {};
+	size_t i;
+
+	for (i = 0; i < o->n; i++) {
+		count(&t, o->write[i].err, o->write[i].wanted,
+		      o->write[i].had);
+		if (o->write[i].err)
+			mark(r, d, &o->write[i]);
+	}
+	report(r, d, what, &t, o->error);
+}
+
+/* All devices at once do what was added; who does not answer is left alone. */
+static void carry_out(struct fm_round *r, const char *what)
+{
+	struct fm_order **o, *over;
+	size_t i;
+
+	for (i = 0; i < r->view.num_devs; i++) {
+		o = &r->order[i];
+		if (!*o || fm_crew_give(*o))
+			continue;
+		late(r, &r->view.dev[i], what, *o);
+		fm_order_free(*o);
+		*o = NULL;
+	}
+	fm_crew_wait(r->fm);
+	for (i = 0; i < r->view.num_devs; i++) {
+		o = &r->order[i];
+		if (!*o)
+			continue;
+		over = fm_crew_take(r->view.dev[i].index);
+		if (over)
+			done(r, &r->view.dev[i], what, over);
+		else
+			late(r, &r->view.dev[i], what, *o);
+		fm_order_free(over);
+		*o = NULL;
+	}
 }
 
 /* --- routes ----------------------------------------------------------------------- */
@@ -86,24 +155,19 @@ static bool same_set(const struct alink_set *a, const struct alink_set *b)
 }
 
 /* @want: by destination; an empty set of ports: none */
-static void put_routes(struct round *r, const struct alink_device_info *d,
+static void put_routes(struct fm_round *r, const struct alink_device_info *d,
 		       const struct alink_set *want)
 {
+	const struct fm_tables *t = &r->view.tables[d - r->view.dev];
 	const struct alink_route_info *have[ALINK_MAX_ENDPOINTS] = {};
-	struct tally t = {};
+	struct fm_write *w;
 	uint32_t dst;
 	size_t i;
-	int err;
 
-	for (i = 0; i < r->view.num_routes; i++)
-		if (r->view.route[i].dev == d->index &&
-		    r->view.route[i].dst < ALINK_MAX_ENDPOINTS)
-			have[r->view.route[i].dst] = &r->view.route[i];
+	for (i = 0; i < t->num_routes; i++)
+		if (t->route[i].dst < ALINK_MAX_ENDPOINTS)
+			have[t->route[i].dst] = &t->route[i];
 	for (dst = 0; dst < ALINK_MAX_ENDPOINTS; dst++) {
-		struct alink_route_info route = {
-			.dev = d->index, .dst = dst, .min_ports = 1,
-			.ports = want[dst],
-		};
 		bool wanted = alink_set_count(&want[dst]);
 
 		if (!wanted && !have[dst])
@@ -111,22 +175,18 @@ static void put_routes(struct round *r, const struct alink_device_info *d,
 		if (wanted && have[dst] && have[dst]->min_ports == 1 &&
 		    same_set(&have[dst]->ports, &want[dst]))
 			continue;
-		fm_beat(r->fm);
-		err = wanted ? alink_route_add(r->fm->ctx, &route) :
-			       alink_route_del(r->fm->ctx, d->index, dst);
-		count(&t, err, wanted, have[dst]);
-		if (!err)
-			continue;
-		alink_set_add(&r->failed, dst);
-		if (d->type == ALINK_DEVTYPE_XPU)
-			alink_set_add(&r->failed, d->fabric_id);
-		if (hopeless(err))
-			break;
+		w = add(r, d);
+		if (!w)
+			return;
+		w->kind = FM_ROUTE;
+		w->id = dst;
+		w->wanted = wanted;
+		w->had = have[dst];
+		w->set = want[dst];
 	}
-	report(r, d, "routes", &t);
 }
 
-static void switch_routes(const struct round *r,
+static void switch_routes(const struct fm_round *r,
 			  const struct alink_device_info *d,
 			  struct alink_set *want)
 {
@@ -141,7 +201,7 @@ static void switch_routes(const struct round *r,
 	}
 }
 
-static void xpu_routes(const struct round *r, const struct alink_device_info *d,
+static void xpu_routes(const struct fm_round *r, const struct alink_device_info *d,
 		       struct alink_set *want)
 {
 	const struct alink_link_info *l;
@@ -160,7 +220,7 @@ static void xpu_routes(const struct round *r, const struct alink_device_info *d,
 	}
 }
 
-static void routes(struct round *r)
+static void routes(struct fm_round *r)
 {
 	const struct alink_device_info *d;
 	struct alink_set *want;
@@ -168,8 +228,8 @@ static void routes(struct round *r)
 
 	for (i = 0; i < r->view.num_devs; i++) {
 		d = &r->view.dev[i];
-		if (!fm_view_usable(d) || (d->type != ALINK_DEVTYPE_SWITCH &&
-					   d->type != ALINK_DEVTYPE_XPU))
+		if (!r->view.told[i] || (d->type != ALINK_DEVTYPE_SWITCH &&
+					 d->type != ALINK_DEVTYPE_XPU))
 			continue;
 		want = calloc(ALINK_MAX_ENDPOINTS, sizeof(*want));
 		if (!want) {
@@ -184,204 +244,80 @@ static void routes(struct round *r)
 		put_routes(r, d, want);
 		free(want);
 	}
+	carry_out(r, "routes");
 }
 
 /* --- partitions ------------------------------------------------------------------- */
 
-static uint32_t partition_of(const struct round *r, uint32_t dev,
-			     uint32_t endpoint)
+static uint32_t partition_of(const struct fm_tables *t, uint32_t endpoint)
 {
 	size_t i;
 
-	for (i = 0; i < r->view.num_partitions; i++)
-		if (r->view.partition[i].dev == dev &&
-		    r->view.partition[i].endpoint == endpoint)
-			return r->view.partition[i].partition;
+	for (i = 0; i < t->num_partitions; i++)
+		if (t->partition[i].endpoint == endpoint)
+			return t->partition[i].partition;
 	return 0;
 }
 
 /* Those who leave (@join is false), or those who come. */
-static void put_partitions(struct round *r, const struct alink_device_info *d,
+static void put_partitions(struct fm_round *r, const struct alink_device_info *d,
 			   bool join)
 {
+	const struct fm_tables *t = &r->view.tables[d - r->view.dev];
 	struct fm *fm = r->fm;
-	struct tally t = {};
 	uint32_t i, want, have;
-	int err;
+	struct fm_write *w;
 
 	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
 		want = fm_policy_known(&fm->config, &fm->state, i) ?
 		       fm_policy_partition(&fm->config, &fm->state, i) : 0;
-		have = partition_of(r, d->index, i);
+		have = partition_of(t, i);
 		if (want == have || (want != 0) != join)
 			continue;
 		/* Who is known and was never seen does not come yet. */
 		if (join && !fm->state.xpu[i].seen)
 			continue;
-		fm_beat(fm);
-		err = alink_partition_set(fm->ctx, d->index, i, want);
-		count(&t, err, want, have);
-		if (err)
-			alink_set_add(&r->failed, i);
-		if (hopeless(err))
-			break;
+		w = add(r, d);
+		if (!w)
+			return;
+		w->kind = FM_PARTITION;
+		w->id = i;
+		w->wanted = want;
+		w->had = have;
+		w->partition = want;
 	}
-	report(r, d, "places in partitions", &t);
 }
 
-static void partitions(struct round *r, bool join)
+static void partitions(struct fm_round *r, bool join)
 {
 	size_t i;
 
 	for (i = 0; i < r->view.num_devs; i++)
 		if (r->view.dev[i].type == ALINK_DEVTYPE_SWITCH &&
-		    fm_view_usable(&r->view.dev[i]))
+		    r->view.told[i])
 			put_partitions(r, &r->view.dev[i], join);
-}
-
-/* --- cables ------------------------------------------------------------------------- */
-
-/* The port of a plane, or NULL if its switch is not here */
-static const struct alink_link_info *port(const struct round *r,
-					  uint32_t plane, uint32_t num)
-{
-	const struct alink_device_info *d;
-	size_t i;
-
-	d = fm_view_dev(&r->view, ALINK_DEVTYPE_SWITCH, plane);
-	for (i = 0; d && i < r->view.num_links; i++)
-		if (r->view.link[i].dev == d->index &&
-		    r->view.link[i].link == num)
-			return &r->view.link[i];
-	return NULL;
-}
-
-static void miswired(struct round *r, struct fm_wire *w, const char *what)
-{
-	struct fm_xpu *x = &r->fm->state.xpu[w->xpu];
-
-	r->fm->result.miswired++;
-	if (!w->told)
-		fm_log(FM_ERR, "miswired: xPU %u, link %u belongs to plane %u, port %u, %s",
-		       w->xpu, w->link, w->plane, w->port, what);
-	w->told = true;
-	snprintf(x->cause, sizeof(x->cause), "link %u is miswired: %s", w->link,
-		 what);
-}
-
-static void check_wire(struct round *r, struct fm_wire *w)
-{
-	const struct alink_link_info *l = port(r, w->plane, w->port);
-	char what[64];
-
-	if (!fm_view_dev(&r->view, ALINK_DEVTYPE_SWITCH, w->plane))
-		return;
-	if (!l || !l->peer_type) {
-		miswired(r, w, "where nothing is");
-	} else if (l->peer_type != ALINK_DEVTYPE_XPU || l->peer_id != w->xpu ||
-		   l->peer_link != w->link) {
-		snprintf(what, sizeof(what), "where %s %u, link %u is",
-			 l->peer_type == ALINK_DEVTYPE_XPU ? "xPU" : "device",
-			 l->peer_id, l->peer_link);
-		miswired(r, w, what);
-	} else {
-		if (w->told)
-			fm_log(FM_NOTE, "xPU %u, link %u is where it belongs",
-			       w->xpu, w->link);
-		w->told = false;
-	}
-}
-
-/* --- where each xPU is ----------------------------------------------------------------- */
-
-/* What is less than it should be; false: nothing. */
-static bool degraded(const struct round *r, uint32_t xpu, char *cause,
-		     size_t room)
-{
-	const struct fm_state *s = &r->fm->state;
-	uint32_t i, up, all;
-
-	if (cause[0])
-		return true;
-	for (i = 0; i < ALINK_MAX_PLANES; i++) {
-		if (!alink_set_has(&s->planes, i) ||
-		    fm_view_usable(fm_view_dev(&r->view, ALINK_DEVTYPE_SWITCH,
-					       i)))
-			continue;
-		snprintf(cause, room, "plane %u is not there", i);
-		return true;
-	}
-	fm_view_links(&r->view, xpu, &up, &all);
-	if (up == all)
-		return false;
-	snprintf(cause, room, "%u of %u links are up", up, all);
-	return true;
-}
-
-static void stage(struct round *r, uint32_t xpu)
-{
-	struct fm *fm = r->fm;
-	struct fm_xpu *x = &fm->state.xpu[xpu];
-	const struct alink_device_info *d;
-
-	d = fm_view_dev(&r->view, ALINK_DEVTYPE_XPU, xpu);
-	if (x->out) {
-		x->stage = FM_DISABLED;
-		if (!x->cause[0])
-			snprintf(x->cause, sizeof(x->cause),
-				 x->by_hand ? "taken out by hand" :
-				 "it failed before this manager began");
-	} else if (!fm_policy_partition(&fm->config, &fm->state, xpu)) {
-		x->stage = FM_NOT_STARTED;
-		snprintf(x->cause, sizeof(x->cause),
-			 fm_config_of(&fm->config, xpu) ? "a spare" :
-			 "in no partition of the configuration");
-	} else if (!x->seen || !fm->result.switches) {
-		x->stage = FM_IN_PROGRESS;
-		snprintf(x->cause, sizeof(x->cause), "not seen yet");
-	} else if (alink_set_has(&r->failed, xpu)) {
-		x->stage = FM_IN_PROGRESS;
-		snprintf(x->cause, sizeof(x->cause),
-			 "not all could be written yet");
-	} else if (d && !fm_view_usable(d)) {
-		x->stage = FM_IN_PROGRESS;
-		snprintf(x->cause, sizeof(x->cause), "%s is %s", d->name,
-			 d->state);
-	} else {
-		x->stage = degraded(r, xpu, x->cause, sizeof(x->cause)) ?
-			   FM_DEGRADED : FM_COMPLETED;
-	}
-}
-
-static void stages(struct round *r)
-{
-	struct fm *fm = r->fm;
-	enum fm_stage before;
-	struct fm_xpu *x;
-	uint32_t i;
-	size_t k;
-
-	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++)
-		if (!fm->state.xpu[i].out)
-			fm->state.xpu[i].cause[0] = 0;
-	for (k = 0; k < fm->config.num_wires; k++)
-		check_wire(r, &fm->config.wire[k]);
-	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
-		x = &fm->state.xpu[i];
-		if (!fm_policy_known(&fm->config, &fm->state, i))
-			continue;
-		before = x->stage;
-		stage(r, i);
-		if (x->stage != before)
-			fm_log(FM_INFO, "xPU %u: %s%s%s", i,
-			       fm_stage_names[x->stage], x->cause[0] ? ": " : "",
-			       x->cause);
-	}
+	carry_out(r, "places in partitions");
 }
 
 /* --- a round ------------------------------------------------------------------------------ */
 
-static void look(struct round *r)
+/* Who is at a device that has told nothing is not known to be there. */
+static void doubt(struct fm_round *r, const struct alink_device_info *d)
+{
+	const struct alink_link_info *l;
+	size_t i;
+
+	if (d->type == ALINK_DEVTYPE_XPU)
+		alink_set_add(&r->failed, d->fabric_id);
+	for (i = 0; i < r->view.num_links; i++) {
+		l = &r->view.link[i];
+		if (d->type == ALINK_DEVTYPE_SWITCH && l->dev == d->index &&
+		    l->peer_type == ALINK_DEVTYPE_XPU)
+			alink_set_add(&r->failed, l->peer_id);
+	}
+}
+
+static void look(struct fm_round *r)
 {
 	const struct alink_device_info *d;
 	const struct alink_link_info *l;
@@ -389,6 +325,8 @@ static void look(struct round *r)
 
 	for (i = 0; i < r->view.num_devs; i++) {
 		d = &r->view.dev[i];
+		if (fm_view_has_tables(d) && !r->view.told[i])
+			doubt(r, d);
 		if (d->type != ALINK_DEVTYPE_SWITCH ||
 		    d->fabric_id >= ALINK_MAX_PLANES)
 			continue;
@@ -405,16 +343,22 @@ static void look(struct round *r)
 
 int fm_round(struct fm *fm, const char *why)
 {
-	struct round r = { .fm = fm, .why = why };
+	struct fm_round r = { .fm = fm, .why = why };
 	unsigned int decided;
 	int err;
 
 	memset(&fm->result, 0, sizeof(fm->result));
-	err = fm_view_load(fm->ctx, &r.view);
+	err = fm_view_load(fm, &r.view);
 	if (err)
 		return err;
+	r.order = calloc(r.view.num_devs + 1, sizeof(*r.order));
+	if (!r.order) {
+		fm_view_free(&r.view);
+		return -ENOMEM;
+	}
+	memcpy(fm->result.silent, r.view.silent, sizeof(fm->result.silent));
 	look(&r);
-	decided = fm_policy(&fm->config, &r.view, &fm->state, now_ms());
+	decided = fm_policy(&fm->config, &r.view, &fm->state, fm_now_ms());
 	/* Decisions first: who is killed now decides nothing else later. */
 	if (decided & FM_DECIDED)
 		fm->unsaved = true;
@@ -425,8 +369,10 @@ int fm_round(struct fm *fm, const char *why)
 	partitions(&r, false);
 	routes(&r);
 	partitions(&r, true);
-	stages(&r);
-	fm->again = fm->result.failed || decided & FM_WAITING;
+	fm_stages(&r);
+	fm->again = fm->result.failed || fm->result.silent[0] ||
+		    decided & FM_WAITING;
+	free(r.order);
 	fm_view_free(&r.view);
 	return 0;
 }

@@ -157,11 +157,16 @@ static void nothing(const char *why)
 	snprintf(manager.why, sizeof(manager.why), "%s", why);
 }
 
-/* A device that does not answer is no reason to let go of the fabric. */
+/*
+ * A device that does not answer is no reason to let go of the fabric, nor of the
+ * other devices. "": all is well.
+ */
 static void trouble(const char *what)
 {
-	if (strcmp(manager.trouble, what))
-		fm_log(FM_ERR, "the fabric cannot be looked at: %s", what);
+	if (what[0] && strcmp(manager.trouble, what))
+		fm_log(FM_ERR, "%s", what);
+	else if (!what[0] && manager.trouble[0])
+		fm_log(FM_NOTE, "all devices answer again");
 	snprintf(manager.trouble, sizeof(manager.trouble), "%s", what);
 }
 
@@ -195,6 +200,7 @@ static int on_round(sd_event_source *source, uint64_t usec, void *arg)
 {
 	const char *why = loop.events ? "something happened in the fabric" :
 					"looked again";
+	char what[sizeof(manager.trouble)];
 	int err, code;
 
 	(void)source;
@@ -209,14 +215,16 @@ static int on_round(sd_event_source *source, uint64_t usec, void *arg)
 	if (!err)
 		err = fm_round(&manager, why);
 	if (!err)
-		manager.trouble[0] = 0;
+		trouble(manager.result.silent);
 	if (err == -ENOPROTOOPT) {
 		nothing(alink_error(manager.ctx));
 		detach();
 	} else if (err) {
 		manager.why[0] = 0;
-		trouble(manager.ctx ? alink_error(manager.ctx) :
-				      strerror(-err));
+		snprintf(what, sizeof(what), "the fabric cannot be looked at: %s",
+			 manager.ctx && alink_error(manager.ctx)[0] ?
+			 alink_error(manager.ctx) : strerror(-err));
+		trouble(what);
 	} else if (!manager.result.switches) {
 		nothing("no switch has its driver");
 	} else {
@@ -224,6 +232,18 @@ static int on_round(sd_event_source *source, uint64_t usec, void *arg)
 	}
 	say_ready();
 	fm_soon(&manager, err || manager.again ? AGAIN_MS : LATER_MS);
+	return 0;
+}
+
+/* Who was late has done his order after all: what he says is heard anew. */
+static int on_crew(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)arg;
+	fm_crew_heard();
+	fm_soon(&manager, SOON_MS);
 	return 0;
 }
 
@@ -281,9 +301,13 @@ static int on_reload(sd_event_source *source,
 
 static int prepare(void)
 {
+	int err, crew = fm_crew_init();
 	sigset_t set;
-	int err;
 
+	if (crew < 0) {
+		fm_log(FM_ERR, "eventfd: %s", strerror(-crew));
+		return crew;
+	}
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -306,6 +330,9 @@ static int prepare(void)
 		err = sd_event_add_time(loop.event, &loop.beat,
 					CLOCK_MONOTONIC, monotonic_us(), 1,
 					on_beat, NULL);
+	if (err >= 0)
+		err = sd_event_add_io(loop.event, NULL, crew, EPOLLIN, on_crew,
+				      NULL);
 	if (err >= 0)
 		err = sd_event_set_watchdog(loop.event, 1);
 	if (err < 0)

@@ -127,7 +127,7 @@ static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 	fm->unsaved = false;
 	fm_log(FM_NOTE, "xPU %u is %s by hand", xpu,
 	       enable ? "enabled" : "disabled");
-	if (!fm->ctx || fm->why[0] || fm->trouble[0])
+	if (!fm->ctx || fm->why[0])
 		return show(fm);
 	/* It is done when this is answered. */
 	if (fm_round(fm, "alink fm") || fm->result.failed)

@@ -1,25 +1,79 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The fabric as the kernel shows it at one moment. */
+/* The fabric as the kernel shows it at one moment, and its devices tell it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fm.h"
 
+bool fm_view_has_tables(const struct alink_device_info *d)
+{
+	return fm_view_usable(d) &&
+	       d->caps & (ALINK_CAP_ROUTES | ALINK_CAP_PARTITIONS);
+}
+
+static void silent(struct fm_view *v, const struct alink_device_info *d,
+		   const char *why)
+{
+	if (!v->silent[0])
+		snprintf(v->silent, sizeof(v->silent),
+			 "%s cannot be looked at: %.160s", d->name, why);
+}
+
+static void take_tables(struct fm_view *v, size_t i)
+{
+	struct fm_order *o = fm_crew_take(v->dev[i].index);
+
+	if (!o) {
+		silent(v, &v->dev[i], "it does not answer");
+		return;
+	}
+	if (o->err) {
+		silent(v, &v->dev[i], o->error);
+	} else {
+		v->tables[i] = o->tables;
+		memset(&o->tables, 0, sizeof(o->tables));
+		v->told[i] = true;
+	}
+	fm_order_free(o);
+}
+
+static int load_tables(struct fm *fm, struct fm_view *v)
+{
+	struct fm_order *o;
+	size_t i;
+
+	v->tables = calloc(v->num_devs + 1, sizeof(*v->tables));
+	v->told = calloc(v->num_devs + 1, sizeof(*v->told));
+	if (!v->tables || !v->told)
+		return -ENOMEM;
+	fm_crew_prune(v);
+	for (i = 0; i < v->num_devs; i++) {
+		if (!fm_view_has_tables(&v->dev[i]))
+			continue;
+		o = fm_order_new(&v->dev[i]);
+		if (!o || !fm_crew_give(o))
+			fm_order_free(o);
+	}
+	fm_crew_wait(fm);
+	for (i = 0; i < v->num_devs; i++)
+		if (fm_view_has_tables(&v->dev[i]))
+			take_tables(v, i);
+	return 0;
+}
+
 /* A device that has just gone makes a dump fail: that is no error here. */
-int fm_view_load(struct alink_ctx *ctx, struct fm_view *v)
+int fm_view_load(struct fm *fm, struct fm_view *v)
 {
 	int err;
 
 	memset(v, 0, sizeof(*v));
-	err = alink_devices(ctx, &v->dev, &v->num_devs);
+	err = alink_devices(fm->ctx, &v->dev, &v->num_devs);
 	if (!err)
-		err = alink_links(ctx, ALINK_ALL, &v->link, &v->num_links);
+		err = alink_links(fm->ctx, ALINK_ALL, &v->link, &v->num_links);
 	if (!err)
-		err = alink_routes(ctx, ALINK_ALL, &v->route, &v->num_routes);
-	if (!err)
-		err = alink_partitions(ctx, ALINK_ALL, &v->partition,
-				       &v->num_partitions);
+		err = load_tables(fm, v);
 	if (err)
 		fm_view_free(v);
 	return err;
@@ -27,10 +81,16 @@ int fm_view_load(struct alink_ctx *ctx, struct fm_view *v)
 
 void fm_view_free(struct fm_view *v)
 {
+	size_t i;
+
+	for (i = 0; v->tables && i < v->num_devs; i++) {
+		free(v->tables[i].route);
+		free(v->tables[i].partition);
+	}
+	free(v->tables);
+	free(v->told);
 	free(v->dev);
 	free(v->link);
-	free(v->route);
-	free(v->partition);
 	memset(v, 0, sizeof(*v));
 }
 
