@@ -43,6 +43,38 @@ WRONG = {
         '1: name: a text in quotes',
     'partitions = ( { id = 1; xpus = [ 1 ]; min_links = 0; } );':
         '1: min_links: a number from 1 to 1024',
+    'groups = 1;': '1: groups: a list is wanted',
+    'groups = ( 1 );': '1: groups: { id = 1;',
+    'groups = ( { key = "1"; xpus = [ 1 ]; } );': '1: id is missing',
+    'groups = ( { id = 1; xpus = [ 1 ]; } );': '1: key is missing',
+    'groups = ( { id = 1; key = "1"; } );': '1: xpus is missing',
+    'groups = ( { id = 256; key = "1"; xpus = [ 1 ]; } );':
+        '1: id: a number from 0 to 255',
+    'groups = ( { id = 1; key = 1; xpus = [ 1 ]; } );':
+        '1: key: 1 to 16 hexadecimal digits',
+    'groups = ( { id = 1; key = "0"; xpus = [ 1 ]; } );':
+        '1: key: 1 to 16 hexadecimal digits',
+    'groups = ( { id = 1; key = "0x1"; xpus = [ 1 ]; } );':
+        '1: key: 1 to 16 hexadecimal digits',
+    'groups = ( { id = 1; key = "11111111111111111"; xpus = [ 1 ]; } );':
+        '1: key: 1 to 16 hexadecimal digits',
+    'groups = ( { id = 1; key = "1"; xpus = 1; } );': '1: xpus: a list of xPUs',
+    'groups = ( { id = 1; key = "1"; xpus = [ ]; } );':
+        '1: xpus: a group has one xPU at least',
+    'groups = ( { id = 1; key = "1"; xpus = [ 1, 1 ]; } );':
+        '1: xpus: xPU 1 is there already',
+    'groups = ( { id = 1; key = "1"; xpus = [ 1024 ]; } );':
+        '1: entry: a number from 0 to 1023',
+    'groups = ( { id = 1; key = "1"; xpus = [ 1 ]; name = "x"; } );':
+        '1: name: no such setting',
+    'groups = ( { id = 1; key = "1"; xpus = [ 1 ]; },\n'
+    '{ id = 1; key = "2"; xpus = [ 2 ]; } );': '2: group 1 is there already',
+    'partitions = ( { id = 1; xpus = [ 1 ]; } );\n'
+    'groups = ( { id = 1; key = "1"; xpus = [ 1, 2 ]; } );':
+        '2: xpus: xPU 2 is in no partition',
+    'partitions = ( { id = 1; xpus = [ 1 ]; }, { id = 2; xpus = [ 2 ]; } );\n'
+    'groups = ( { id = 1; key = "1"; xpus = [ 1, 2 ]; } );':
+        '2: xpus: xPU 2 is in partition 2, and others in 1',
     'wiring = ( { xpu = 0; link = 0; plane = 0; } );': '1: port is missing',
     'wiring = ( { xpu = 0; link = 64; plane = 0; port = 0; } );':
         '1: link: a number from 0 to 63',
@@ -99,7 +131,8 @@ def test_good_ones():
     examples = '\n'.join(
         line.removeprefix('//') for line in text.splitlines()
         if re.match(r'//\s*(\w+ = |\t|\);)', line))
-    assert 'partitions' in examples and 'wiring' in examples, examples
+    assert all(name in examples for name in ('partitions', 'groups', 'wiring')), \
+        examples
     assert check(examples) == (0, ''), (examples, check(examples))
 
 

@@ -195,6 +195,30 @@ static void print_xpus(struct json_object *data)
 	}
 }
 
+static void print_groups(struct json_object *data)
+{
+	struct json_object *array, *o, *xpus, *xpu;
+	size_t i, k;
+
+	if (!json_object_object_get_ex(data, "groups", &array) ||
+	    !json_object_array_length(array))
+		return;
+	printf("\n%5s  %-12s %s\n", "GROUP", "STAGE", "XPUS: CAUSE");
+	for (i = 0; i < json_object_array_length(array); i++) {
+		o = json_object_array_get_idx(array, i);
+		printf("%5s  %-12s ", str(o, "group", "?"),
+		       str(o, "stage", "?"));
+		json_object_object_get_ex(o, "xpus", &xpus);
+		for (k = 0; k < json_object_array_length(xpus); k++) {
+			xpu = json_object_array_get_idx(xpus, k);
+			printf("%s%s", k ? "," : "",
+			       json_object_get_string(xpu));
+		}
+		printf("%s%s\n", str(o, "cause", NULL) ? ": " : "",
+		       str(o, "cause", ""));
+	}
+}
+
 static int print(struct alink_cmd_env *env, struct json_object *data)
 {
 	if (env->json)
@@ -210,6 +234,7 @@ static int print(struct alink_cmd_env *env, struct json_object *data)
 		printf("switches: %s, cables that are miswired: %s\n",
 		       str(data, "switches", "-"), str(data, "miswired", "-"));
 	print_xpus(data);
+	print_groups(data);
 	json_object_put(data);
 	return EXIT_OK;
 }

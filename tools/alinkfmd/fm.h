@@ -71,6 +71,33 @@ struct fm_partition {
 	size_t num_spares;
 };
 
+enum fm_stage {
+	FM_NOT_STARTED,		/* not in a partition, and nobody asked for it */
+	FM_IN_PROGRESS,		/* something of it is still to be written */
+	FM_COMPLETED,
+	FM_DEGRADED,		/* works, with less than there should be */
+	FM_DISABLED,		/* out of its partition, for a failure or by hand */
+	FM_NUM_STAGES
+};
+
+extern const char *const fm_stage_names[FM_NUM_STAGES];
+
+/**
+ * struct fm_group - one group of in-network compute, as the configuration has it
+ * @id:		0..ALINK_MAX_GROUPS - 1
+ * @key:	what its users have to know; and what tells it from others'
+ * @members:	endpoint ids
+ * @stage:	where it is
+ * @cause:	why it is not completed
+ */
+struct fm_group {
+	uint32_t id;
+	uint64_t key;
+	struct alink_set members;
+	enum fm_stage stage;
+	char cause[96];
+};
+
 /* A cable that should be there */
 struct fm_wire {
 	uint32_t xpu;
@@ -84,6 +111,8 @@ struct fm_wire {
  * struct fm_config - what the administrator wants
  * @partition:	partitions; none at all: every xPU is in partition 1
  * @num_partitions: of them
+ * @compute:	groups of in-network compute
+ * @num_groups:	of them
  * @wire:	all cables, or none: then any cabling will do
  * @num_wires:	of them
  * @action:	for each class of failures
@@ -96,6 +125,8 @@ struct fm_wire {
 struct fm_config {
 	struct fm_partition *partition;
 	size_t num_partitions;
+	struct fm_group *compute;
+	size_t num_groups;
 	struct fm_wire *wire;
 	size_t num_wires;
 	enum fm_action action[FM_NUM_FAILURES];
@@ -112,6 +143,10 @@ struct fm_config {
  */
 int fm_config_load(struct fm_config *c, const char *path);
 void fm_config_free(struct fm_config *c);
+/* 1 to 16 hexadecimal digits that are not 0 */
+bool fm_parse_key(const char *text, uint64_t *key);
+/* The group with that id, or NULL */
+const struct fm_group *fm_config_group(const struct fm_config *c, uint32_t id);
 /* The partition whose member or spare it is, or NULL */
 const struct fm_partition *fm_config_of(const struct fm_config *c,
 					uint32_t xpu);
@@ -124,6 +159,8 @@ struct fm_tables {
 	size_t num_routes;
 	struct alink_partition_info *partition;
 	size_t num_partitions;
+	struct alink_group_info *group;
+	size_t num_groups;
 };
 
 /**
@@ -170,17 +207,6 @@ void fm_view_links(const struct fm_view *v, uint32_t xpu, uint32_t *up,
 
 #define FM_NONE		UINT32_MAX
 
-enum fm_stage {
-	FM_NOT_STARTED,		/* not in a partition, and nobody asked for it */
-	FM_IN_PROGRESS,		/* something of it is still to be written */
-	FM_COMPLETED,
-	FM_DEGRADED,		/* works, with less than there should be */
-	FM_DISABLED,		/* out of its partition, for a failure or by hand */
-	FM_NUM_STAGES
-};
-
-extern const char *const fm_stage_names[FM_NUM_STAGES];
-
 /**
  * struct fm_xpu - what the manager knows and decided about an xPU
  * @out:	it has failed, and stays out until it is enabled
@@ -206,6 +232,7 @@ struct fm_xpu {
 /**
  * struct fm_state - decisions, and what they were made from
  * @xpu:	by endpoint id
+ * @made:	by group: key of the one that is the manager's, or 0
  * @planes:	switches that were seen at least once
  * @generation:	of each of those, when it was last looked at
  * @reset:	of those, what has had a reset since; not in the file
@@ -213,6 +240,7 @@ struct fm_xpu {
  */
 struct fm_state {
 	struct fm_xpu xpu[ALINK_MAX_ENDPOINTS];
+	uint64_t made[ALINK_MAX_GROUPS];
 	struct alink_set planes;
 	uint32_t generation[ALINK_MAX_PLANES];
 	struct alink_set reset;
@@ -260,16 +288,18 @@ uint32_t fm_policy_partition(const struct fm_config *c,
 enum fm_kind {
 	FM_ROUTE,
 	FM_PARTITION,
+	FM_GROUP,
 };
 
 /**
  * struct fm_write - one entry of a table that is to be written
  * @kind:	which table
- * @id:		of the entry: endpoint
+ * @id:		of the entry: endpoint, or group
  * @wanted:	it is to be there
  * @had:	there is one that differs
  * @partition:	of FM_PARTITION
- * @set:	ports of FM_ROUTE
+ * @key:	of FM_GROUP
+ * @set:	ports of FM_ROUTE, members of FM_GROUP
  * @err:	what came of it
  */
 struct fm_write {
@@ -278,6 +308,7 @@ struct fm_write {
 	bool wanted;
 	bool had;
 	uint32_t partition;
+	uint64_t key;
 	struct alink_set set;
 	int err;
 };
@@ -319,7 +350,7 @@ struct fm_order *fm_crew_take(uint32_t dev);
 /* Devices that are gone need nobody. */
 void fm_crew_prune(const struct fm_view *v);
 
-/* --- making it so: fm_apply.c, fm_stage.c ------------------------------------ */
+/* --- making it so: fm_apply.c, fm_group.c, fm_stage.c ------------------------ */
 
 /**
  * struct fm_result - what came of one round
@@ -366,6 +397,7 @@ int fm_round(struct fm *fm, const char *why);
  * @order:	what each device of @view is to write next, or NULL
  * @seen:	xPUs that the switch of a plane sees
  * @failed:	xPUs with what could not be written, or looked at
+ * @failed_groups: groups that could not be written
  */
 struct fm_round {
 	struct fm *fm;
@@ -374,8 +406,16 @@ struct fm_round {
 	struct fm_order **order;
 	struct alink_set seen[ALINK_MAX_PLANES];
 	struct alink_set failed;
+	struct alink_set failed_groups;
 };
 
+/* An entry of the order of a device, to be filled in; NULL: out of memory */
+struct fm_write *fm_round_add(struct fm_round *r,
+			      const struct alink_device_info *d);
+/* All devices at once do what was added; who does not answer is left alone. */
+void fm_round_carry_out(struct fm_round *r, const char *what);
+/* Groups of the configuration, and those that are not in it any more */
+void fm_groups(struct fm_round *r);
 /* Where each cable and each xPU is, at the end of a round */
 void fm_stages(struct fm_round *r);
 /* Of a clock that starts above 0, and goes on while the machine sleeps */

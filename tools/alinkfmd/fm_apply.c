@@ -3,7 +3,7 @@
  * Makes the tables what they have to be. They are read each time, and only what
  * differs is written: a manager that is started anew finds its work done, and
  * nobody who uses the fabric notices. Who has to leave a partition leaves first,
- * and who joins one joins last, when its routes are there.
+ * and who joins one joins when its routes are there. Groups come last.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -52,6 +52,10 @@ static const char *cause(const struct fm_round *r,
 static void mark(struct fm_round *r, const struct alink_device_info *d,
 		 const struct fm_write *w)
 {
+	if (w->kind == FM_GROUP) {
+		alink_set_add(&r->failed_groups, w->id);
+		return;
+	}
 	alink_set_add(&r->failed, w->id);
 	if (d->type == ALINK_DEVTYPE_XPU)
 		alink_set_add(&r->failed, d->fabric_id);
@@ -73,9 +77,8 @@ static void report(struct fm_round *r, const struct alink_device_info *d,
 		       what, error);
 }
 
-/* An entry of the order of a device, to be filled in; NULL: out of memory */
-static struct fm_write *add(struct fm_round *r,
-			    const struct alink_device_info *d)
+struct fm_write *fm_round_add(struct fm_round *r,
+			      const struct alink_device_info *d)
 {
 	struct fm_order **o = &r->order[d - r->view.dev];
 	struct fm_write *w = NULL;
@@ -118,8 +121,7 @@ static void done(struct fm_round *r, const struct alink_device_info *d,
 	report(r, d, what, &t, o->error);
 }
 
-/* All devices at once do what was added; who does not answer is left alone. */
-static void carry_out(struct fm_round *r, const char *what)
+void fm_round_carry_out(struct fm_round *r, const char *what)
 {
 	struct fm_order **o, *over;
 	size_t i;
@@ -175,7 +177,7 @@ static void put_routes(struct fm_round *r, const struct alink_device_info *d,
 		if (wanted && have[dst] && have[dst]->min_ports == 1 &&
 		    same_set(&have[dst]->ports, &want[dst]))
 			continue;
-		w = add(r, d);
+		w = fm_round_add(r, d);
 		if (!w)
 			return;
 		w->kind = FM_ROUTE;
@@ -244,7 +246,7 @@ static void routes(struct fm_round *r)
 		put_routes(r, d, want);
 		free(want);
 	}
-	carry_out(r, "routes");
+	fm_round_carry_out(r, "routes");
 }
 
 /* --- partitions ------------------------------------------------------------------- */
@@ -277,7 +279,7 @@ static void put_partitions(struct fm_round *r, const struct alink_device_info *d
 		/* Who is known and was never seen does not come yet. */
 		if (join && !fm->state.xpu[i].seen)
 			continue;
-		w = add(r, d);
+		w = fm_round_add(r, d);
 		if (!w)
 			return;
 		w->kind = FM_PARTITION;
@@ -296,7 +298,7 @@ static void partitions(struct fm_round *r, bool join)
 		if (r->view.dev[i].type == ALINK_DEVTYPE_SWITCH &&
 		    r->view.told[i])
 			put_partitions(r, &r->view.dev[i], join);
-	carry_out(r, "places in partitions");
+	fm_round_carry_out(r, "places in partitions");
 }
 
 /* --- a round ------------------------------------------------------------------------------ */
@@ -369,6 +371,7 @@ int fm_round(struct fm *fm, const char *why)
 	partitions(&r, false);
 	routes(&r);
 	partitions(&r, true);
+	fm_groups(&r);
 	fm_stages(&r);
 	fm->again = fm->result.failed || fm->result.silent[0] ||
 		    decided & FM_WAITING;

@@ -160,23 +160,30 @@ const struct fm_partition *fm_config_of(const struct fm_config *c,
 	return has(c, xpu);
 }
 
+/* A list of xPUs, or NULL; one that is none is complained about. */
+static const config_setting_t *xpus_of(struct reader *r,
+				       const config_setting_t *group,
+				       const char *name)
+{
+	const config_setting_t *list = config_setting_get_member(group, name);
+
+	if (!list || (config_setting_is_aggregate(list) &&
+		      config_setting_type(list) != CONFIG_TYPE_GROUP))
+		return list;
+	mistake(r, list, "%s: a list of xPUs is wanted, [ 0, 1 ]", name);
+	return NULL;
+}
+
 static void xpu_list(struct reader *r, const struct fm_config *c,
 		     const config_setting_t *group, const char *name,
 		     struct fm_partition *p, bool spares)
 {
-	const config_setting_t *list, *s;
+	const config_setting_t *list = xpus_of(r, group, name), *s;
 	uint32_t xpu;
 	int i;
 
-	list = config_setting_get_member(group, name);
 	if (!list)
 		return;
-	if (!config_setting_is_aggregate(list) ||
-	    config_setting_type(list) == CONFIG_TYPE_GROUP) {
-		mistake(r, list, "%s: a list of xPUs is wanted, [ 0, 1 ]",
-			name);
-		return;
-	}
 	for (i = 0; i < config_setting_length(list); i++) {
 		s = config_setting_get_elem(list, (unsigned int)i);
 		if (!number_of(r, s, 0, ALINK_MAX_ENDPOINTS - 1, &xpu))
@@ -228,6 +235,103 @@ static void partition(struct reader *r, struct fm_config *c,
 		mistake(r, group, "xpus is missing");
 	xpu_list(r, c, group, "xpus", p, false);
 	xpu_list(r, c, group, "spares", p, true);
+}
+
+/* --- groups ------------------------------------------------------------------- */
+
+const struct fm_group *fm_config_group(const struct fm_config *c, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < c->num_groups; i++)
+		if (c->compute[i].id == id)
+			return &c->compute[i];
+	return NULL;
+}
+
+bool fm_parse_key(const char *text, uint64_t *key)
+{
+	size_t len = strlen(text);
+
+	if (!len || len > 16 || strspn(text, "0123456789abcdefABCDEF") != len)
+		return false;
+	*key = strtoull(text, NULL, 16);
+	return *key;
+}
+
+static void key_of(struct reader *r, const config_setting_t *group,
+		   uint64_t *key)
+{
+	const config_setting_t *s = config_setting_get_member(group, "key");
+
+	if (!s)
+		mistake(r, group, "key is missing");
+	else if (config_setting_type(s) != CONFIG_TYPE_STRING ||
+		 !fm_parse_key(config_setting_get_string(s), key))
+		mistake(r, s, "key: 1 to 16 hexadecimal digits in quotes are wanted, not all 0");
+}
+
+/* Who may not reach each other cannot compute together. */
+static void check_reach(struct reader *r, const struct fm_config *c,
+			const config_setting_t *s, uint32_t xpu,
+			const struct fm_partition **first)
+{
+	const struct fm_partition *p = has(c, xpu);
+
+	if (!c->num_partitions)
+		return;
+	if (!p)
+		mistake(r, s, "xpus: xPU %u is in no partition", xpu);
+	else if (!*first)
+		*first = p;
+	else if (*first != p)
+		mistake(r, s, "xpus: xPU %u is in partition %u, and others in %u",
+			xpu, p->id, (*first)->id);
+}
+
+static void members(struct reader *r, const struct fm_config *c,
+		    const config_setting_t *group, struct fm_group *g)
+{
+	const config_setting_t *list = xpus_of(r, group, "xpus"), *s;
+	const struct fm_partition *first = NULL;
+	uint32_t xpu;
+	int i;
+
+	if (!config_setting_get_member(group, "xpus"))
+		mistake(r, group, "xpus is missing");
+	else if (list && !config_setting_length(list))
+		mistake(r, list, "xpus: a group has one xPU at least");
+	for (i = 0; list && i < config_setting_length(list); i++) {
+		s = config_setting_get_elem(list, (unsigned int)i);
+		if (!number_of(r, s, 0, ALINK_MAX_ENDPOINTS - 1, &xpu))
+			continue;
+		if (alink_set_has(&g->members, xpu))
+			mistake(r, s, "xpus: xPU %u is there already", xpu);
+		alink_set_add(&g->members, xpu);
+		check_reach(r, c, s, xpu, &first);
+	}
+}
+
+static void compute(struct reader *r, struct fm_config *c,
+		    const config_setting_t *group)
+{
+	struct fm_group *g;
+	size_t i;
+
+	if (config_setting_type(group) != CONFIG_TYPE_GROUP) {
+		mistake(r, group, "groups: { id = 1; key = \"5eed\"; xpus = [ 0, 1 ]; } is wanted");
+		return;
+	}
+	CHECK_NAMES(r, group, "id", "key", "xpus");
+	c->compute = grown(c->compute, c->num_groups, sizeof(*g));
+	g = &c->compute[c->num_groups++];
+	g->id = FM_NONE;
+	number(r, group, "id", true, 0, ALINK_MAX_GROUPS - 1, &g->id);
+	key_of(r, group, &g->key);
+	for (i = 0; i + 1 < c->num_groups; i++)
+		if (g->id != FM_NONE && c->compute[i].id == g->id)
+			mistake(r, group, "group %u is there already", g->id);
+	members(r, c, group, g);
 }
 
 /* --- the rest ------------------------------------------------------------------- */
@@ -315,9 +419,11 @@ static void policy(struct reader *r, struct fm_config *c,
 static void all(struct reader *r, struct fm_config *c,
 		const config_setting_t *root)
 {
-	CHECK_NAMES(r, root, "partitions", "wiring", "policy", "hold_ms",
+	CHECK_NAMES(r, root, "partitions", "groups", "wiring", "policy", "hold_ms",
 		    "heartbeat_ms", "state_file", "socket", "group");
 	each(r, c, root, "partitions", partition);
+	/* Their xPUs are looked for in the partitions. */
+	each(r, c, root, "groups", compute);
 	each(r, c, root, "wiring", wire);
 	policy(r, c, root);
 	c->hold_ms = FM_HOLD_MS;
@@ -368,6 +474,7 @@ void fm_config_free(struct fm_config *c)
 	for (i = 0; i < c->num_partitions; i++)
 		free(c->partition[i].spares);
 	free(c->partition);
+	free(c->compute);
 	free(c->wire);
 	free(c->state);
 	free(c->socket);

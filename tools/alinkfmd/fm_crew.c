@@ -79,7 +79,21 @@ static int read_tables(struct alink_ctx *ctx, struct fm_order *o)
 	if (!err && o->caps & ALINK_CAP_PARTITIONS)
 		err = alink_partitions(ctx, o->dev, &t->partition,
 				       &t->num_partitions);
+	if (!err && o->caps & ALINK_CAP_GROUPS)
+		err = alink_groups(ctx, o->dev, &t->group, &t->num_groups);
 	return err;
+}
+
+/* A group is not changed: it goes, and comes anew. */
+static int write_group(struct alink_ctx *ctx, uint32_t dev,
+		       const struct fm_write *w)
+{
+	struct alink_group_info group = {
+		.dev = dev, .id = w->id, .key = w->key, .members = w->set,
+	};
+	int err = w->had ? alink_group_del(ctx, dev, w->id) : 0;
+
+	return err || !w->wanted ? err : alink_group_add(ctx, &group);
 }
 
 static int write_one(struct alink_ctx *ctx, uint32_t dev,
@@ -92,6 +106,8 @@ static int write_one(struct alink_ctx *ctx, uint32_t dev,
 	switch (w->kind) {
 	case FM_PARTITION:
 		return alink_partition_set(ctx, dev, w->id, w->partition);
+	case FM_GROUP:
+		return write_group(ctx, dev, w);
 	case FM_ROUTE:
 		break;
 	}
@@ -182,6 +198,7 @@ void fm_order_free(struct fm_order *o)
 		return;
 	free(o->tables.route);
 	free(o->tables.partition);
+	free(o->tables.group);
 	free(o->write);
 	free(o);
 }

@@ -61,6 +61,23 @@ static struct json_object *xpu_json(const struct fm *fm, uint32_t id)
 	return o;
 }
 
+/* Its key is for those who have the configuration. */
+static struct json_object *group_json(const struct fm_group *g)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *xpus = json_object_new_array();
+	uint32_t i;
+
+	add_number(o, "group", g->id);
+	add_text(o, "stage", fm_stage_names[g->stage]);
+	add_text(o, "cause", g->cause);
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++)
+		if (alink_set_has(&g->members, i))
+			json_object_array_add(xpus, json_object_new_int64(i));
+	json_object_object_add(o, "xpus", xpus);
+	return o;
+}
+
 static const char *overall(const struct fm *fm, bool progress, bool less)
 {
 	if (fm->why[0])
@@ -72,11 +89,19 @@ static const char *overall(const struct fm *fm, bool progress, bool less)
 
 static struct json_object *show(struct fm *fm)
 {
-	struct json_object *o = json_object_new_object(), *array;
+	struct json_object *o = json_object_new_object(), *array, *groups;
 	bool progress = false, less = false;
 	enum fm_stage stage;
 	uint32_t i;
 
+	groups = json_object_new_array();
+	for (i = 0; i < fm->config.num_groups; i++) {
+		stage = fm->config.compute[i].stage;
+		progress |= stage == FM_IN_PROGRESS || stage == FM_NOT_STARTED;
+		less |= stage == FM_DEGRADED;
+		json_object_array_add(groups,
+				      group_json(&fm->config.compute[i]));
+	}
 	array = json_object_new_array();
 	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
 		if (!fm_policy_known(&fm->config, &fm->state, i))
@@ -92,6 +117,7 @@ static struct json_object *show(struct fm *fm)
 	add_number(o, "switches", fm->result.switches);
 	add_number(o, "miswired", fm->result.miswired);
 	json_object_object_add(o, "xpus", array);
+	json_object_object_add(o, "groups", groups);
 	return o;
 }
 

@@ -84,6 +84,19 @@ static bool read_plane(struct fm_state *s, const struct json_object *o)
 	return true;
 }
 
+/* Keys are 64 bits, which JSON's numbers are not. */
+static bool read_group(struct fm_state *s, const struct json_object *o)
+{
+	struct json_object *v;
+	uint32_t id;
+
+	if (!number(o, "group", ALINK_MAX_GROUPS - 1, &id) ||
+	    !json_object_object_get_ex(o, "key", &v) ||
+	    !json_object_is_type(v, json_type_string))
+		return false;
+	return fm_parse_key(json_object_get_string(v), &s->made[id]);
+}
+
 static bool read_array(struct fm_state *s, const struct json_object *root,
 		       const char *key,
 		       bool (*one)(struct fm_state *s,
@@ -139,7 +152,9 @@ int fm_state_load(struct fm_state *s, const char *path)
 		return put_aside(s, path, "no JSON");
 	good = number(root, "version", VERSION, &version) &&
 	       version == VERSION && read_array(s, root, "xpus", read_xpu) &&
-	       read_array(s, root, "planes", read_plane);
+	       read_array(s, root, "planes", read_plane) &&
+	       (!json_object_object_get_ex(root, "groups", NULL) ||
+		read_array(s, root, "groups", read_group));
 	json_object_put(root);
 	return good ? 0 : put_aside(s, path, "not a state of this version");
 }
@@ -155,6 +170,7 @@ static struct json_object *state_json(const struct fm_state *s)
 {
 	struct json_object *root = json_object_new_object(), *array, *o;
 	const struct fm_xpu *x;
+	char key[24];
 	uint32_t i;
 
 	add_number(root, "version", VERSION);
@@ -183,6 +199,18 @@ static struct json_object *state_json(const struct fm_state *s)
 		json_object_array_add(array, o);
 	}
 	json_object_object_add(root, "planes", array);
+	array = json_object_new_array();
+	for (i = 0; i < ALINK_MAX_GROUPS; i++) {
+		if (!s->made[i])
+			continue;
+		o = json_object_new_object();
+		add_number(o, "group", i);
+		snprintf(key, sizeof(key), "%016llx",
+			 (unsigned long long)s->made[i]);
+		json_object_object_add(o, "key", json_object_new_string(key));
+		json_object_array_add(array, o);
+	}
+	json_object_object_add(root, "groups", array);
 	return root;
 }
 
@@ -254,9 +282,13 @@ int fm_state_save(const struct fm_state *s, const char *path)
 		return -ENOMEM;
 	}
 	fm_make_folder(path);
-	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	/* It has keys of groups; one that was left half written may be older. */
+	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		err = -errno;
+	} else if (fchmod(fd, 0600)) {
+		err = -errno;
+		close(fd);
 	} else {
 		err = write_all(fd, json_object_to_json_string_ext(root,
 						JSON_C_TO_STRING_PRETTY));

@@ -10,7 +10,8 @@
 bool fm_view_has_tables(const struct alink_device_info *d)
 {
 	return fm_view_usable(d) &&
-	       d->caps & (ALINK_CAP_ROUTES | ALINK_CAP_PARTITIONS);
+	       d->caps & (ALINK_CAP_ROUTES | ALINK_CAP_PARTITIONS |
+			  ALINK_CAP_GROUPS);
 }
 
 static void silent(struct fm_view *v, const struct alink_device_info *d,
@@ -86,6 +87,7 @@ void fm_view_free(struct fm_view *v)
 	for (i = 0; v->tables && i < v->num_devs; i++) {
 		free(v->tables[i].route);
 		free(v->tables[i].partition);
+		free(v->tables[i].group);
 	}
 	free(v->tables);
 	free(v->told);
