@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the tests of the fabric manager share: a manager, and what there is."""
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import PATIENCE, read, wait_for  # noqa: E402
+from guestlib import PATIENCE, knob, read, wait_for  # noqa: E402
 
 WHERE = '/run/fm-test'
 CONFIG, STATE, LOG = (f'{WHERE}/{n}' for n in ('conf', 'state', 'log'))
@@ -162,6 +163,16 @@ def driver(name):
     """PCI address and folder of the driver of a device"""
     pci = os.path.realpath(f'/sys/class/alink/{name}/device')
     return os.path.basename(pci), os.path.realpath(f'{pci}/driver')
+
+
+@contextlib.contextmanager
+def stuck(switch):
+    """It answers no command."""
+    knob(switch, 'x-admin-stuck', True)
+    try:
+        yield
+    finally:
+        knob(switch, 'x-admin-stuck', False)
 
 
 def state(name):

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """The fabric manager: brings the fabric up, keeps it so, and can be killed. KTAP."""
-import contextlib
 import os
 import signal
 import subprocess
@@ -14,8 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from fmlib import (BAD_CONFIG, BEAT_MS, CONFIG, HOLD_MS,  # noqa: E402
                    MANAGED, NOBODY, PERMISSION, STATE, Manager, alink, become,
                    configure, data, driver, log, manager, name_of, partitions,
-                   set_link, stages, state, usable)
-from guestlib import PATIENCE, knob, wait_for, write  # noqa: E402
+                   set_link, stages, state, stuck, usable)
+from guestlib import PATIENCE, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 TWO = 'partitions = ( { id = 5; xpus = [ 0, 1 ]; }, ' \
@@ -245,16 +244,6 @@ def test_links_and_planes():
         write(f'{folder}/bind', pci)
         m.wait()
         assert usable(0, 1) == 2
-
-
-@contextlib.contextmanager
-def stuck(switch):
-    """It answers no command."""
-    knob(switch, 'x-admin-stuck', True)
-    try:
-        yield
-    finally:
-        knob(switch, 'x-admin-stuck', False)
 
 
 def test_switch_does_not_answer():

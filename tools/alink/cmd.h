@@ -103,6 +103,7 @@ const char *amount(uint64_t v, char *buf, size_t room);
 int cmd_fabric_up(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_fm_disable(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_fm_enable(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_fm_reload(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_fm_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_fm_wait(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_fw_pack(struct alink_cmd_env *env, int argc, char **argv);

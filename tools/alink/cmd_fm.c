@@ -392,10 +392,22 @@ static int xpu_id(struct alink_cmd_env *env, const char *text, uint32_t *id)
 	return code;
 }
 
+/* Something whose answer is that it is done */
+static int tell(struct alink_cmd_env *env, const char *question)
+{
+	struct json_object *data;
+	int code = ask(env, question, &data);
+
+	if (!code && !data)
+		code = cmd_refuse(env, EXIT_FAILED,
+				  "the manager hangs (alink fm show)");
+	json_object_put(data);
+	return code;
+}
+
 static int steer(struct alink_cmd_env *env, const char *command, int argc,
 		 char **argv)
 {
-	struct json_object *data;
 	char question[96];
 	uint32_t id;
 	int code;
@@ -408,12 +420,7 @@ static int steer(struct alink_cmd_env *env, const char *command, int argc,
 		return code;
 	snprintf(question, sizeof(question),
 		 "{\"command\": \"%s\", \"xpu\": %u}\n", command, id);
-	code = ask(env, question, &data);
-	if (!code && !data)
-		code = cmd_refuse(env, EXIT_FAILED,
-				  "the manager hangs (alink fm show)");
-	json_object_put(data);
-	return code;
+	return tell(env, question);
 }
 
 int cmd_fm_enable(struct alink_cmd_env *env, int argc, char **argv)
@@ -424,4 +431,12 @@ int cmd_fm_enable(struct alink_cmd_env *env, int argc, char **argv)
 int cmd_fm_disable(struct alink_cmd_env *env, int argc, char **argv)
 {
 	return steer(env, "disable", argc, argv);
+}
+
+int cmd_fm_reload(struct alink_cmd_env *env, int argc, char **argv)
+{
+	if (argc)
+		return cmd_refuse(env, EXIT_USAGE,
+				  "fm reload: no arguments: %s", argv[0]);
+	return tell(env, "{\"command\": \"reload\"}\n");
 }

@@ -163,6 +163,12 @@ const struct alink_command alink_commands[] = {
 		.run = cmd_fm_disable,
 	},
 	{
+		.object = "fm",
+		.verb = "reload",
+		.help = "make the fabric what the configuration says now",
+		.run = cmd_fm_reload,
+	},
+	{
 		.object = "fw",
 		.verb = "pack",
 		.args = "PAYLOAD IMAGE type TYPE version V [...]",

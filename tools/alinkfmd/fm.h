@@ -397,6 +397,7 @@ int fm_round(struct fm *fm, const char *why);
  * @order:	what each device of @view is to write next, or NULL
  * @seen:	xPUs that the switch of a plane sees
  * @failed:	xPUs with what could not be written, or looked at
+ * @kept:	xPUs that could not leave their partition
  * @failed_groups: groups that could not be written
  */
 struct fm_round {
@@ -406,6 +407,7 @@ struct fm_round {
 	struct fm_order **order;
 	struct alink_set seen[ALINK_MAX_PLANES];
 	struct alink_set failed;
+	struct alink_set kept;
 	struct alink_set failed_groups;
 };
 
@@ -422,6 +424,14 @@ void fm_stages(struct fm_round *r);
 uint64_t fm_now_ms(void);
 /* In long rounds; fm_main.c */
 void fm_beat(struct fm *fm);
+
+/* --- another configuration: fm_reload.c ---------------------------------------- */
+
+/*
+ * Reads it again. One that moves xPUs is committed as a whole or not at all; NULL, or
+ * why the one before it stays, which is good until the next call.
+ */
+const char *fm_reload(struct fm *fm);
 
 /* --- alink fm: fm_socket.c ----------------------------------------------------- */
 

@@ -56,6 +56,8 @@ static void mark(struct fm_round *r, const struct alink_device_info *d,
 		alink_set_add(&r->failed_groups, w->id);
 		return;
 	}
+	if (w->kind == FM_PARTITION && !w->wanted)
+		alink_set_add(&r->kept, w->id);
 	alink_set_add(&r->failed, w->id);
 	if (d->type == ALINK_DEVTYPE_XPU)
 		alink_set_add(&r->failed, d->fabric_id);
@@ -203,8 +205,8 @@ static void switch_routes(const struct fm_round *r,
 	}
 }
 
-static void xpu_routes(const struct fm_round *r, const struct alink_device_info *d,
-		       struct alink_set *want)
+static void xpu_routes(const struct fm_round *r,
+		       const struct alink_device_info *d, struct alink_set *want)
 {
 	const struct alink_link_info *l;
 	uint32_t dst;
@@ -261,9 +263,13 @@ static uint32_t partition_of(const struct fm_tables *t, uint32_t endpoint)
 	return 0;
 }
 
-/* Those who leave (@join is false), or those who come. */
-static void put_partitions(struct fm_round *r, const struct alink_device_info *d,
-			   bool join)
+/*
+ * Those who leave (@join is false), or those who come. Who moves does both: a switch
+ * ends what is on its way to and from who leaves before it says that he has left, and
+ * no two who may not reach each other meet while some have moved and some have not.
+ */
+static void put_partitions(struct fm_round *r,
+			   const struct alink_device_info *d, bool join)
 {
 	const struct fm_tables *t = &r->view.tables[d - r->view.dev];
 	struct fm *fm = r->fm;
@@ -274,19 +280,20 @@ static void put_partitions(struct fm_round *r, const struct alink_device_info *d
 		want = fm_policy_known(&fm->config, &fm->state, i) ?
 		       fm_policy_partition(&fm->config, &fm->state, i) : 0;
 		have = partition_of(t, i);
-		if (want == have || (want != 0) != join)
+		if (want == have || !(join ? want : have))
 			continue;
-		/* Who is known and was never seen does not come yet. */
-		if (join && !fm->state.xpu[i].seen)
+		/* Who is known and was never seen, or has not left, does not come. */
+		if (join && (!fm->state.xpu[i].seen ||
+			     alink_set_has(&r->kept, i)))
 			continue;
 		w = fm_round_add(r, d);
 		if (!w)
 			return;
 		w->kind = FM_PARTITION;
 		w->id = i;
-		w->wanted = want;
+		w->wanted = join;
 		w->had = have;
-		w->partition = want;
+		w->partition = join ? want : 0;
 	}
 }
 

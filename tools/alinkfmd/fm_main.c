@@ -267,32 +267,16 @@ static int on_end(sd_event_source *source, const struct signalfd_siginfo *info,
 	return sd_event_exit(loop.event, FM_EXIT_OK);
 }
 
-/* Another configuration, if it is a good one. The state file and the socket stay. */
 static int on_reload(sd_event_source *source,
 		     const struct signalfd_siginfo *info, void *arg)
 {
-	struct fm_config new;
-
 	(void)source;
 	(void)info;
 	(void)arg;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   (unsigned long long)monotonic_us());
-	if (fm_config_load(&new, manager.path)) {
-		fm_log(FM_ERR, "the configuration stays as it was");
-	} else {
-		free(new.state);
-		free(new.socket);
-		new.state = manager.config.state;
-		new.socket = manager.config.socket;
-		manager.config.state = NULL;
-		manager.config.socket = NULL;
-		fm_config_free(&manager.config);
-		manager.config = new;
-		fm_log(FM_NOTE, "%s: read again", manager.path);
-		loop.events = true;
-		fm_soon(&manager, SOON_MS);
-	}
+	fm_reload(&manager);
+	loop.events = true;
 	sd_notify(0, "READY=1");
 	return 0;
 }

@@ -34,7 +34,7 @@ static struct json_object *refused(const char *fmt, ...)
 static struct json_object *refused(const char *fmt, ...)
 {
 	struct json_object *o = json_object_new_object();
-	char text[256];
+	char text[320];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -162,6 +162,13 @@ static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 	return show(fm);
 }
 
+static struct json_object *reload(struct fm *fm)
+{
+	const char *why = fm_reload(fm);
+
+	return why ? refused("%s", why) : show(fm);
+}
+
 struct json_object *fm_answer(struct fm *fm, struct json_object *request)
 {
 	struct json_object *v;
@@ -176,6 +183,8 @@ struct json_object *fm_answer(struct fm *fm, struct json_object *request)
 		return show(fm);
 	if (!strcmp(command, "enable") || !strcmp(command, "disable"))
 		return by_hand(fm, request, command[0] == 'e');
+	if (!strcmp(command, "reload"))
+		return reload(fm);
 	return refused("%.32s: no such command", command);
 }
 
