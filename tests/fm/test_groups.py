@@ -28,6 +28,13 @@ def groups(*wanted):
     configure(f'groups = ( {", ".join(wanted)} );')
 
 
+def begin(*wanted):
+    """The same, where nobody has made any."""
+    for number in {g['id'] for g in data('group', 'show')}:
+        assert alink('group', 'del', str(number))[0] == 0
+    groups(*wanted)
+
+
 def there(number=200):
     """Key and members of a group by switch"""
     return {g['device']: (g['key'], g['members'])
@@ -65,7 +72,7 @@ def gone(number=200):
 
 def test_are_made_and_kept():
     """On all switches, and again by nobody who finds them there."""
-    groups(group(), group(7, 'beef', '0, 2'))
+    begin(group(), group(7, 'beef', '0, 2'))
     with Manager() as m:
         assert there() == both() and there(7) == both(OTHER, [0, 2])
         found = data('fm', 'show')
@@ -88,7 +95,7 @@ def test_are_made_and_kept():
 
 def test_different_and_missing():
     """What became of them while nobody managed, and while somebody does."""
-    groups(group())
+    begin(group())
     Manager().kill()
     assert alink('group', 'del', '200')[0] == 0
     assert alink('group', 'add', '200', '0-1', 'key', '0x5eed', 'dev',
@@ -109,7 +116,7 @@ def test_different_and_missing():
 def test_stale():
     """What the configuration has no more goes, whoever manages then; what is
     not the manager's stays."""
-    groups(group(), group(7))
+    begin(group(), group(7))
     assert alink('group', 'add', '3', '0-1', 'key', '9')[0] == 0
     with Manager() as m:
         groups(group(7))
@@ -127,7 +134,7 @@ def test_stale():
 
 def test_another_key():
     """The one before it goes first."""
-    groups(group())
+    begin(group())
     with Manager() as m:
         groups(group(key='beef', xpus='0, 1'))
         reload(m)
@@ -142,7 +149,7 @@ def test_another_key():
 def test_somebody_elses():
     """One with that id is left as it is, and told; it is not a reason to leave
     out the other switch, nor what is deleted later."""
-    groups(group())
+    begin(group())
     assert alink('group', 'add', '200', '0-1', 'key', '9', 'dev', 'sw0')[0] == 0
     theirs = ('0000000000000009', [0, 1])
     with Manager(whole=False) as m:

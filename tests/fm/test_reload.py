@@ -128,6 +128,9 @@ def test_all_go_back():
         with open(CONFIG, 'w', encoding='utf-8') as f:
             f.write(text)
 
+    def made():
+        return [g for g in data('group', 'show') if g['id'] == 9]
+
     group = 'groups = ( { id = 9; key = "7"; xpus = [ 1, 2 ]; } );'
     elsewhere(p5='0, 1', p6='2')
     with Manager() as m:
@@ -137,7 +140,7 @@ def test_all_go_back():
         assert partitions() == {0: 5, 1: 5, 2: 6}
         assert '1 different, 0 stale: another configuration could not be ' \
             'written' in log(), log()
-        assert not data('group', 'show') and not data('fm', 'show')['groups']
+        assert not made() and not data('fm', 'show')['groups']
         os.makedirs(f'{folder}/deep')
         # It has what it decided to write since.
         wait_for('the file', lambda: os.path.exists(f'{folder}/deep/state'),
@@ -146,10 +149,10 @@ def test_all_go_back():
         reload()
         become(1, 'completed')
         assert partitions() == {0: 5, 1: 6, 2: 6}
-        assert {g['id'] for g in data('group', 'show')} == {9}
+        assert made()
         elsewhere(p5='0', p6='1, 2')
         reload()
-        wait_for('no group', lambda: not data('group', 'show'), PATIENCE)
+        wait_for('no group', lambda: not made(), PATIENCE)
 
 
 def test_wrong_one():
