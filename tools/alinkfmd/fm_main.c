@@ -328,17 +328,16 @@ static int run(void)
 {
 	int err, code;
 
-	if (fm_state_load(&manager.state, manager.config.state))
-		return FM_EXIT_FAILED;
 	if (prepare())
 		return FM_EXIT_FAILED;
-	/* Before the socket: that of a manager that is there is not taken. */
+	/* First: state and socket of a manager that is there are not touched. */
 	err = attach();
 	if (over(err, &code)) {
 		fm_log(FM_ERR, "%s", alink_error(manager.ctx));
 		return code;
 	}
-	if (fm_serve(&loop))
+	if (fm_state_load(&manager.state, manager.config.state) ||
+	    fm_serve(&loop))
 		return FM_EXIT_FAILED;
 	code = sd_event_loop(loop.event);
 	sd_notify(0, "STOPPING=1");

@@ -143,10 +143,16 @@ int fm_state_load(struct fm_state *s, const char *path)
 	struct json_object *root;
 	uint32_t version = 0;
 	bool good;
+	int err;
 
 	fm_state_init(s);
-	if (access(path, F_OK) && errno == ENOENT)
-		return 0;
+	if (access(path, R_OK)) {
+		err = -errno;
+		if (err == -ENOENT)
+			return 0;
+		fm_log(FM_ERR, "%s: cannot be read: %s", path, strerror(-err));
+		return err;
+	}
 	root = json_object_from_file(path);
 	if (!root)
 		return put_aside(s, path, "no JSON");
