@@ -152,7 +152,6 @@ CASES = {'two_parts': (two_parts, 1), 'side_by_side': (side_by_side, 2),
          'below': (below, 1)}
 # Says who it is, and ends when it is told to; never by itself.
 FAKE_VM = """\
-#!/bin/sh
 trap 'rm {}/$$; kill $!; exit 125' TERM
 echo $$ >{}/$$
 sleep 600 & wait
@@ -166,7 +165,7 @@ def ended(case, number):
         os.mkdir(seen)
         vm = os.path.join(d, 'vm')
         with open(vm, 'w', encoding='utf-8') as f:
-            f.write(FAKE_VM.format(seen, seen))
+            f.write('#!/bin/sh\n' + FAKE_VM.format(seen, seen))
         os.chmod(vm, 0o755)
         with subprocess.Popen([sys.executable, __file__, case, vm],
                               stdin=subprocess.DEVNULL, text=True,
