@@ -686,6 +686,34 @@ TEST_F(prime, importer_is_unbound)
 	close(mfd);
 }
 
+/* A child that imports, says so, and lets go of all after @us from "go" */
+static pid_t importer(int buf, useconds_t us, int *ready, int *go)
+{
+	int to[2], from[2], fd;
+	uint32_t bo;
+	pid_t pid;
+	char c;
+
+	if (pipe(to) || pipe(from))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		close(to[1]);
+		fd = xpu_open(1);
+		if (fd < 0 || prime_import(fd, buf, &bo) ||
+		    write(from[1], "", 1) != 1 || read(to[0], &c, 1) != 1)
+			_exit(1);
+		usleep(us);
+		close(fd);
+		_exit(0);
+	}
+	close(to[0]);
+	close(from[1]);
+	*ready = from[0];
+	*go = to[1];
+	return pid;
+}
+
 /*
  * Freed just then, an import still ends its mappings before its device has no
  * driver any more: the DMA API looks, where it is debugged. With so many pieces
@@ -694,37 +722,28 @@ TEST_F(prime, importer_is_unbound)
 TEST_F_TIMEOUT(prime, import_is_freed_while_unbound, 240)
 {
 	const unsigned int pages = 1024, times = 16, step_us = 2000;
-	int other, buf, mfd, go[2];
+	int other = xpu_open(1), buf, mfd, ready, go;
 	char sysfs[256], c;
 	unsigned int i;
-	uint32_t bo;
 	void *map;
 	pid_t pid;
 
+	ASSERT_GE(other, 0);
+	ASSERT_EQ(xpu_sysfs(other, sysfs, sizeof(sysfs)), 0);
+	close(other);
 	mfd = memfd(pages * PAGE, &map);
 	ASSERT_GE(mfd, 0);
 	buf = udmabuf_reversed(mfd, pages);
 	ASSERT_GE(buf, 0);
 	for (i = 0; i < times; i++) {
-		other = xpu_open(1);
-		ASSERT_GE(other, 0);
-		ASSERT_EQ(xpu_sysfs(other, sysfs, sizeof(sysfs)), 0);
-		ASSERT_EQ(prime_import(other, buf, &bo), 0);
-		ASSERT_EQ(pipe(go), 0);
-		pid = fork();
-		ASSERT_GE(pid, 0);
-		if (!pid) {
-			if (read(go[0], &c, 1) != 1)
-				_exit(1);
-			usleep(i * step_us);
-			_exit(-gem_close(other, bo));
-		}
-		ASSERT_EQ(write(go[1], "", 1), 1);
+		pid = importer(buf, i * step_us, &ready, &go);
+		ASSERT_GT(pid, 0);
+		EXPECT_EQ(read(ready, &c, 1), 1);
+		EXPECT_EQ(write(go, "", 1), 1);
 		EXPECT_EQ(drv_write("unbind", sysfs), 0);
 		EXPECT_EQ(child_status(pid), 0);
-		close(go[0]);
-		close(go[1]);
-		close(other);
+		close(ready);
+		close(go);
 		ASSERT_EQ(drv_write("bind", sysfs), 0);
 	}
 	munmap(map, pages * PAGE);
