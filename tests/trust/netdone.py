@@ -54,10 +54,15 @@ def answer(messages):
     return out
 
 
-def health(data):
-    """What a health reporter tells, with what moves marked as such."""
+def health(told):
+    """What a health reporter tells, with what moves marked as such. Where it goes
+    on in another message says only how large that could be; a value of which
+    nothing but the type had room is begun again there."""
     out, name = [], ''
-    for kind, value in pairs(data):
+    for kind, value in told:
+        if kind == DEVLINK['DEVLINK_ATTR_FMSG_OBJ_VALUE_TYPE'] and out and \
+                out[-1][0] == kind:
+            continue
         if kind == DEVLINK['DEVLINK_ATTR_FMSG_OBJ_NAME']:
             name = value.rstrip(b'\0').decode()
         elif kind == DEVLINK['DEVLINK_ATTR_FMSG_OBJ_VALUE_DATA']:
@@ -73,14 +78,14 @@ def devlink_answer(messages):
     """Of devlink, without the headers."""
     if messages is None:
         return None
-    out = []
+    out, told = [], []
     for message in messages:
         for kind, value in pairs(message[20:]):
             if kind == DEVLINK['DEVLINK_ATTR_FMSG']:
-                out.extend(health(value))
+                told += pairs(value)
             else:
                 out.append((kind, value))
-    return out
+    return out + health(told)
 
 
 def devlink_handle(bdf):
