@@ -686,6 +686,9 @@ TEST_F(prime, importer_is_unbound)
 	close(mfd);
 }
 
+/* Pieces that a udmabuf may have; 1024 by default */
+#define LIST_LIMIT	"/sys/module/udmabuf/parameters/list_limit"
+
 /* A child that imports, says so, and lets go of all after @us from "go" */
 static pid_t importer(int buf, useconds_t us, int *ready, int *go)
 {
@@ -721,7 +724,7 @@ static pid_t importer(int buf, useconds_t us, int *ready, int *go)
  */
 TEST_F_TIMEOUT(prime, import_is_freed_while_unbound, 240)
 {
-	const unsigned int pages = 1024, times = 16, step_us = 2000;
+	const unsigned int pages = 8192, times = 16, step_us = 2000;
 	int other = xpu_open(1), buf, mfd, ready, go;
 	char sysfs[256], c;
 	unsigned int i;
@@ -733,7 +736,9 @@ TEST_F_TIMEOUT(prime, import_is_freed_while_unbound, 240)
 	close(other);
 	mfd = memfd(pages * PAGE, &map);
 	ASSERT_GE(mfd, 0);
+	ASSERT_EQ(write_file(LIST_LIMIT, "8192"), 0);
 	buf = udmabuf_reversed(mfd, pages);
+	EXPECT_EQ(write_file(LIST_LIMIT, "1024"), 0);
 	ASSERT_GE(buf, 0);
 	for (i = 0; i < times; i++) {
 		pid = importer(buf, i * step_us, &ready, &go);
