@@ -273,6 +273,13 @@ def build_module(name, source, kernel, *args):
     return os.path.join(where, f'{name}.ko')
 
 
+def behind(name, command, script='exec "$@"'):
+    """The command of a guest with the debug kernel, after one of the modules in
+    faults."""
+    module = build_module(name, os.path.join(HERE, 'faults'), 'debug')
+    return ['sh', '-c', f'insmod "$0" && {script}', module, *command]
+
+
 def kernel_folder(kind):
     """Folder of a debug kernel, built when it is not there."""
     done = subprocess.run(
