@@ -124,7 +124,8 @@ def test_modelled_time_of_large_ones():
         switch = (1 + 1 / n) * WIRE_NS + CONTROL_NS
         assert abs(each['ring'] / ring - 1) < 0.01, (n, each, ring)
         assert abs(each['switch'] / switch - 1) < 0.01, (n, each, switch)
-        assert abs(each['push'] / WIRE_NS - 1) < 0.01, (n, each)
+        # Some more descriptors of 100 ns
+        assert abs(each['push'] / WIRE_NS - 1) < 0.02, (n, each)
         if n == 8:
             assert each['ring'] / each['push'] >= 1.75, each
         else:
