@@ -18,6 +18,9 @@ CONFIG, STATE, LOG = (f'{WHERE}/{n}' for n in ('conf', 'state', 'log'))
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 BEAT_MS = 2000
 HOLD_MS = 300
+# Largest size of a load that lasts longer than a test, which takes its time on the
+# debug kernel
+LONG = '1M' if '-alink-' in os.uname().release else '64K'
 # Exit codes of alinkfmd
 PERMISSION, BAD_CONFIG, MANAGED = 4, 6, 7
 

@@ -10,7 +10,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
-from fmlib import (BAD_CONFIG, BEAT_MS, CONFIG, HOLD_MS,  # noqa: E402
+from fmlib import (BAD_CONFIG, BEAT_MS, CONFIG, HOLD_MS, LONG,  # noqa: E402
                    MANAGED, NOBODY, PERMISSION, STATE, Manager, alink, become,
                    configure, data, driver, log, manager, name_of, partitions,
                    set_link, stages, state, stuck, usable)
@@ -144,10 +144,8 @@ def test_killed_under_load():
     # One that is configured and was never seen is not ready.
     assert stages()[7][:2] == ('in-progress', 'not seen yet'), stages()
     before = data('route', 'show'), partitions()
-    # Longer than it takes three managers to come
-    last = '1M' if '-alink-' in os.uname().release else '64K'
     with subprocess.Popen(
-            ['alink-bench', 'allreduce', '-b', '64K', '-e', last, '--iters',
+            ['alink-bench', 'allreduce', '-b', '64K', '-e', LONG, '--iters',
              '1000', '-j'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True) as load:
         # It has found out by then that somebody manages the fabric.

@@ -9,8 +9,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
-from fmlib import (CONFIG, STATE, Manager, alink, become, configure,  # noqa: E402
-                   data, log, partitions, stages, stuck, usable)
+from fmlib import (CONFIG, LONG, STATE, Manager, alink, become,  # noqa: E402
+                   configure, data, log, partitions, stages, stuck, usable)
 from guestlib import PATIENCE, wait_for  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
@@ -33,7 +33,7 @@ def reload(says=None):
 def load():
     """Traffic between the xPUs 0 and 1 that has begun"""
     child = subprocess.Popen(  # pylint: disable=consider-using-with
-        ['alink-bench', 'allreduce', '-n', '2', '-b', '64K', '-e', '64K',
+        ['alink-bench', 'allreduce', '-n', '2', '-b', '64K', '-e', LONG,
          '--iters', '1000', '-j'], stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True)
     wait_for('the load', lambda: child.poll() is not None or any(
