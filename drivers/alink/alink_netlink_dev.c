@@ -193,7 +193,6 @@ static int alink_nl_put_ifindex(struct sk_buff *msg, struct alink_port *port)
 
 static int alink_nl_put_link(struct sk_buff *msg, struct alink_port *port)
 {
-	u32 lanes = alink_port_rd32(port, ALINK_LINK_LANES);
 	u32 module = alink_port_rd32(port, ALINK_LINK_MODULE);
 
 	if (nla_put_u32(msg, ALINK_A_LINK_DEV_INDEX, port->adev->index) ||
@@ -207,8 +206,8 @@ static int alink_nl_put_link(struct sk_buff *msg, struct alink_port *port)
 			alink_port_rd32(port, ALINK_LINK_SPEED)) ||
 	    nla_put_u32(msg, ALINK_A_LINK_MAX_SPEED,
 			alink_port_rd32(port, ALINK_LINK_MAX_SPEED)) ||
-	    nla_put_u32(msg, ALINK_A_LINK_LANES, lanes & 0xffff) ||
-	    nla_put_u32(msg, ALINK_A_LINK_MAX_LANES, lanes >> 16) ||
+	    nla_put_u32(msg, ALINK_A_LINK_LANES, alink_port_lanes(port)) ||
+	    nla_put_u32(msg, ALINK_A_LINK_MAX_LANES, port->lanes) ||
 	    nla_put_u32(msg, ALINK_A_LINK_FEC,
 			alink_port_rd32(port, ALINK_LINK_FEC)) ||
 	    (module != ALINK_ID_NONE &&

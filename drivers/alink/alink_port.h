@@ -98,6 +98,12 @@ static inline void alink_port_wr32(const struct alink_port *port, u32 reg,
 	alink_wr32(port->adev, ALINK_LINK_WINDOW(port->num) + reg, value);
 }
 
+/* Lanes that are in use; those that are fitted are in alink_port.lanes. */
+static inline u32 alink_port_lanes(const struct alink_port *port)
+{
+	return alink_port_rd32(port, ALINK_LINK_LANES) & 0xffff;
+}
+
 /* alink_port.c */
 void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set);
 

@@ -81,7 +81,7 @@ static int alink_port_get_link_ksettings(struct net_device *netdev,
 	u32 speed, lanes, module, fecs;
 
 	speed = alink_port_rd32(port, ALINK_LINK_SPEED);
-	lanes = alink_port_rd32(port, ALINK_LINK_LANES);
+	lanes = alink_port_lanes(port);
 	module = alink_port_rd32(port, ALINK_LINK_MODULE);
 	fecs = alink_port_rd32(port, ALINK_LINK_FEC_CAPS);
 	if (!alink_dev_active(port->adev))
@@ -106,7 +106,7 @@ static int alink_port_get_link_ksettings(struct net_device *netdev,
 	if (speed) {
 		cmd->base.speed = speed;
 		cmd->base.duplex = DUPLEX_FULL;
-		cmd->lanes = lanes & 0xffff;
+		cmd->lanes = lanes;
 	} else {
 		cmd->base.speed = SPEED_UNKNOWN;
 		cmd->base.duplex = DUPLEX_UNKNOWN;
