@@ -28,6 +28,28 @@ def test_ethtool():
         sh('ip', 'netns', 'exec', a.ns, 'ethtool', '-p', a.dev, '1')
 
 
+def test_address():
+    """It is changed while the NIC is up: frames for the new one come in, those
+    for the old one do not."""
+    with pair() as (a, b):
+        old, new = a.link()['address'], '02:03:04:05:06:07'
+
+        def send(to):
+            b.sh('ip', 'neigh', 'replace', a.addr, 'lladdr', to, 'dev', b.dev)
+            out = b.sh('ping', '-q', '-c', '2', '-i', '0.2', '-W', '2', a.addr,
+                       check=False)
+            return '2 received' in out
+        try:
+            assert send(old)
+            a.sh('ip', 'link', 'set', a.dev, 'address', new)
+            assert a.link()['address'] == new and 'UP' in a.link()['flags']
+            assert send(new) and not send(old)
+        finally:
+            a.sh('ip', 'link', 'set', a.dev, 'address', old)
+            b.sh('ip', 'neigh', 'del', a.addr, 'dev', b.dev, check=False)
+        a.ping_works(b)
+
+
 def test_self_test():
     """ethtool -t passes, also offline, and leaves the link working."""
     with pair() as (a, b):
@@ -105,5 +127,5 @@ def test_sensors():
 
 
 if __name__ == '__main__':
-    main(test_ethtool, test_self_test, test_self_test_fails, test_statistics,
-         test_devlink, test_sensors)
+    main(test_ethtool, test_address, test_self_test, test_self_test_fails,
+         test_statistics, test_devlink, test_sensors)
