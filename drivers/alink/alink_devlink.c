@@ -261,6 +261,20 @@ void alink_devlink_params_unregister(struct devlink *devlink)
 /* --- health -------------------------------------------------------------- */
 
 /**
+ * alink_devlink_refuse - that registers cannot be read now
+ * @adev:	device, which is not active, or was not meanwhile
+ * @extack:	says so
+ *
+ * Return: -%EBUSY in reset, -%ENODEV when the device is gone.
+ */
+int alink_devlink_refuse(struct alink_dev *adev, struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
+	return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_refuse);
+
+/**
  * alink_devlink_diagnose - what a health reporter shows of every function
  * @adev:	device
  * @fmsg:	from devlink
@@ -274,10 +288,8 @@ void alink_devlink_params_unregister(struct devlink *devlink)
 int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
 			   struct netlink_ext_ack *extack)
 {
-	if (!alink_dev_active(adev)) {
-		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
-		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
-	}
+	if (!alink_dev_active(adev))
+		return alink_devlink_refuse(adev, extack);
 	devlink_fmsg_u32_pair_put(fmsg, "state",
 				  alink_rd32(adev, ALINK_REG_STATE));
 	devlink_fmsg_u32_pair_put(fmsg, "heartbeat",

@@ -67,9 +67,7 @@ static void alink_link_put_degraded(struct devlink_fmsg *fmsg,
 				    const struct alink_port *port)
 {
 	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
-	devlink_fmsg_u32_pair_put(fmsg, "lanes",
-				  alink_port_rd32(port, ALINK_LINK_LANES) &
-				  0xffff);
+	devlink_fmsg_u32_pair_put(fmsg, "lanes", alink_port_lanes(port));
 	devlink_fmsg_u32_pair_put(fmsg, "lanes_fitted", port->lanes);
 	devlink_fmsg_u32_pair_put(fmsg, "lanes_bad",
 				  alink_port_rd32(port, ALINK_LINK_LANES_BAD));
@@ -118,10 +116,8 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 	struct alink_dev *adev = h->adev;
 	u32 i, links = 0, failed, degraded, training;
 
-	if (!alink_dev_active(adev)) {
-		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
-		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
-	}
+	if (!alink_dev_active(adev))
+		return alink_devlink_refuse(adev, extack);
 	failed = alink_links_put(fmsg, adev, "failed", alink_link_failed,
 				 alink_link_put_failed);
 	degraded = alink_links_put(fmsg, adev, "degraded", alink_link_degraded,

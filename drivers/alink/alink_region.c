@@ -109,9 +109,8 @@ static int alink_region_snapshot(struct devlink *devlink,
 	if (!err)
 		err = alink_regs_end(adev, epoch);
 	if (err) {
-		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
 		kvfree(buf);
-		return err == -EAGAIN ? -EBUSY : err;
+		return alink_devlink_refuse(adev, extack);
 	}
 	*data = buf;
 	return 0;

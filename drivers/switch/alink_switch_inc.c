@@ -55,10 +55,8 @@ static int inc_diagnose(struct devlink_health_reporter *reporter,
 	struct alink_dev *adev = sw->adev;
 	u64 counts[ALINK_SWITCH_INC_KINDS];
 
-	if (!alink_dev_active(adev)) {
-		NL_SET_ERR_MSG(extack, "Device is in reset, or gone");
-		return alink_dev_lost(adev) ? -ENODEV : -EBUSY;
-	}
+	if (!alink_dev_active(adev))
+		return alink_devlink_refuse(adev, extack);
 	devlink_fmsg_u64_pair_put(fmsg, "reductions",
 				  alink_rd64(adev, ALINK_SW_REG_REDUCTIONS));
 	devlink_fmsg_u64_pair_put(fmsg, "multicasts",

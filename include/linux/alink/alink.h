@@ -213,6 +213,8 @@ void alink_devlink_common_unregister(struct devlink *devlink);
 int alink_flash_put_info(struct alink_dev *adev, struct devlink_info_req *req);
 void alink_flash_stop(struct alink_dev *adev);
 bool alink_flash_running(struct alink_dev *adev);
+int alink_devlink_refuse(struct alink_dev *adev,
+			 struct netlink_ext_ack *extack);
 int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
 			   struct netlink_ext_ack *extack);
 void alink_devlink_fault(struct devlink_fmsg *fmsg,
