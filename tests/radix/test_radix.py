@@ -167,6 +167,11 @@ def in_pieces(seen, others):
     return max(took for took, _ in seen)
 
 
+def checked():
+    """Is this a kernel of ours, which looks at each access?"""
+    return 'alink' in os.uname().release
+
+
 def memory():
     """What can be had, KiB"""
     with open('/proc/meminfo', encoding='ascii') as f:
@@ -202,7 +207,7 @@ def test_reload():
           f'{there - loading:.2f} s, {in_pieces(seen[first:], others):.0f} ms; '
           f'a port {each:.1f} KiB')
     # What checks memory keeps more than what is checked.
-    if 'alink' not in os.uname().release:
+    if not checked():
         assert each < MOST_KIB, each
     assert Counters().all('fec_corrected_codewords') == before
 
@@ -366,8 +371,15 @@ def variants():
 
 
 def test_variants():
-    """Each row of the table is a device that the driver takes."""
-    for name, radix in variants().items():
+    """Each row of the table is a device that the driver takes. Where the kernel
+    checks each access, the first of each number of ports: the others differ from
+    it in numbers, of which it checks nothing."""
+    every = variants()
+    if checked():
+        first = {radix: name for name, radix in reversed(every.items())}
+        every = {name: radix for radix, name in first.items()}
+        print(f'# {len(every)} of {len(variants())}')
+    for name, radix in every.items():
         plug(name)
         ports = shown()
         assert len(ports) == radix, (name, len(ports))
