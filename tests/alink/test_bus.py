@@ -105,8 +105,8 @@ def test_fatal_error():
     for name in sorted(devices()):
         before = generation(name)
         inject(name, 'fatal', 'fatal')
-        wait_for(f'{name}: reset', lambda n=name: state(n) == 'ready' and
-                 generation(n) > before, PATIENCE)
+        wait_for(f'{name}: reset', lambda n=name, b=before: state(n) == 'ready'
+                 and generation(n) > b, PATIENCE)
         wait_ready(name)
 
 

@@ -322,6 +322,7 @@ def test_netpoll():
         sh('modprobe', 'netconsole')
     except AssertionError as e:
         raise Skip('this kernel is built without netconsole') from e
+    # pylint: disable-next=used-before-assignment
     with pair() as (a, b), one_packet_at_a_time(a):
         with b.inside():
             server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -129,8 +129,8 @@ def fec(netdev):
     for name, value in re.findall(r'^\s+(\w+|Lane \d+): (\d+)$', sh(
             'ethtool', '-I', '--show-fec', netdev), re.M):
         if not name.startswith('Lane'):
-            lanes = counters[name] = []
-        lanes.append(int(value))
+            of_lanes = counters[name] = []
+        of_lanes.append(int(value))
     return counters
 
 

@@ -393,7 +393,7 @@ def test_wrong_options_for_a_file():
                              (3, 'model.layers.2.input_layernorm.weight: '
                               'not there')):
             code, _, err = llm('--reference', f'--weights={path}',
-                               **dict(TINY, layers=layers))
+                               **{**TINY, 'layers': layers})
             assert code == 1 and says in err, (code, err)
 
 

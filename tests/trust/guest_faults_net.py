@@ -412,12 +412,12 @@ def netdevs(sweeper):
         was = dev.flags()
         turn(False)()
         sweeper.sweep(f'netdev {dev.name} up', turn(True), None,
-                      lambda arg, got, d=dev: turn(False, d)(), dev.flags,
+                      lambda arg, got, t=turn: t(False)(), dev.flags,
                       # a driver's answer to "no interrupt to be had"
                       allowed={errno.ENOSPC}, done=dev.state)
         turn(True)()
         sweeper.sweep(f'netdev {dev.name} down', turn(False), None,
-                      lambda arg, got, d=dev: turn(True, d)(), dev.flags,
+                      lambda arg, got, t=turn: t(True)(), dev.flags,
                       done=dev.state)
         if not was & IFF_UP:
             turn(False)()

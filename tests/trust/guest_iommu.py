@@ -7,7 +7,6 @@ import glob
 import mmap
 import os
 import re
-import struct
 import subprocess
 import sys
 import time

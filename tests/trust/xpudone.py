@@ -22,7 +22,7 @@ ANSWERS = ('device', 'memory', 'counters', 'link')
 def fields(record):
     """{name: value} of a ctypes structure."""
     out = {}
-    for name, kind in record._fields_:
+    for name, *_ in record._fields_:
         value = getattr(record, name)
         if isinstance(value, ctypes.Structure):
             value = fields(value)

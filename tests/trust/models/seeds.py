@@ -560,7 +560,8 @@ def nic():
         bytes(range(32))
     options = MAC + MAC + b'\x81\0\0\x05\x86\xdd' + \
         bytes.fromhex('60000000008e0040') + bytes(range(32)) + \
-        bytes.fromhex('3c00000000000000' '1100000000000000' '0035003500080001')
+        bytes.fromhex('3c000000000000001100000000000000'
+                      '0035003500080001')
     tcp = bytes.fromhex('0400080000000001000000015010200000000000')
     offload4, offload6 = (100, 34, 16, 14, 54), (100, 54, 16, 14, 74)
     settings = Seed().admin_on().admin(

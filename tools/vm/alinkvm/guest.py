@@ -3,6 +3,7 @@
 
 import glob
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -89,11 +90,13 @@ def find_kernel(name):
     raise Error(f"no modules of {release} beside {image} or in /lib/modules")
 
 
-def _cpio_entry(name, mode, data=b"", ino=[1]):
-    ino[0] += 1
+_INODES = itertools.count(2)
+
+
+def _cpio_entry(name, mode, data=b""):
     raw = name.encode() + b"\0"
     head = "070701" + "".join(f"{v:08x}" for v in (
-        ino[0], mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0))
+        next(_INODES), mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0))
     out = head.encode() + raw
     out += b"\0" * (-len(out) % 4)
     return out + data + b"\0" * (-len(data) % 4)

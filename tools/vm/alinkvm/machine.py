@@ -275,6 +275,8 @@ class Machine:
         """Boots, runs COMMAND, and returns its exit status."""
         line = self.command_line(command)
         start = time.monotonic()
+        # It is one call of the system, and takes no lock.
+        # pylint: disable-next=subprocess-popen-preexec-fn
         with subprocess.Popen(
                 line, stdin=None if not command else subprocess.DEVNULL,
                 stderr=subprocess.PIPE, preexec_fn=die_with_parent,

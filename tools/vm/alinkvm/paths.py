@@ -12,6 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
 
 
 def cache():
+    """Where things are built."""
     path = os.environ.get("ALINK_CACHE")
     if not path:
         base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
