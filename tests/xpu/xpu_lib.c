@@ -450,7 +450,7 @@ int xq_run(struct xq *q, struct alink_xpu_desc desc,
 {
 	xq_push(q, desc);
 	xq_ring(q);
-	return xq_wait(q, 20000, error);
+	return xq_wait(q, PATIENCE_MS, error);
 }
 
 int xq_copy(struct xq *q, uint64_t dst, uint64_t src, uint64_t len)

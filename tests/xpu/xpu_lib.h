@@ -109,6 +109,11 @@ void xq_ring(struct xq *q);
 /* Waits for all that was pushed. Returns as WAIT_FENCE does. */
 int xq_wait(struct xq *q, int64_t timeout_ms,
 	    struct drm_alink_xpu_queue_error *error);
+/*
+ * After which something hangs, and is not slow: an emulated guest that shares two
+ * processors with nine others has been seen to take 20 s for a copy.
+ */
+#define PATIENCE_MS	240000
 /* One command from push to wait; the error is left in *error if not NULL. */
 int xq_run(struct xq *q, struct alink_xpu_desc desc,
 	   struct drm_alink_xpu_queue_error *error);

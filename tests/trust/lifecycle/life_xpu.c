@@ -33,8 +33,6 @@
 #define VA_LARGE	0x1e000000UL
 #define VA_Q		0x20000000UL
 #define SEED		0x5eed
-/* Guards against a hang; what is promised is measured. */
-#define PATIENCE_MS	240000
 #define SETTLE_US	200000
 
 struct held {
