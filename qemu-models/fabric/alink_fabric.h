@@ -60,8 +60,10 @@ struct af_timing_params {
 };
 
 #define AF_TIMING_DEFAULT \
-	((struct af_timing_params){ .endpoint_ns = 100, .cable_ns = 25, \
-				    .hop_ns = 150, .reduce_ns = 50 })
+	((struct af_timing_params){ .endpoint_ns = ALINK_TIME_ENDPOINT_NS, \
+				    .cable_ns = ALINK_TIME_CABLE_NS, \
+				    .hop_ns = ALINK_TIME_HOP_NS, \
+				    .reduce_ns = ALINK_TIME_REDUCE_NS })
 
 /* Result of one operation */
 struct af_result {

@@ -12,12 +12,12 @@
 
 uint64_t xpu_local_ns(uint64_t bytes)
 {
-    return DIV_ROUND_UP(bytes * 1000, XPU_RING_MBPS);
+    return DIV_ROUND_UP(bytes * 1000, ALINK_XPU_LOCAL_MBPS);
 }
 
 uint64_t xpu_reduce_ns(uint64_t bytes)
 {
-    return DIV_ROUND_UP(bytes * 1000, XPU_REDUCE_MBPS);
+    return DIV_ROUND_UP(bytes * 1000, ALINK_XPU_REDUCE_MBPS);
 }
 
 void xpu_report_poison(AlinkXpu *xpu, uint64_t hbm, uint32_t queue)

@@ -325,10 +325,6 @@ uint64_t xpu_reduce_ns(uint64_t bytes);
 /* The device found bad memory at an offset of its HBM. */
 void xpu_report_poison(AlinkXpu *xpu, uint64_t hbm, uint32_t queue);
 
-#define XPU_DESC_NS     100     /* what each descriptor costs */
-#define XPU_RING_MBPS   64000   /* local traffic of one ring, 10^6 bytes/s */
-#define XPU_REDUCE_MBPS 820000  /* results, when HBM is the limit */
-
 /* --- xpu_move.c ------------------------------------------------------------ */
 
 /* As xpu_exec(), for the opcodes that move data; the descriptor is checked. */

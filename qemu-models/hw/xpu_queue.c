@@ -374,7 +374,7 @@ static void queue_step(XpuQueue *q, XpuPass *pass)
         trace_alink_xpu_desc(xpu_name(q->xpu), q->id, q->head, desc->opcode,
                              le64_to_cpu(desc->dst), le64_to_cpu(desc->src),
                              le64_to_cpu(desc->len));
-        q->desc_ns = XPU_DESC_NS;
+        q->desc_ns = ALINK_XPU_DESC_NS;
     }
     if (q->compute) {
         st = xpu_compute_step(q, pass, &done, &addr);

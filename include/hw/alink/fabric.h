@@ -54,6 +54,16 @@ enum alink_atomic {
 #define ALINK_PACKET_OVERHEAD		16
 
 /*
+ * Modelled time, ns, unless a fabric is set otherwise: in each endpoint, over one
+ * cable, from port to port of a switch, and what its reduction engine adds.
+ * fabric.rst, "Timing", has where they are from.
+ */
+#define ALINK_TIME_ENDPOINT_NS		100
+#define ALINK_TIME_CABLE_NS		25
+#define ALINK_TIME_HOP_NS		150
+#define ALINK_TIME_REDUCE_NS		50
+
+/*
  * Reducing push: what a switch keeps of one chunk, and what a member says of
  * it. fabric.rst, "Reducing push".
  */

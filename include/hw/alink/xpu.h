@@ -171,6 +171,11 @@ enum alink_wait {
 
 #define ALINK_XPU_MAX_LEN		ALINK_BIT64(32)	/* bytes of one descriptor */
 
+/* Modelled time; xpu.rst, "Timing", has where it is from. Rates: 10^6 bytes/s */
+#define ALINK_XPU_DESC_NS		100	/* each descriptor */
+#define ALINK_XPU_LOCAL_MBPS		64000	/* local traffic of one ring */
+#define ALINK_XPU_REDUCE_MBPS		820000	/* results of a REDUCE within HBM */
+
 /* Functions of compute engines; arithmetic and operands: xpu.rst, "Compute" */
 enum alink_xpu_func {
 	ALINK_XPU_FN_GEMM	= 0,	/* dst[m][n] := a[m][k] * b[k][n] */
