@@ -45,7 +45,8 @@ def rows(*args):
     data = json.loads(bench(*args, *QUICK, '-j'))['data']
     assert data['wrong'] == 0 and data['rows'], data
     for row in data['rows']:
-        assert row['wrong'] == 0 or row['collective'] == 'barrier', row
+        assert row['wrong'] == 0 or row['collective'] == 'barrier' or \
+            '--no-check' in args, row
     return data['rows']
 
 
@@ -131,6 +132,45 @@ def test_modelled_time_of_large_ones():
         else:
             large = 4 << 20
             assert took['ring', large] < took['switch', large], took
+
+
+def test_formula():
+    """The devices count what libalink's formulas say, to one in a hundred."""
+    for kind in 'allreduce', 'reduce', 'reduce-scatter', 'broadcast', \
+            'allgather', 'barrier':
+        for n in '2', '8':
+            for row in rows(kind, '-n', n, '-b', '1K', '-e', '1M', '-f',
+                            '1024', '--no-check'):
+                took, says = row['modelled_ns'], row['formula_ns']
+                assert says > 0, row
+                assert took is None or abs(took / says - 1) < 0.01, row
+    assert rows('alltoall', '-b', '1K', '-e', '1K', '--no-check')[0][
+        'formula_ns'] is None
+
+
+def chosen(kind, n):
+    """{size: algorithms whose modelled time is that of "auto"}, which is the
+    least"""
+    found = rows(kind, '-n', n, '-b', '32K', '-e', '4M', '-f', '128', '--algo',
+                 'all', '--no-check')
+    out = {}
+    for size in sorted({r['size_bytes'] for r in found}):
+        took = {r['algorithm']: r['modelled_ns'] for r in found
+                if r['size_bytes'] == size}
+        auto = took.pop('auto')
+        assert auto < 1.005 * min(took.values()), (kind, n, size, auto, took)
+        out[size] = {a for a, ns in took.items() if abs(ns / auto - 1) < 0.005}
+    return list(out.values())
+
+
+def test_choice():
+    """By size and by group: what one rank sends to all is better sent once, but
+    for large blocks of few, as a ring leaves out the way back to the sender."""
+    for kind in 'reduce-scatter', 'allgather':
+        assert chosen(kind, '3') == [{'switch'}, {'ring'}], kind
+        assert chosen(kind, '8') == [{'switch'}, {'switch'}], kind
+    for n in '2', '8':
+        assert chosen('allreduce', n) == [{'push'}, {'push'}], n
 
 
 def counted(name):
@@ -243,6 +283,6 @@ def test_refusals():
 
 
 main(test_types_and_operations, test_sizes, test_ranks, test_bytes_on_links,
-     test_modelled_time, test_modelled_time_of_large_ones,
-     test_counters_of_pushes, test_table, test_a_wrong_bit_is_found,
+     test_modelled_time, test_modelled_time_of_large_ones, test_formula,
+     test_choice, test_counters_of_pushes, test_table, test_a_wrong_bit_is_found,
      test_links_fail_in_a_collective, test_half_of_the_planes, test_refusals)

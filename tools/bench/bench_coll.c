@@ -22,15 +22,20 @@
 #define NUM_DTYPES	(ALINK_DT_UINT8 + 1)
 
 const struct coll_what coll_whats[COLL_NUM_KINDS] = {
-	[COLL_ALLREDUCE] = { .name = "allreduce", .op = true },
-	[COLL_REDUCE] = { .name = "reduce", .op = true, .root = true },
-	[COLL_REDUCE_SCATTER] = { .name = "reduce-scatter", .op = true,
-				  .blocks = true },
-	[COLL_BROADCAST] = { .name = "broadcast", .root = true },
-	[COLL_ALLGATHER] = { .name = "allgather", .blocks = true },
+	[COLL_ALLREDUCE] = { .name = "allreduce", .what = ALINK_COLL_ALLREDUCE,
+			     .op = true },
+	[COLL_REDUCE] = { .name = "reduce", .what = ALINK_COLL_REDUCE,
+			  .op = true, .root = true },
+	[COLL_REDUCE_SCATTER] = { .name = "reduce-scatter",
+				  .what = ALINK_COLL_REDUCE_SCATTER,
+				  .op = true, .blocks = true },
+	[COLL_BROADCAST] = { .name = "broadcast", .what = ALINK_COLL_BROADCAST,
+			     .root = true },
+	[COLL_ALLGATHER] = { .name = "allgather", .what = ALINK_COLL_ALLGATHER,
+			     .blocks = true },
 	[COLL_ALLTOALL] = { .name = "alltoall", .blocks = true,
 			    .direct = true },
-	[COLL_BARRIER] = { .name = "barrier" },
+	[COLL_BARRIER] = { .name = "barrier", .what = ALINK_COLL_BARRIER },
 };
 
 struct options {
@@ -61,7 +66,8 @@ static void usage(const char *name)
 	       "                (fp32; uint8 has no operations)\n"
 	       "  -o OPS        sum, min, max, all (sum)\n"
 	       "  -r RANK       root (0)\n"
-	       "  --algo NAMES  switch, ring, and of allreduce push; all (all)\n"
+	       "  --algo NAMES  switch, ring, and of allreduce push; auto: the one of them\n"
+	       "                that libalink takes; all (switch,ring,push)\n"
 	       "  --iters N     timed iterations of each line (5)\n"
 	       "  --spoil RANK  flip a bit of what this rank has: it must be seen in #wrong\n"
 	       "  --no-check    do not look at results\n"
@@ -250,24 +256,24 @@ static int start(const struct coll_case *c, struct coll_rank *r, uint32_t rank,
 
 	switch (c->kind) {
 	case COLL_ALLREDUCE:
-		return alink_allreduce(r->comm, c->algo, at, at, c->count,
+		return alink_allreduce(r->comm, c->asked, at, at, c->count,
 				       c->dtype, c->op, seq);
 	case COLL_REDUCE:
-		return alink_reduce(r->comm, c->algo, c->root, at, at,
+		return alink_reduce(r->comm, c->asked, c->root, at, at,
 				    c->count, c->dtype, c->op, seq);
 	case COLL_REDUCE_SCATTER:
-		return alink_reduce_scatter(r->comm, c->algo, at + block * rank,
-					    at, c->count, c->dtype, c->op, seq);
+		return alink_reduce_scatter(r->comm, c->asked,
+					    at + block * rank, at, c->count, c->dtype, c->op, seq);
 	case COLL_BROADCAST:
-		return alink_broadcast(r->comm, c->algo, c->root, at, at,
+		return alink_broadcast(r->comm, c->asked, c->root, at, at,
 				       c->count, c->dtype, seq);
 	case COLL_ALLGATHER:
-		return alink_allgather(r->comm, c->algo, at, at + block * rank,
-				       c->count, c->dtype, seq);
+		return alink_allgather(r->comm, c->asked, at,
+				       at + block * rank, c->count, c->dtype, seq);
 	case COLL_ALLTOALL:
 		return alink_alltoall(r->comm, at, at, c->count, c->dtype, seq);
 	default:
-		return alink_barrier(r->comm, c->algo, seq);
+		return alink_barrier(r->comm, c->asked, seq);
 	}
 }
 
@@ -375,17 +381,32 @@ static int look_at_results(struct coll_node *m, const struct coll_case *c,
 
 /* --- lines ---------------------------------------------------------------- */
 
+/* What the timing model says; and for "auto", which way it takes */
+static int look_ahead(const struct coll_node *m, struct coll_case *c,
+		      struct coll_result *r)
+{
+	const struct coll_what *w = &coll_whats[c->kind];
+	int err;
+
+	if (w->direct)
+		return 0;
+	err = alink_collective_time(m->rank[0].comm, w->what, &c->algo,
+				    c->count * alink_dtype_bytes(c->dtype),
+				    &r->formula_ns);
+	return err ? bench_fail_alink(m->b, w->name, err) : 0;
+}
+
 static int measure(struct coll_node *m, const struct options *o,
 		   const struct coll_case *c, struct coll_result *r)
 {
 	struct coll_counts before = {}, after = {};
 	uint64_t seq[ALINK_COMM_MAX_RANKS], from;
-	struct coll_case meet = { .kind = COLL_BARRIER, .algo = c->algo };
+	struct coll_case meet = { .kind = COLL_BARRIER, .asked = c->algo };
 	unsigned int i;
 	int err;
 
 	if (c->algo == ALINK_ALGO_PUSH)
-		meet.algo = ALINK_ALGO_SWITCH;
+		meet.asked = ALINK_ALGO_SWITCH;
 	r->checked = o->check && o->kind != COLL_BARRIER;
 	err = r->checked ? bring_data(m, o, c) : 0;
 	if (!err)
@@ -422,8 +443,9 @@ static int sweep_size(struct coll_node *m, const struct options *o,
 		for (op = 0; op < COLL_NUM_OPS; op++)
 			for (a = 0; a < COLL_NUM_ALGOS && !err; a++) {
 				struct coll_case c = {
-					.kind = o->kind, .algo = a,
-					.dtype = d, .op = op, .root = o->root,
+					.kind = o->kind, .asked = a,
+					.algo = a, .dtype = d, .op = op,
+					.root = o->root,
 				};
 				struct coll_result r = {};
 
@@ -437,7 +459,9 @@ static int sweep_size(struct coll_node *m, const struct options *o,
 					c.count = 0;
 					c.bytes = 0;
 				}
-				err = measure(m, o, &c, &r);
+				err = look_ahead(m, &c, &r);
+				if (!err)
+					err = measure(m, o, &c, &r);
 				if (!err)
 					coll_line(m->b, m, &c, &r);
 				*wrong += r.wrong;
@@ -483,8 +507,7 @@ static int settle(struct bench *b, struct options *o)
 	}
 	if (o->kind != COLL_ALLREDUCE)
 		o->algo[ALINK_ALGO_PUSH] = false;
-	if (!o->algo[ALINK_ALGO_SWITCH] && !o->algo[ALINK_ALGO_RING] &&
-	    !o->algo[ALINK_ALGO_PUSH])
+	if (!memchr(o->algo, true, sizeof(o->algo)))
 		return bench_fail(b, -EINVAL, "--algo: push is of allreduce only");
 	if (o->kind == COLL_BARRIER) {
 		memset(o->dtype, 0, sizeof(o->dtype));

@@ -27,6 +27,7 @@ enum coll_kind {
 /* What is the same of all its lines; text on the command line. */
 struct coll_what {
 	const char *name;
+	enum alink_collective what;
 	bool blocks;		/* size is that of all ranks' blocks */
 	bool op;		/* has an operation */
 	bool root;		/* has a root */
@@ -35,7 +36,7 @@ struct coll_what {
 
 extern const struct coll_what coll_whats[COLL_NUM_KINDS];
 
-#define COLL_NUM_ALGOS	3
+#define COLL_NUM_ALGOS	4
 #define COLL_NUM_OPS	3
 
 /* By their numbers; "-" for what has none. */
@@ -84,7 +85,8 @@ void coll_node_down(struct coll_node *m);
 /**
  * struct coll_case - one line of the table
  * @kind:	collective
- * @algo:	how
+ * @asked:	how, as libalink is asked
+ * @algo:	how it is done: that, but for ALINK_ALGO_AUTO
  * @dtype:	of elements
  * @op:		reduction
  * @root:	rank
@@ -93,6 +95,7 @@ void coll_node_down(struct coll_node *m);
  */
 struct coll_case {
 	enum coll_kind kind;
+	enum alink_algo asked;
 	enum alink_algo algo;
 	enum alink_dtype dtype;
 	enum alink_redop op;
@@ -116,6 +119,7 @@ uint64_t coll_wrong(const struct coll_node *m, const struct coll_case *c,
  * @wall_ns:	mean of the iterations
  * @model_ns:	modelled time, if @modelled
  * @modelled:	see bench_coll_count.c
+ * @formula_ns:	what alink_collective_time() says
  * @sent:	bytes of payload that the busiest xPU sent
  * @received:	and that the busiest received
  * @wrong:	elements, of all ranks
@@ -125,6 +129,7 @@ struct coll_result {
 	double wall_ns;
 	double model_ns;
 	bool modelled;
+	uint64_t formula_ns;
 	uint64_t sent;
 	uint64_t received;
 	uint64_t wrong;

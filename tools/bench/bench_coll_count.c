@@ -74,15 +74,12 @@ static uint64_t busiest(const struct coll_counts *k0, const struct coll_counts *
 	return most;
 }
 
-/*
- * Time on the wire of an operation of @bytes, as fabric.rst has it: S(R) of the
- * link with the largest share.
- */
+/* Time on the wire of an operation of @bytes, over the links that are up */
 static uint64_t wire_ns(const struct coll_node *m, const struct coll_counts *k,
 			uint64_t bytes)
 {
 	uint32_t index = alink_xpu_info(m->rank[0].xpu)->index;
-	uint64_t links = 0, rate = 0, packets, share;
+	uint64_t links = 0, rate = 0;
 	size_t l;
 
 	for (l = 0; l < k->num_links; l++) {
@@ -92,15 +89,7 @@ static uint64_t wire_ns(const struct coll_node *m, const struct coll_counts *k,
 		if (!rate || k->link[l].speed < rate)
 			rate = k->link[l].speed;
 	}
-	if (!bytes || !links)
-		return 0;
-	packets = (bytes + ALINK_PACKET_BYTES - 1) / ALINK_PACKET_BYTES;
-	packets = (packets + links - 1) / links;
-	share = packets * ALINK_PACKET_BYTES;
-	if (share > bytes)
-		share = bytes;
-	share += packets * ALINK_PACKET_OVERHEAD;
-	return (8000 * share + rate - 1) / rate;
+	return links ? alink_wire_ns(links, rate, bytes) : 0;
 }
 
 /* What one rank puts on the wire through the switches, for its model_ns */

@@ -17,7 +17,7 @@ static const char * const ops[COLL_NUM_OPS] = {
 
 static const char * const algos[COLL_NUM_ALGOS] = {
 	[ALINK_ALGO_SWITCH] = "switch", [ALINK_ALGO_RING] = "ring",
-	[ALINK_ALGO_PUSH] = "push",
+	[ALINK_ALGO_PUSH] = "push", [ALINK_ALGO_AUTO] = "auto",
 };
 
 const char *coll_op_name(enum alink_redop op)
@@ -70,7 +70,7 @@ static void json_line(struct bench *b, const struct coll_node *m,
 	struct json_object *o = json_object_new_object();
 	struct json_object *wrong = NULL, *op = NULL, *root = NULL;
 	double model = rate(c->bytes, r->model_ns);
-	struct json_object *algo = NULL, *type;
+	struct json_object *algo = NULL, *formula = NULL, *type;
 
 	type = json_object_new_string(alink_dtype_name(c->dtype));
 	if (r->checked)
@@ -80,7 +80,7 @@ static void json_line(struct bench *b, const struct coll_node *m,
 	if (w->root)
 		root = json_object_new_uint64(c->root);
 	if (!w->direct)
-		algo = json_object_new_string(coll_algo_name(c->algo));
+		algo = json_object_new_string(coll_algo_name(c->asked));
 	json_object_object_add(o, "collective",
 			       json_object_new_string(w->name));
 	json_object_object_add(o, "size_bytes",
@@ -93,6 +93,9 @@ static void json_line(struct bench *b, const struct coll_node *m,
 	json_object_object_add(o, "wall_ns",
 			       json_object_new_double(r->wall_ns));
 	json_object_object_add(o, "modelled_ns", modelled(r, r->model_ns));
+	if (!w->direct)
+		formula = json_object_new_uint64(r->formula_ns);
+	json_object_object_add(o, "formula_ns", formula);
 	json_object_object_add(o, "modelled_algbw_gbs", modelled(r, model));
 	model *= factor(m, c->kind);
 	json_object_object_add(o, "modelled_busbw_gbs", modelled(r, model));
@@ -124,7 +127,7 @@ void coll_line(struct bench *b, const struct coll_node *m,
 	printf("%12llu %10llu %8s %4s %4s %6s %9.1f %7.2f %7.2f %6s",
 	       (unsigned long long)c->bytes, (unsigned long long)c->count,
 	       alink_dtype_name(c->dtype), w->op ? coll_op_name(c->op) : "-",
-	       root, w->direct ? "-" : coll_algo_name(c->algo),
+	       root, w->direct ? "-" : coll_algo_name(c->asked),
 	       r->wall_ns / 1e3, wall, wall * factor(m, c->kind), wrong);
 	if (r->modelled)
 		printf(" %9.2f %8.2f %8.2f", r->model_ns / 1e3, model,

@@ -870,11 +870,20 @@ uint64_t alink_comm_data(const struct alink_comm *comm);
 /* The queue that it works with, for alink_queue_state(). */
 struct alink_queue *alink_comm_queue(struct alink_comm *comm);
 
+enum alink_collective {
+	ALINK_COLL_ALLREDUCE,
+	ALINK_COLL_REDUCE,
+	ALINK_COLL_REDUCE_SCATTER,
+	ALINK_COLL_BROADCAST,
+	ALINK_COLL_ALLGATHER,
+	ALINK_COLL_BARRIER,
+};
+
 enum alink_algo {
 	ALINK_ALGO_SWITCH,	/* reducing read, then multicast write */
 	ALINK_ALGO_RING,	/* writes to the next rank */
 	ALINK_ALGO_PUSH,	/* reducing push; alink_allreduce() only */
-	ALINK_ALGO_AUTO,	/* the fastest of them in modelled time that is there */
+	ALINK_ALGO_AUTO,	/* the one of them that takes least modelled time */
 };
 
 /*
@@ -891,7 +900,7 @@ enum alink_algo {
  *
  * Order of reductions. ALINK_ALGO_SWITCH: all ranks in ascending order of their
  * endpoint ids, whoever computes it (Documentation/hw/fabric.rst, "Arithmetic").
- * So do ALINK_ALGO_PUSH and ALINK_ALGO_AUTO, if there is a group.
+ * So does ALINK_ALGO_PUSH.
  * ALINK_ALGO_RING: the result goes round, from rank to rank; where it begins
  * depends on the share of the data, in alink_reduce() behind the root.
  *
@@ -899,9 +908,33 @@ enum alink_algo {
  * is in HBM or system memory. A rank that waits for others longer than its time
  * fails, and so does the whole, also when a link fails in the middle, which the
  * other algorithms survive.
- * ALINK_ALGO_AUTO is PUSH where the rank's xPU has it, else SWITCH, else RING; all
- * ranks must have the same.
+ * ALINK_ALGO_AUTO is what alink_collective_time() says; all ranks must have the
+ * same xPUs, and groups and neighbours or none. The same size gets the same
+ * algorithm each time, and with it the same order; what needs one order for all
+ * sizes names its algorithm.
  */
+
+/*
+ * Time on the wire of an operation of @bytes that is spread over so many idle
+ * links of @mbps Mb/s: S(R) of the largest share, fabric.rst, "Timing"
+ */
+uint64_t alink_wire_ns(uint64_t links, uint64_t mbps, uint64_t bytes);
+
+/**
+ * alink_collective_time() - time of a collective by the timing model
+ * @comm:	communicator; a group, or the ranks beside this one, are connected
+ * @what:	collective
+ * @algo:	how; ALINK_ALGO_AUTO becomes the one that takes least
+ * @bytes:	of the data, of a block where there are blocks
+ * @ns:		set to the time of the slowest rank, all beginning at once, with
+ *		links as they are fitted and otherwise idle, and data where
+ *		alink_comm_data() says; constants of the model are the defaults
+ *
+ * Errors: -EINVAL (@what), -EOPNOTSUPP (there is no such way here).
+ */
+int alink_collective_time(const struct alink_comm *comm,
+			  enum alink_collective what, enum alink_algo *algo,
+			  uint64_t bytes, uint64_t *ns);
 
 /**
  * alink_allreduce() - all ranks get the reduction of what all have

@@ -36,35 +36,21 @@ static int need_push(struct alink_comm *c)
 			  "rank %u: its xPU has no reducing push", c->rank);
 }
 
-/* How a collective can be run; NULL: not in this way */
+/* What a collective is, and how it can be run; NULL: not in this way */
 struct ways {
+	enum alink_collective what;
 	coll_fn *by_switch;
 	coll_fn *ring;
 	coll_fn *push;
 };
 
-/*
- * A push moves each byte once there and once back at the same time, a reducing
- * read and a multicast write one after the other; a ring needs a step for each
- * rank. So a push is ahead at all sizes; of the other two it is the switches, but
- * for some MiB and more of 2 ranks. Nobody asks here what the links are doing: a push
- * does not outlive one that fails.
- */
-static enum alink_algo fastest(const struct alink_comm *c, const struct ways *w)
-{
-	if (!c->group)
-		return ALINK_ALGO_RING;
-	return w->push && c->xpu->info.caps & ALINK_CAP_PUSH ?
-	       ALINK_ALGO_PUSH : ALINK_ALGO_SWITCH;
-}
-
 static int choose(struct alink_comm *c, enum alink_algo algo,
-		  const struct ways *w, coll_fn **run)
+		  const struct ways *w, uint64_t bytes, coll_fn **run)
 {
 	int err;
 
 	if (algo == ALINK_ALGO_AUTO)
-		algo = fastest(c, w);
+		algo = coll_fastest(c, w->what, bytes);
 	switch (algo) {
 	case ALINK_ALGO_SWITCH:
 		*run = w->by_switch;
@@ -154,14 +140,13 @@ static int coll_run(struct alink_comm *c, enum alink_algo algo, struct coll *k,
 		    uint64_t *seq)
 {
 	coll_fn *run = NULL;
-	int err = choose(c, algo, w, &run);
+	int err = coll_check(c, k, count, need);
 
-	if (!err)
-		err = coll_check(c, k, count, need);
 	if (err)
 		return err;
 	k->bytes = count * alink_dtype_bytes(k->dtype);
-	return coll_start(c, k, run, seq);
+	err = choose(c, algo, w, k->bytes, &run);
+	return err ? err : coll_start(c, k, run, seq);
 }
 
 int alink_allreduce(struct alink_comm *c, enum alink_algo algo, uint64_t dst,
@@ -169,6 +154,7 @@ int alink_allreduce(struct alink_comm *c, enum alink_algo algo, uint64_t dst,
 		    enum alink_redop op, uint64_t *seq)
 {
 	static const struct ways ways = {
+		.what = ALINK_COLL_ALLREDUCE,
 		.by_switch = switch_allreduce,
 		.ring = ring_allreduce,
 		.push = push_allreduce,
@@ -183,6 +169,7 @@ int alink_reduce(struct alink_comm *c, enum alink_algo algo, uint32_t root,
 		 enum alink_dtype dtype, enum alink_redop op, uint64_t *seq)
 {
 	static const struct ways ways = {
+		.what = ALINK_COLL_REDUCE,
 		.by_switch = switch_reduce,
 		.ring = ring_reduce,
 	};
@@ -199,6 +186,7 @@ int alink_reduce_scatter(struct alink_comm *c, enum alink_algo algo,
 			 uint64_t *seq)
 {
 	static const struct ways ways = {
+		.what = ALINK_COLL_REDUCE_SCATTER,
 		.by_switch = switch_reduce_scatter,
 		.ring = ring_reduce_scatter,
 	};
@@ -213,6 +201,7 @@ int alink_broadcast(struct alink_comm *c, enum alink_algo algo, uint32_t root,
 		    enum alink_dtype dtype, uint64_t *seq)
 {
 	static const struct ways ways = {
+		.what = ALINK_COLL_BROADCAST,
 		.by_switch = switch_broadcast,
 		.ring = ring_broadcast,
 	};
@@ -228,6 +217,7 @@ int alink_allgather(struct alink_comm *c, enum alink_algo algo, uint64_t dst,
 		    uint64_t *seq)
 {
 	static const struct ways ways = {
+		.what = ALINK_COLL_ALLGATHER,
 		.by_switch = switch_allgather,
 		.ring = ring_allgather,
 	};
@@ -254,6 +244,7 @@ int alink_alltoall(struct alink_comm *c, uint64_t dst, uint64_t src,
 int alink_barrier(struct alink_comm *c, enum alink_algo algo, uint64_t *seq)
 {
 	static const struct ways ways = {
+		.what = ALINK_COLL_BARRIER,
 		.by_switch = switch_barrier,
 		.ring = ring_barrier,
 	};

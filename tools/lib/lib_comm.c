@@ -23,6 +23,28 @@ static int comm_join_group(struct alink_comm *c,
 			       &c->group);
 }
 
+/* Links as they are fitted: see lib_coll_time.c. */
+static int comm_links(struct alink_comm *c)
+{
+	const struct alink_xpu_info *info = &c->xpu->info;
+	struct alink_link_info *links;
+	size_t i, n;
+	int err;
+
+	err = alink_links(c->xpu->ctx, info->index, &links, &n);
+	if (err)
+		return err;
+	for (i = 0; i < n; i++)
+		if (!c->link_mbps || links[i].max_speed < c->link_mbps)
+			c->link_mbps = links[i].max_speed;
+	c->links = (uint32_t)n;
+	free(links);
+	if (c->links && c->link_mbps)
+		return 0;
+	return alink_fail(c->xpu->ctx, -ENOTCONN, "%s has no links",
+			  info->name);
+}
+
 int alink_comm_open(struct alink_xpu *xpu, const struct alink_comm_config *cfg,
 		    struct alink_comm **out)
 {
@@ -52,6 +74,9 @@ int alink_comm_open(struct alink_xpu *xpu, const struct alink_comm_config *cfg,
 		err = alink_fail(ctx, -ENOMEM, "out of memory");
 		goto err_free;
 	}
+	err = comm_links(c);
+	if (err)
+		goto err_peer;
 	c->room = round_up(cfg->max_bytes, ALINK_PACKET_BYTES * cfg->ranks);
 	c->data_at = round_up(WORD_BYTES(cfg->ranks), xpu->page);
 	c->recv_at = c->data_at + round_up(c->room, xpu->page);

@@ -2,7 +2,8 @@
 /*
  * What the files of the collectives share: lib_comm.c makes communicators, and
  * lib_coll_ring.c, lib_coll_switch.c (push too) and lib_coll_direct.c let ranks
- * run a collective; lib_collective.c is what users call.
+ * run a collective; lib_collective.c is what users call, and lib_coll_time.c
+ * knows which way is the fastest.
  *
  * Every rank has a region of its own HBM: words that others signal in, its
  * data, and room for what others send. A collective is one batch of commands
@@ -49,6 +50,8 @@ struct alink_comm {
 	uint64_t seq;			/* of the latest collective */
 	uint64_t epoch;			/* of pushes, but for @seq */
 	uint32_t timeout_ms;
+	uint32_t links;			/* of each xPU, as fitted */
+	uint32_t link_mbps;		/* of each of them */
 	bool broken;			/* one was begun and not finished */
 };
 
@@ -134,5 +137,10 @@ coll_fn switch_barrier;
 coll_fn push_allreduce;
 
 coll_fn direct_alltoall;
+
+/* lib_coll_time.c */
+
+enum alink_algo coll_fastest(const struct alink_comm *c,
+			     enum alink_collective what, uint64_t bytes);
 
 #endif /* LIB_COMM_H */
