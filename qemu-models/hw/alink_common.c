@@ -124,23 +124,6 @@ static void fabric_event(void *opaque, uint32_t dev_type, uint32_t dev_id,
 
 /* --- DMA ----------------------------------------------------------------- */
 
-bool alink_in_d0(AlinkDevice *ad)
-{
-    PCIDevice *pci = PCI_DEVICE(ad);
-
-    return !(pci_get_word(pci->config + pci->pm_cap + PCI_PM_CTRL) &
-             PCI_PM_CTRL_STATE_MASK);
-}
-
-bool alink_dma_allowed(AlinkDevice *ad)
-{
-    PCIDevice *pci = PCI_DEVICE(ad);
-
-    return !ad->inject.dead && ad->state != ALINK_STATE_RESET &&
-           alink_in_d0(ad) &&
-           (pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
-}
-
 AlinkInBh *alink_bh_enter(AlinkDevice *ad, QEMUBH *bh)
 {
     if (ad->in_bh) {
@@ -216,11 +199,6 @@ static enum alink_status dma_rw(AlinkDevice *ad, uint64_t addr, void *buf,
         return ALINK_ST_DMA;
     }
     return ALINK_ST_OK;
-}
-
-bool alink_dma_cut(AlinkDevice *ad, uint64_t len)
-{
-    return ad->inject.partial_dma && len > ad->inject.partial_dma;
 }
 
 enum alink_status alink_dma_read(AlinkDevice *ad, uint64_t addr, void *buf,

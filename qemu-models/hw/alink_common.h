@@ -441,8 +441,26 @@ enum alink_status alink_dma_write32(AlinkDevice *ad, uint64_t addr,
                                     uint32_t value);
 enum alink_status alink_dma_write64(AlinkDevice *ad, uint64_t addr,
                                     uint64_t value);
-/* Whether the function may do DMA at all: alive, in D0, bus master. */
-bool alink_dma_allowed(AlinkDevice *ad);
+
+static inline bool alink_in_d0(const AlinkDevice *ad)
+{
+    const PCIDevice *pci = &ad->parent_obj;
+
+    return !(pci_get_word(pci->config + pci->pm_cap + PCI_PM_CTRL) &
+             PCI_PM_CTRL_STATE_MASK);
+}
+
+/*
+ * Whether the function may do DMA at all: alive, in D0, bus master. Asked for
+ * each page of a copy, so it is no call and has no checked casts.
+ */
+static inline bool alink_dma_allowed(const AlinkDevice *ad)
+{
+    return !ad->inject.dead && ad->state != ALINK_STATE_RESET &&
+           alink_in_d0(ad) &&
+           (pci_get_word(ad->parent_obj.config + PCI_COMMAND) &
+            PCI_COMMAND_MASTER);
+}
 
 /* Raises MSI-X @vector, unless x-lose-irqs takes it. */
 void alink_irq(AlinkDevice *ad, unsigned vector);

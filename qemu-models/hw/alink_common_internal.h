@@ -116,8 +116,10 @@ void alink_ring_broken(AlinkDevice *ad, unsigned ring, uint64_t addr);
 bool alink_ring_valid(AlinkDevice *ad, uint32_t ctrl, uint64_t base,
                       uint32_t size, uint32_t max);
 uint64_t alink_clock_ns(AlinkDevice *ad);
-bool alink_in_d0(AlinkDevice *ad);
 /* Whether x-partial-dma cuts a transfer of that length. */
-bool alink_dma_cut(AlinkDevice *ad, uint64_t len);
+static inline bool alink_dma_cut(const AlinkDevice *ad, uint64_t len)
+{
+    return ad->inject.partial_dma && len > ad->inject.partial_dma;
+}
 
 #endif /* HW_ALINK_COMMON_INTERNAL_H */
