@@ -32,17 +32,28 @@ typedef struct AlinkSgPiece {
     uint64_t start;         /* offset in the list */
     uint64_t len;
     uint64_t addr;          /* DMA address, for guest pieces */
-    enum { ALINK_SG_HOST, ALINK_SG_MAPPED, ALINK_SG_BOUNCE } kind;
+    enum { ALINK_SG_HOST, ALINK_SG_RAM, ALINK_SG_MAPPED,
+           ALINK_SG_BOUNCE } kind;
+    unsigned region;        /* of ALINK_SG_RAM: index of AlinkSg.region */
 } AlinkSgPiece;
+
+/* RAM without a break, from its start to its end; holds references to it. */
+typedef struct AlinkSgRegion {
+    uint64_t addr;          /* DMA address */
+    MemoryRegionCache ram;
+} AlinkSgRegion;
 
 typedef struct AlinkSg {
     AlinkDevice *ad;
+    AddressSpace *as;       /* of the device */
     DMADirection dir;       /* TO_DEVICE: the device reads guest memory */
     uint64_t len;           /* of all pieces */
     uint64_t bounced;
     unsigned num, room;
+    unsigned single;        /* pieces that are let go of one by one */
     AlinkSgPiece *piece;
-    MemoryRegionSection *region;    /* guest RAM found last, or NULL */
+    unsigned num_regions;
+    AlinkSgRegion *region;  /* guest RAM that was found so far */
 } AlinkSg;
 
 /* BQL. */

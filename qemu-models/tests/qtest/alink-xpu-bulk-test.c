@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ALink xPU: copies that a worker thread makes: guest pages that lie here and
- * there; and what becomes of a copy that has ended, and of which its thread has
- * not told yet, when the queue, the device or the machine does not wait for it.
+ * there; code that is written over; and what becomes of a copy that has ended,
+ * and of which its thread has not told yet, when the queue, the device or the
+ * machine does not wait for it.
  *
  * x-hold-workers stops threads at exactly that place, so nothing here depends
  * on who is quicker.
@@ -68,6 +69,95 @@ static void test_scattered(void)
     for (i = 0; i < PAGES; i++) {
         xq_check(b.x, page_at(&b, i), PAGE, 100 + i);
     }
+    bulk_free(&b);
+}
+
+/* --- code ---------------------------------------------------------------- */
+
+#define CODE        0x8000U     /* what the processor calls, again and again */
+#define RESULT      0x9000U     /* where it puts what that returned */
+#define BIOS_BYTES  0x10000U
+
+/*
+ * Firmware for a processor in real mode: far calls to CODE, whose al goes to
+ * RESULT, without an end.
+ */
+static char *bios_new(void)
+{
+    static const uint8_t loop[] = {
+        0xfa,                           /* cli */
+        0x31, 0xc0,                     /* xor ax, ax */
+        0x8e, 0xd8,                     /* mov ds, ax */
+        0x8e, 0xd0,                     /* mov ss, ax */
+        0xbc, 0x00, 0x70,               /* mov sp, 0x7000 */
+        0x9a, 0x00, 0x80, 0x00, 0x00,   /* again: call 0:CODE */
+        0xa2, 0x00, 0x90,               /* mov [RESULT], al */
+        0xeb, 0xf6,                     /* jmp again */
+    };
+    static const uint8_t reset[] = {
+        0xea, 0x00, 0x00, 0x00, 0xf0,   /* jmp 0xf000:0 */
+    };
+    g_autofree uint8_t *rom = g_malloc0(BIOS_BYTES);
+    char *name;
+    int fd;
+
+    memcpy(rom, loop, sizeof(loop));
+    memcpy(rom + BIOS_BYTES - 16, reset, sizeof(reset));
+    fd = g_file_open_tmp("alink-bios-XXXXXX", &name, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(write(fd, rom, BIOS_BYTES), ==, BIOS_BYTES);
+    close(fd);
+    return name;
+}
+
+/* mov al, @value; retf */
+static void put_code(XpuQtest *x, uint64_t phys, uint8_t value)
+{
+    const uint8_t code[] = { 0xb0, value, 0xcb };
+
+    qtest_memwrite(x->aq->qts, phys, code, sizeof(code));
+}
+
+static void wait_result(AlinkQtest *aq, uint8_t value)
+{
+    unsigned tries = 10000;
+
+    while (qtest_readb(aq->qts, RESULT) != value) {
+        g_assert(tries--);
+        g_usleep(1000);
+    }
+}
+
+/*
+ * What DMA writes over was code, and is translated: that goes. Once as a small
+ * copy, once as the last of many pages, which a thread copies.
+ */
+static void test_code(void)
+{
+    g_autofree char *bios = bios_new();
+    g_autofree char *args = g_strdup_printf("-accel tcg -S -bios %s " AQ_FABRIC
+                                            XQ_DEVICE, bios);
+    Bulk b = { .aq = aq_start(args) };
+    XpuQueueQtest *q;
+
+    unlink(bios);
+    b.x = xq_new(b.aq);
+    q = xq_queue(b.x, 1, 8);
+    xq_map(b.x, XQ_HOLE, XQ_RW | XQ_AP(ALINK_AP_SYSTEM), b.x->sys,
+           PAGES * PAGE);
+    xq_map(b.x, XQ_HOLE + PAGES * PAGE, XQ_RW | XQ_AP(ALINK_AP_SYSTEM), CODE,
+           PAGE);
+    put_code(b.x, CODE, 1);
+    qtest_qmp_assert_success(b.aq->qts, "{ 'execute': 'cont' }");
+    wait_result(b.aq, 1);
+
+    put_code(b.x, b.x->hbm, 2);
+    xq_run(q, xq_copy(XQ_HOLE + PAGES * PAGE, XQ_HBM, PAGE));
+    wait_result(b.aq, 2);
+
+    put_code(b.x, b.x->hbm + PAGES * PAGE, 3);
+    xq_run(q, xq_copy(XQ_HOLE, XQ_HBM, (PAGES + 1) * PAGE));
+    wait_result(b.aq, 3);
     bulk_free(&b);
 }
 
@@ -356,6 +446,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/xpu-bulk/scattered", test_scattered);
+    qtest_add_func("/alink/xpu-bulk/code", test_code);
     qtest_add_func("/alink/xpu-bulk/threads", test_threads);
     qtest_add_func("/alink/xpu-bulk/stopped", test_stopped);
     qtest_add_func("/alink/xpu-bulk/destroy", test_destroy);
