@@ -6,6 +6,9 @@
  * does, so that a driver that forgets the command is found out. Only entries
  * that are valid are kept. Eight entries of the last level, one line of
  * memory, are read at a time.
+ *
+ * What finds a page in the TLB is inline: it is a good part of what a copy of
+ * scattered pages takes beside the copying.
  */
 #include "qemu/osdep.h"
 #include "trace.h"
@@ -78,8 +81,8 @@ static void tlb_add(XpuTlbEntry *tlb, unsigned entries, uint64_t page,
     tlb[page % entries] = (XpuTlbEntry) { .tag = page + 1, .pte = pte };
 }
 
-static bool tlb_find(const XpuTlbEntry *tlb, unsigned entries, uint64_t page,
-                     uint64_t *pte)
+static inline bool tlb_find(const XpuTlbEntry *tlb, unsigned entries,
+                            uint64_t page, uint64_t *pte)
 {
     const XpuTlbEntry *e = &tlb[page % entries];
 
@@ -169,10 +172,20 @@ static enum alink_status walk(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
     return walk_last(xpu, ctx, queue, va, table, pte);
 }
 
+/* The entry that the TLB has for @va: size of its page; 0: none. */
+static inline uint64_t tlb_size(const XpuCtx *ctx, uint64_t va, uint64_t *pte)
+{
+    if (tlb_find(ctx->large, XPU_TLB_LARGE, va / XPU_LARGE, pte)) {
+        return XPU_LARGE;
+    }
+    return tlb_find(ctx->small, XPU_TLB_SMALL, va / XPU_PAGE, pte) ?
+           XPU_PAGE : 0;
+}
+
 /* What one page maps from @va to its end */
-static enum alink_status translate_page(AlinkXpu *xpu, XpuCtx *ctx,
-                                        uint32_t queue, uint64_t va,
-                                        uint64_t need, XpuSpan *span)
+static inline QEMU_ALWAYS_INLINE enum alink_status
+translate_page(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue, uint64_t va,
+               uint64_t need, XpuSpan *span)
 {
     enum alink_status st = ALINK_ST_OK;
     uint64_t pte, size, addr;
@@ -180,11 +193,8 @@ static enum alink_status translate_page(AlinkXpu *xpu, XpuCtx *ctx,
     if (va >> XPU_VA_BITS) {
         return ALINK_ST_PAGE_FAULT;
     }
-    if (tlb_find(ctx->large, XPU_TLB_LARGE, va / XPU_LARGE, &pte)) {
-        size = XPU_LARGE;
-    } else if (tlb_find(ctx->small, XPU_TLB_SMALL, va / XPU_PAGE, &pte)) {
-        size = XPU_PAGE;
-    } else {
+    size = tlb_size(ctx, va, &pte);
+    if (!size) {
         st = walk(xpu, ctx, queue, va, &pte, &size);
         trace_alink_xpu_walk(alink_device_name(ALINK_DEVICE(xpu)), ctx->id, va,
                              st);
@@ -207,12 +217,33 @@ static enum alink_status translate_page(AlinkXpu *xpu, XpuCtx *ctx,
     return ALINK_ST_OK;
 }
 
+/* Bytes from @va to the end of its page, if @span goes on there; or 0. */
+static inline QEMU_ALWAYS_INLINE uint64_t
+span_next(AlinkXpu *xpu, XpuCtx *ctx, uint64_t va, uint64_t need,
+          const XpuSpan *span)
+{
+    bool local = span->ap == ALINK_AP_SYSTEM || span->ap == ALINK_AP_HBM;
+    uint64_t end = span->addr + span->len, pte, size, off;
+    XpuSpan next;
+
+    size = local ? tlb_size(ctx, va, &pte) : 0;
+    if (size) {
+        /* There are no slots to take apart: one look at the entry says it. */
+        off = va & (size - 1);
+        return pte_aperture(pte) == span->ap && !(~pte & need) &&
+               (pte & ALINK_PTE_ADDR_MASK) + off == end ? size - off : 0;
+    }
+    return translate_page(xpu, ctx, XPU_QUIET, va, need, &next) ==
+           ALINK_ST_OK && next.ap == span->ap && next.slot == span->slot &&
+           next.addr == end ? next.len : 0;
+}
+
 enum alink_status xpu_translate(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
                                 uint64_t va, uint64_t max, uint64_t need,
                                 XpuSpan *span)
 {
     enum alink_status st;
-    XpuSpan next;
+    uint64_t more;
 
     st = translate_page(xpu, ctx, queue, va, need, span);
     if (st != ALINK_ST_OK) {
@@ -224,13 +255,11 @@ enum alink_status xpu_translate(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
      * How far this goes must not depend on what the TLB happens to hold: it
      * decides where operations are cut, and so their modelled time.
      */
-    while (span->len < max &&
-           translate_page(xpu, ctx, XPU_QUIET, va + span->len, need, &next) ==
-           ALINK_ST_OK &&
-           next.ap == span->ap && next.slot == span->slot &&
-           next.addr == span->addr + span->len) {
-        span->len += next.len;
-    }
+    do {
+        more = span->len < max ?
+               span_next(xpu, ctx, va + span->len, need, span) : 0;
+        span->len += more;
+    } while (more);
     span->reach = span->len;
     span->len = MIN(span->len, max);
     return ALINK_ST_OK;
