@@ -144,6 +144,7 @@ enum alink_devtype {
 #define ALINK_CAP_PUSH			ALINK_BIT64(14)	/* xPU, switch: reducing push, ALINK_XPU_OP_PUSH_REDUCE */
 #define ALINK_CAP_INC_ERRORS		ALINK_BIT64(15)	/* switch: group operations that failed, ALINK_SW_REG_INC_SILENT ... */
 #define ALINK_CAP_ECC			ALINK_BIT64(16)	/* xPU: ALINK_XPU_REG_ECC_CORRECTED */
+#define ALINK_CAP_CREDITS		ALINK_BIT64(17)	/* link credits that are lost are missed, ALINK_LSTAT_CREDIT_STALLS ... */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */
@@ -370,6 +371,7 @@ enum alink_event_type {
 	ALINK_EVENT_GROUP	= 7,	/* id = group; code = 1 added, 0 deleted; to members: info = plane */
 	ALINK_EVENT_PARTITION	= 8,	/* id = endpoint; code = partition */
 	ALINK_EVENT_QUEUE_FAULT	= 10,	/* xPU: id = queue; code = enum alink_status; info = descriptor index; addr = address */
+	ALINK_EVENT_CREDIT	= 11,	/* id = link; code = enum alink_credit; info = credits lost; addr = fabric clock at the first, ns */
 };
 
 /* Link-level frame descriptors, both directions. Written back with DONE set. */

@@ -84,7 +84,17 @@ static_assert(ALINK_LSTAT_BLOCK(ALINK_LINK_AREA_SIZE / ALINK_LINK_STRIDE) <=
 #define ALINK_LSTAT_FEC_UNCORR(n) (0x100 + 8 * (n))
 #define ALINK_LSTAT_FEC_UNCORR_0 0x100	/* RO 64 0x0  code words lost in lane 0; seven more lanes follow */
 #define ALINK_LSTAT_LANES	8
-#define ALINK_LSTAT_END		0x140
+/* With ALINK_CAP_CREDITS */
+#define ALINK_LSTAT_CREDIT_STALLS 0x140	/* RO 64 0x0  times this end waited for credits until the link was trained */
+#define ALINK_LSTAT_CREDIT_LEAKS 0x148	/* RO 64 0x0  times the check missed credits of this end */
+#define ALINK_LSTAT_CREDITS_LOST 0x150	/* RO 64 0x0  credits of this end that were missed, in both */
+#define ALINK_LSTAT_CREDIT_SINCE 0x158	/* RO 64 0x0  fabric clock, ns: when the first of those missed last was lost */
+#define ALINK_LSTAT_CREDITS	0x160	/* RO 64 -  credits of this end at hand; 0 when down */
+#define ALINK_LSTAT_END		0x168
+
+#define ALINK_LINK_CREDITS		64	/* packets that the other end has room for */
+#define ALINK_LINK_CREDIT_STALL_US	200	/* without any for so long, the link is trained */
+#define ALINK_LINK_CREDIT_CHECK_MS	10	/* those lost are missed within */
 
 #define ALINK_LINK_CTRL_ENABLE		ALINK_BIT(0)	/* administratively up */
 #define ALINK_LINK_CTRL_IDENTIFY	ALINK_BIT(1)	/* blink the port's light */
@@ -112,6 +122,12 @@ enum alink_link_stage {
 	ALINK_STAGE_EQUALIZE	= 3,	/* each lane finds its coefficients */
 	ALINK_STAGE_ALIGN	= 4,	/* lanes lock, and their skew is taken out */
 	ALINK_STAGE_UP		= 5,
+};
+
+/* Code of ALINK_EVENT_CREDIT */
+enum alink_credit {
+	ALINK_CREDIT_STALL	= 1,
+	ALINK_CREDIT_LEAK	= 2,
 };
 
 enum alink_fec {
