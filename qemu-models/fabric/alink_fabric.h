@@ -241,6 +241,8 @@ struct af_link_info {
 	struct af_frame_count tx_frame, rx_frame;
 	uint64_t rx_drops, symbol_errors;
 	uint64_t lane_corr[ALINK_LSTAT_LANES], lane_uncorr[ALINK_LSTAT_LANES];
+	uint64_t credit_stalls, credit_leaks, credits_lost, credit_since;
+	uint32_t credits;
 };
 
 int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
@@ -294,6 +296,12 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
  */
 int af_link_set_burst(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      uint32_t link, uint32_t count);
+/*
+ * The next @count credits that the end should get back do not come. 0 or
+ * -ENODEV.
+ */
+int af_link_set_credit_loss(struct af_fabric *f, uint32_t dev_type,
+			    uint32_t dev_id, uint32_t link, uint32_t count);
 /*
  * Link-level frame of at least 6 bytes: counted here as sent, delivered by the
  * caller to the peer that it returns: in loop-back, that is who sent it. 0 or

@@ -42,7 +42,7 @@
 #endif
 
 #define AF_PAGE_MAGIC		0x31424641	/* "AFB1" */
-#define AF_PAGE_VERSION		3
+#define AF_PAGE_VERSION		4
 
 #define AF_MAX_LINKS		AF_MAX_PLANES
 #define AF_MAX_EP		ALINK_MAX_ENDPOINTS
@@ -71,6 +71,8 @@ struct af_count {
 	uint64_t symbol_errors;
 	uint64_t crc_errors, replays;
 	uint64_t stall_ns, busy_ns;
+	uint64_t credit_stalls, credit_leaks, credits_lost;
+	uint64_t credit_since;	/* fabric clock: the first of those missed last */
 };
 
 struct af_side {
@@ -112,7 +114,12 @@ struct af_side {
 	struct af_count count;
 	uint64_t busy_until;	/* fabric clock */
 	uint32_t burst;		/* packets with data that will come in damaged */
-	uint32_t reserved;
+	uint32_t credit_loss;	/* credits that will not come back, injected */
+	uint32_t credits_out;	/* have not, and nobody has missed them */
+	uint32_t credit_stalled;	/* were missed in a stall, to be told of */
+	uint64_t credit_since;	/* fabric clock: the first of credits_out */
+	/* page->lock */
+	uint64_t credit_check;	/* life clock; 0: none is due */
 };
 
 struct af_poison {
@@ -241,6 +248,7 @@ struct af_page {
 	uint32_t seg_hint;	/* where to look for a free segment first */
 	uint64_t epoch;		/* counts changes of groups */
 	uint32_t push_slots;	/* that a switch has */
+	uint32_t credit_due;	/* atomic: af_link_wake() has credits to look at */
 	/* page->push */
 	uint32_t push_top;	/* slots from here on were never used */
 	uint64_t push_serial;
@@ -372,6 +380,14 @@ static inline void af_side_calm(struct af_side *s)
 	s->held_until = 0;
 }
 
+/* As a link that comes up has them: all. Writer. */
+static inline void af_credit_init(struct af_side *s)
+{
+	s->credits_out = 0;
+	s->credit_stalled = 0;
+	s->credit_check = 0;
+}
+
 /* As a reset leaves the controls: open, not under test. Writer. */
 static inline void af_side_open(struct af_side *s)
 {
@@ -408,6 +424,18 @@ bool af_trained(struct af_fabric *f, struct af_side *s,
 uint32_t af_stage(struct af_fabric *f, const struct af_side *s);
 /* Width, rate and FEC of a link with nothing in its way: it is up. Writer. */
 void af_train(struct af_side *s, const struct af_side *o, bool was_up);
+
+/* --- fabric_credit.c ------------------------------------------------------- */
+/*
+ * @tx pays for packets with data, or a frame; returns how often it had to wait
+ * until the link was trained. Under page->acct.
+ */
+uint64_t af_credits(struct af_fabric *f, struct af_side *tx, uint64_t packets);
+/* Ends what af_rdlock() began, when it may have lost credits. */
+void af_op_end(struct af_fabric *f);
+/* Tells of credits that are missed, and has the link trained. Writer. */
+void af_credit_check(struct af_fabric *f, uint32_t side, uint64_t now,
+		     struct af_event_list *list);
 
 /* --- fabric_segment.c ---------------------------------------------------- */
 struct af_segment *af_seg_find(struct af_fabric *f, uint32_t id, uint32_t seg);

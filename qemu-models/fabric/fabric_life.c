@@ -201,8 +201,12 @@ static void wake_one(struct af_fabric *f, uint32_t side, uint64_t now,
 		     uint64_t *next, struct af_event_list *list)
 {
 	struct af_side *s = &f->page->side[side];
-	uint64_t due = s->held_until ? s->held_until : s->train_end;
+	uint64_t due;
 
+	af_credit_check(f, side, now, list);
+	if (s->credit_check && s->credit_check < *next)
+		*next = s->credit_check;
+	due = s->held_until ? s->held_until : s->train_end;
 	if (!due)
 		return;
 	if (due > now) {
@@ -223,6 +227,7 @@ void af_link_wake(struct af_fabric *f)
 	af_wrlock(f);
 	now = af_life_ns(f);
 	f->wake_at = 0;
+	__atomic_store_n(&p->credit_due, 0, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < AF_MAX_EP; i++)
 		for (uint32_t n = 0; p->ep[i].present && n < p->ep[i].num_links;
 		     n++)

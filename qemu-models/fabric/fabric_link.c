@@ -108,6 +108,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->train_end = 0;
 		s->speed_mbps = 0;
 		s->lanes = 0;
+		af_credit_init(s);
 		return;
 	}
 
@@ -128,7 +129,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->train_end = 0;
 		af_train(s, o, was_up);
 	} else {
-		if (was_up && af_flaps(f, s, why))
+		if (was_up && !s->held_until && af_flaps(f, s, why))
 			why = ALINK_DOWN_FLAP;
 		s->state = !s->cable && !s->module_plus1 &&
 			   !af_side_is_ep(side) ?
@@ -138,6 +139,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->speed_mbps = 0;
 		s->lanes = 0;
 		s->downs += was_up;
+		af_credit_init(s);
 	}
 
 	s->retrain = 0;
@@ -442,6 +444,12 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	info->fec_uncorr = s->count.fec_uncorr;
 	info->crc_errors = s->count.crc_errors;
 	info->replays = s->count.replays;
+	info->credit_stalls = s->count.credit_stalls;
+	info->credit_leaks = s->count.credit_leaks;
+	info->credits_lost = s->count.credits_lost;
+	info->credit_since = s->count.credit_since;
+	info->credits = s->state == ALINK_LINK_UP ?
+			ALINK_LINK_CREDITS - s->credits_out : 0;
 	info->stall_ns = s->count.stall_ns;
 	info->busy_ns = s->count.busy_ns;
 	af_acct_unlock(f);
@@ -494,6 +502,9 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	rx = &p->side[peer];
 	af_acct_lock(f);
 	af_replays(tx, rx, 1);
+	/* What comes back to its sender needs no room elsewhere. */
+	if (tx != rx)
+		af_credits(f, tx, 1);
 	tx->count.tx_frames++;
 	tx->count.tx_packets++;
 	tx->count.tx_raw += len + ALINK_PACKET_OVERHEAD;
@@ -506,7 +517,7 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	*peer_link = af_side_link(peer);
 	ret = 0;
 out:
-	af_rdunlock(f);
+	af_op_end(f);
 	return ret;
 }
 

@@ -163,7 +163,7 @@ out:
 static void target_end(struct af_fabric *f)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	af_rdunlock(f);
+	af_op_end(f);
 }
 
 void af_read(struct af_fabric *f, uint32_t id, uint32_t slot, uint64_t offset,

@@ -316,6 +316,7 @@ static void side_set(struct af_fabric *f, uint32_t side, bool present,
 		s->fault = ALINK_DOWN_NONE;
 		s->lanes_bad = 0;
 		s->burst = 0;
+		s->credit_loss = 0;
 		af_side_open(s);
 		s->trained = 0;
 		if (s->cable)	/* the next device there may be another */

@@ -22,6 +22,9 @@ static uint64_t raw_bytes(uint64_t bytes, uint64_t packets)
 /* What goes again: a packet as large as there are */
 #define REPLAY_BYTES	(ALINK_PACKET_BYTES + ALINK_PACKET_OVERHEAD)
 
+/* Without a credit for so long, who sends has the link trained */
+#define CREDIT_STALL_NS	(ALINK_LINK_CREDIT_STALL_US * 1000ULL)
+
 /* Serialisation time of @raw bytes at @mbps, ns, rounded up */
 static uint64_t ser_ns(uint64_t raw, uint32_t mbps)
 {
@@ -30,6 +33,7 @@ static uint64_t ser_ns(uint64_t raw, uint32_t mbps)
 
 /* What one operation works with */
 struct walk {
+	struct af_fabric *f;
 	struct af_page *p;
 	bool timed;
 	uint64_t t0;
@@ -104,10 +108,11 @@ static struct span data(struct walk *w, uint32_t side, uint64_t bytes,
 {
 	struct af_side *s = &w->p->side[side];
 	struct span out = { ready, ready };
-	uint64_t ser, again;
+	uint64_t ser, again, stalls;
 
 	count(w, side, bytes, packets);
 	again = af_replays(s, &w->p->side[s->cable - 1], packets);
+	stalls = af_credits(w->f, s, packets);
 	if (!w->timed)
 		return out;
 	ser = side_ser(w, side, raw_bytes(bytes, packets));
@@ -125,6 +130,8 @@ static struct span data(struct walk *w, uint32_t side, uint64_t bytes,
 		out.last += again * (side_ser(w, side, REPLAY_BYTES) +
 				     2 * w->cable);
 	}
+	s->count.stall_ns += stalls * CREDIT_STALL_NS;
+	out.last += stalls * CREDIT_STALL_NS;
 	s->count.busy_ns += ser;
 	s->busy_until = out.last;
 	return out;
@@ -154,6 +161,7 @@ static void begin(struct af_fabric *f, struct walk *w)
 	struct af_page *p = f->page;
 
 	af_acct_lock(f);
+	w->f = f;
 	w->p = p;
 	w->timed = p->timing != AF_TIMING_OFF;
 	w->t0 = w->timed ? af_clock_ns(f) : 0;

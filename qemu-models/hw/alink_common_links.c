@@ -247,6 +247,16 @@ static uint64_t read_lstat(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.rx_drops;
     case ALINK_LSTAT_SYMBOL_ERRORS:
         return info.symbol_errors;
+    case ALINK_LSTAT_CREDIT_STALLS:
+        return info.credit_stalls;
+    case ALINK_LSTAT_CREDIT_LEAKS:
+        return info.credit_leaks;
+    case ALINK_LSTAT_CREDITS_LOST:
+        return info.credits_lost;
+    case ALINK_LSTAT_CREDIT_SINCE:
+        return info.credit_since;
+    case ALINK_LSTAT_CREDITS:
+        return info.credits;
     case ALINK_LSTAT_FEC_CORR(0) ...
          ALINK_LSTAT_FEC_CORR(ALINK_LSTAT_LANES - 1):
         return info.lane_corr[(reg->offset - ALINK_LSTAT_FEC_CORR(0)) / 8];
@@ -283,6 +293,11 @@ const AlinkReg alink_lstat_regs[] = {
     SROW7(LSTAT_RX_SIZE),
     SROW8(LSTAT_FEC_CORR),
     SROW8(LSTAT_FEC_UNCORR),
+    SREG(LSTAT_CREDIT_STALLS),
+    SREG(LSTAT_CREDIT_LEAKS),
+    SREG(LSTAT_CREDITS_LOST),
+    SREG(LSTAT_CREDIT_SINCE),
+    SREG(LSTAT_CREDITS),
 };
 const unsigned alink_num_lstat_regs = ARRAY_SIZE(alink_lstat_regs);
 

@@ -494,6 +494,95 @@ static void test_replay(void)
     stop(&sw, &xpu);
 }
 
+/* --- credits -------------------------------------------------------------- */
+
+static void expect_credit_event(End *e, uint32_t code, uint32_t lost)
+{
+    struct alink_event ev;
+
+    g_assert(aq_event_poll(e->aq, &ev));
+    g_assert_cmpuint(le16_to_cpu(ev.type), ==, ALINK_EVENT_CREDIT);
+    g_assert_cmpuint(le32_to_cpu(ev.id), ==, 0);
+    g_assert_cmpuint(le32_to_cpu(ev.code), ==, code);
+    g_assert_cmpuint(le32_to_cpu(ev.info), ==, lost);
+    g_assert_cmpuint(le64_to_cpu(ev.addr), ==,
+                     counter(e, ALINK_LSTAT_CREDIT_SINCE));
+    g_assert_cmpuint(le64_to_cpu(ev.addr), !=, 0);
+}
+
+static void expect_sent(End *from, End *to, unsigned frames)
+{
+    g_autofree uint8_t *data = g_malloc(ALINK_FRAME_MAX);
+    uint16_t len;
+
+    while (frames--) {
+        g_assert_cmpuint(send_frame(from, 2, 200), ==, ALINK_ST_OK);
+        g_assert(take_frame(to, data, &len));
+        g_assert_cmphex(data[len - 1], ==, 0x5a);
+    }
+}
+
+static void test_credits(void)
+{
+    End sw, xpu;
+
+    start(&sw, &xpu);
+    g_assert(aq_rd64(sw.aq, ALINK_REG_CAPS) & ALINK_CAP_CREDITS);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS), ==,
+                     ALINK_LINK_CREDITS);
+    rings(&sw);
+    rings(&xpu);
+    aq_admin_enable(xpu.aq, 16);
+    aq_event_enable(xpu.aq, 16);
+
+    /* A leak is missed by the check. */
+    aq_set_str(xpu.aq, "x-credit-loss", "0:2");
+    expect_sent(&xpu, &sw, 3);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS), ==,
+                     ALINK_LINK_CREDITS - 2);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDIT_LEAKS), ==, 0);
+    aq_clock_us(xpu.aq, 1000 * ALINK_LINK_CREDIT_CHECK_MS + 1);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDIT_LEAKS), ==, 1);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS_LOST), ==, 2);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS), ==,
+                     ALINK_LINK_CREDITS);
+    g_assert_cmpuint(window(&xpu, ALINK_LINK_RETRAINS), ==, 1);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_RETRAINS), ==, 1);
+    g_assert_cmpuint(window(&xpu, ALINK_LINK_DOWNS), ==, 0);
+    expect_credit_event(&xpu, ALINK_CREDIT_LEAK, 2);
+
+    /* All get lost, and one frame more has to wait. */
+    window_set(&xpu, ALINK_LINK_FLAP_CTRL, 1 | 100 << 8 | 5 << 20);
+    aq_set_str(xpu.aq, "x-credit-loss", "0:0xffffffff");
+    expect_sent(&xpu, &sw, ALINK_LINK_CREDITS);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS), ==, 0);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDIT_STALLS), ==, 0);
+    expect_sent(&xpu, &sw, 1);
+    aq_set_str(xpu.aq, "x-credit-loss", "0:0");
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDIT_STALLS), ==, 1);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS_LOST), ==,
+                     2 + ALINK_LINK_CREDITS);
+    expect_credit_event(&xpu, ALINK_CREDIT_STALL, ALINK_LINK_CREDITS);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_CREDIT_STALLS), ==, 0);
+    g_assert_cmpuint(window32(&xpu, ALINK_LINK_STATE), ==, ALINK_LINK_UP);
+
+    /* Once too often: it is held. */
+    aq_clock_us(xpu.aq, 1000 * ALINK_LINK_CREDIT_CHECK_MS + 1);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDIT_LEAKS), ==, 2);
+    g_assert_cmpuint(window32(&xpu, ALINK_LINK_REASON), ==, ALINK_DOWN_FLAP);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS), ==, 0);
+    g_assert_cmpuint(send_frame(&xpu, 2, 200), ==, ALINK_ST_PORT_DOWN);
+    aq_clock_us(xpu.aq, 501000);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_CREDITS), ==,
+                     ALINK_LINK_CREDITS);
+    expect_sent(&xpu, &sw, 1);
+
+    aq_set_str_bad(xpu.aq, "x-credit-loss", "64:2");
+    aq_set_str_bad(xpu.aq, "x-credit-loss", "0:0x100000000");
+    aq_set_str_bad(xpu.aq, "x-credit-loss", "0");
+    stop(&sw, &xpu);
+}
+
 /* --- light --------------------------------------------------------------- */
 
 static void expect_lights(End *e, const char *want)
@@ -614,6 +703,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/link/flaps", test_flaps);
     qtest_add_func("/alink/link/training", test_training);
     qtest_add_func("/alink/link/replay", test_replay);
+    qtest_add_func("/alink/link/credits", test_credits);
     qtest_add_func("/alink/link/light", test_light);
     qtest_add_func("/alink/link/loop-back", test_loop_back);
     qtest_add_func("/alink/link/prbs", test_prbs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The life of links: FEC, lanes that fail, replay, flaps, training. */
+/* The life of links: FEC, lanes that fail, replay, flaps, credits, training. */
 #include <errno.h>
 
 #include "rig.h"
@@ -463,6 +463,202 @@ TEST(both_ends_hold)
 	af_link_wake(r->f);
 	EXPECT_LINK(rig_port(r, 0, 1), UP, NONE);
 	EXPECT_LINK(rig_xpu_link(r, 1, 0), UP, NONE);
+	rig_free(r);
+}
+
+/* --- credits ---------------------------------------------------------------- */
+
+#define CHECK_NS	(ALINK_LINK_CREDIT_CHECK_MS * 1000000ULL)
+#define STALL_NS	(ALINK_LINK_CREDIT_STALL_US * 1000ULL)
+
+/* Link 0 of xPU 0 sends so many packets with data, and they arrive. */
+static uint64_t pay(struct rig *r, uint32_t packets)
+{
+	static uint8_t buf[512 * ALINK_PACKET_BYTES];
+	uint32_t n = packets * ALINK_PACKET_BYTES;
+	struct af_result res;
+
+	memset(buf, packets, n);
+	memset(r->mem[1], 0, n);
+	r->clock += 1000000;
+	af_write(r->f, 0, 1, 0, buf, n, &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	EXPECT(!memcmp(r->mem[1], buf, n));
+	return res.model_ns;
+}
+
+TEST(credits_leak)
+{
+	struct rig *r = life_rig();
+	struct af_link_info l;
+	uint64_t plain = pay(r, 16), since;
+
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT_EQ(l.credits, ALINK_LINK_CREDITS);
+	EXPECT_EQ(wake, 0);
+	EXPECT_EQ(af_link_set_credit_loss(r->f, XPU, 0, 0, 3), 0);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credits, ALINK_LINK_CREDITS);
+	pay(r, 2);
+	since = r->clock;
+	pay(r, 2);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credits, ALINK_LINK_CREDITS - 3);
+	EXPECT_EQ(rig_port(r, 0, 0).credits, ALINK_LINK_CREDITS);
+	EXPECT_EQ(wake, since + CHECK_NS);
+	/* Who has some left does not wait. */
+	EXPECT_EQ(pay(r, 16), plain);
+
+	memset(r->events, 0, sizeof(r->events));
+	r->clock = wake - 1;
+	af_link_wake(r->f);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credit_leaks, 0);
+	EXPECT_EQ(r->events[ALINK_EVENT_CREDIT], 0);
+	r->clock++;
+	wake = 0;
+	af_link_wake(r->f);
+	EXPECT_EQ(wake, 0);
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT(l.credit_leaks == 1 && !l.credit_stalls);
+	EXPECT_EQ(l.credits_lost, 3);
+	EXPECT_EQ(l.credit_since, since);
+	EXPECT_EQ(l.credits, ALINK_LINK_CREDITS);
+	EXPECT(l.retrains == 1 && !l.downs);
+	EXPECT_EQ(rig_port(r, 0, 0).retrains, 1);
+	EXPECT_EQ(rig_port(r, 0, 0).credit_leaks, 0);
+	EXPECT_LINK(l, UP, NONE);
+	EXPECT_EQ(r->events[ALINK_EVENT_CREDIT], 1);
+	EXPECT(r->last_type == XPU && r->last_id == 0 && r->last.id == 0);
+	EXPECT(r->last.code == ALINK_CREDIT_LEAK && r->last.info == 3);
+	EXPECT_EQ(r->last.addr, since);
+
+	/* All that there are, and nobody who needs one */
+	af_link_set_credit_loss(r->f, XPU, 0, 0, ALINK_LINK_CREDITS);
+	pay(r, ALINK_LINK_CREDITS);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credits, 0);
+	r->clock = wake;
+	af_link_wake(r->f);
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT(l.credit_leaks == 2 && !l.credit_stalls);
+	EXPECT_EQ(l.credits_lost, 3 + ALINK_LINK_CREDITS);
+	EXPECT_EQ(pay(r, 16), plain);
+	EXPECT_EQ(af_link_set_credit_loss(r->f, XPU, 0, 1, 1), -ENODEV);
+	af_cold_reset(r->f, XPU, 0);
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT(!l.credit_leaks && !l.credits_lost && !l.credit_since);
+	rig_free(r);
+}
+
+TEST(credits_stall)
+{
+	struct rig *r = life_rig();
+	static const uint8_t frame[60];
+	struct af_link_info l;
+	uint64_t plain = pay(r, 80), since;
+	uint32_t v;
+
+	memset(r->events, 0, sizeof(r->events));
+	af_link_set_credit_loss(r->f, XPU, 0, 0, ALINK_LINK_CREDITS);
+	EXPECT_EQ(pay(r, 80), plain + STALL_NS);
+	since = r->clock;
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT(l.credit_stalls == 1 && !l.credit_leaks);
+	EXPECT_EQ(l.credits_lost, ALINK_LINK_CREDITS);
+	EXPECT_EQ(l.credit_since, since);
+	EXPECT_EQ(l.credits, ALINK_LINK_CREDITS);
+	EXPECT_EQ(l.stall_ns, STALL_NS);
+	EXPECT(l.retrains == 1 && !l.downs);
+	EXPECT_EQ(r->events[ALINK_EVENT_CREDIT], 1);
+	EXPECT(r->last_type == XPU && r->last_id == 0 && r->last.id == 0);
+	EXPECT(r->last.code == ALINK_CREDIT_STALL &&
+	       r->last.info == ALINK_LINK_CREDITS);
+	EXPECT_EQ(r->last.addr, since);
+	EXPECT_EQ(wake, 0);
+	EXPECT_EQ(pay(r, 80), plain);
+
+	/* Those of one operation are told of once; what is left, by the check. */
+	af_link_set_credit_loss(r->f, XPU, 0, 0, 2 * ALINK_LINK_CREDITS + 5);
+	EXPECT(pay(r, 150) > 2 * STALL_NS);
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT_EQ(l.credit_stalls, 3);
+	EXPECT_EQ(l.credits, ALINK_LINK_CREDITS - 5);
+	EXPECT_EQ(r->events[ALINK_EVENT_CREDIT], 2);
+	EXPECT_EQ(r->last.info, 2 * ALINK_LINK_CREDITS);
+	EXPECT_EQ(l.retrains, 2);
+	r->clock = wake;
+	af_link_wake(r->f);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credit_leaks, 1);
+
+	/* Frames pay, too. */
+	af_link_set_credit_loss(r->f, XPU, 0, 0, ALINK_LINK_CREDITS);
+	for (int i = 0; i <= ALINK_LINK_CREDITS; i++)
+		EXPECT_EQ(af_link_frame(r->f, XPU, 0, 0, frame, sizeof(frame),
+					&v, &v, &v), 0);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credit_stalls, 4);
+	rig_free(r);
+}
+
+/* Trained in vain too often, the link is held, and operations fail. */
+TEST(credits_and_flaps)
+{
+	struct rig *r = life_rig();
+	struct af_result res;
+	struct af_link_info l;
+	uint32_t v = 0;
+
+	EXPECT_EQ(af_link_set_flap(r->f, XPU, 0, 0, FLAP(2, 10, 20)), 0);
+	af_link_set_credit_loss(r->f, XPU, 0, 0, UINT32_MAX);
+	for (int i = 0; i < 3; i++) {
+		EXPECT_LINK(rig_xpu_link(r, 0, 0), UP, NONE);
+		pay(r, ALINK_LINK_CREDITS + 1);
+	}
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT_LINK(l, DOWN, FLAP);
+	EXPECT_LINK(rig_port(r, 0, 0), DOWN, REMOTE_FAULT);
+	EXPECT(l.flap_holds == 1 && l.downs == 1 && l.retrains == 2);
+	EXPECT_EQ(l.credit_stalls, 3);
+	EXPECT_EQ(l.credits, 0);
+	af_write(r->f, 0, 1, 0, &v, 4, &res);
+	EXPECT_EQ(res.status, ALINK_ST_PORT_DOWN);
+
+	/* Up again it has all of them. */
+	af_link_set_credit_loss(r->f, XPU, 0, 0, 0);
+	r->clock += 20 * UNIT + 1;
+	wake = 0;
+	af_link_wake(r->f);
+	EXPECT_EQ(wake, 0);
+	l = rig_xpu_link(r, 0, 0);
+	EXPECT_LINK(l, UP, NONE);
+	EXPECT_EQ(l.credits, ALINK_LINK_CREDITS);
+	pay(r, ALINK_LINK_CREDITS + 1);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credit_stalls, 3);
+
+	/* A link that goes down is not to blame for what is lost then. */
+	af_link_set_credit_loss(r->f, XPU, 0, 0, 7);
+	pay(r, 7);
+	af_link_set_admin(r->f, SW, 0, 0, false);
+	af_link_set_admin(r->f, SW, 0, 0, true);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credits, ALINK_LINK_CREDITS);
+	r->clock += CHECK_NS;
+	af_link_wake(r->f);
+	EXPECT_EQ(rig_xpu_link(r, 0, 0).credit_leaks, 0);
+	rig_free(r);
+}
+
+/* Every data path of a group pays: the port's credits, and the members'. */
+TEST(credits_of_groups)
+{
+	struct rig *r = life_rig();
+	static uint8_t buf[80 * ALINK_PACKET_BYTES];
+	struct af_result res;
+
+	rig_group_all(r, 0);
+	af_link_set_credit_loss(r->f, SW, 0, 1, ALINK_LINK_CREDITS);
+	af_group_write(r->f, 0, 0, 0, buf, sizeof(buf), &res);
+	EXPECT_EQ(res.status, ALINK_ST_OK);
+	EXPECT(res.model_ns > STALL_NS);
+	EXPECT_EQ(rig_port(r, 0, 1).credit_stalls, 1);
+	EXPECT_EQ(rig_xpu_link(r, 1, 0).credit_stalls, 0);
+	EXPECT_EQ(r->events[ALINK_EVENT_CREDIT], 1);
+	EXPECT(r->last_type == SW && r->last_id == 0 && r->last.id == 1);
 	rig_free(r);
 }
 
