@@ -19,7 +19,8 @@
 				 ALINK_BIT64(ALINK_EVENT_ROUTE) | \
 				 ALINK_BIT64(ALINK_EVENT_GROUP) | \
 				 ALINK_BIT64(ALINK_EVENT_PARTITION) | \
-				 ALINK_BIT64(ALINK_EVENT_QUEUE_FAULT))
+				 ALINK_BIT64(ALINK_EVENT_QUEUE_FAULT) | \
+				 ALINK_BIT64(ALINK_EVENT_CREDIT))
 
 /* Is there an entry at @head that the device has written? */
 static bool alink_event_ready(struct alink_dev *adev, u32 head)
@@ -57,6 +58,7 @@ static void alink_event_handle(struct alink_dev *adev,
 		alink_hwmon_event(adev, event);
 		break;
 	case ALINK_EVENT_LINK:
+	case ALINK_EVENT_CREDIT:
 		alink_link_health_event(adev, event);
 		break;
 	}

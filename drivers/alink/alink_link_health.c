@@ -2,7 +2,8 @@
 /*
  * devlink health reporter "link": links that went down though nobody closed them,
  * or go on with less than all their lanes. It is healthy again when there are none
- * of them; to mend them is for who has the cables.
+ * of them; to mend them is for who has the cables. Credits that got lost are told
+ * of as well, though the device has trained the link for them already.
  */
 #include <linux/kfifo.h>
 #include <linux/slab.h>
@@ -58,13 +59,13 @@ static void alink_link_put(struct devlink_fmsg *fmsg,
 }
 
 static void alink_link_put_failed(struct devlink_fmsg *fmsg,
-				  const struct alink_port *port)
+				  struct alink_port *port)
 {
 	alink_link_put(fmsg, port, alink_port_rd32(port, ALINK_LINK_REASON));
 }
 
 static void alink_link_put_degraded(struct devlink_fmsg *fmsg,
-				    const struct alink_port *port)
+				    struct alink_port *port)
 {
 	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
 	devlink_fmsg_u32_pair_put(fmsg, "lanes", alink_port_lanes(port));
@@ -79,11 +80,37 @@ static bool alink_link_trains(const struct alink_port *port)
 }
 
 static void alink_link_put_stage(struct devlink_fmsg *fmsg,
-				 const struct alink_port *port)
+				 struct alink_port *port)
 {
 	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
 	devlink_fmsg_u32_pair_put(fmsg, "stage",
 				  alink_port_rd32(port, ALINK_LINK_STAGE));
+}
+
+static bool alink_link_lost_credits(const struct alink_port *port)
+{
+	return alink_rd64(port->adev, ALINK_LSTAT_BLOCK(port->num) +
+			  ALINK_LSTAT_CREDITS_LOST);
+}
+
+static void alink_link_put_credits(struct devlink_fmsg *fmsg,
+				   struct alink_port *port)
+{
+	devlink_fmsg_u64_pair_put(fmsg, "credit_stalls",
+				  alink_port_credit_counter(port, ALINK_CREDIT_CTR_STALLS));
+	devlink_fmsg_u64_pair_put(fmsg, "credit_leaks",
+				  alink_port_credit_counter(port, ALINK_CREDIT_CTR_LEAKS));
+	devlink_fmsg_u64_pair_put(fmsg, "credits_lost",
+				  alink_port_credit_counter(port, ALINK_CREDIT_CTR_LOST));
+	devlink_fmsg_u64_pair_put(fmsg, "credit_since_ns",
+				  alink_port_credit_since(port));
+}
+
+static void alink_link_put_lost_credits(struct devlink_fmsg *fmsg,
+					struct alink_port *port)
+{
+	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
+	alink_link_put_credits(fmsg, port);
 }
 
 /* Those of one kind, as a list; returns how many there are. */
@@ -91,7 +118,7 @@ static u32 alink_links_put(struct devlink_fmsg *fmsg, struct alink_dev *adev,
 			   const char *name,
 			   bool (*is)(const struct alink_port *port),
 			   void (*put)(struct devlink_fmsg *fmsg,
-				       const struct alink_port *port))
+				       struct alink_port *port))
 {
 	u32 i, num = 0;
 
@@ -124,6 +151,9 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 				   alink_link_put_degraded);
 	training = alink_links_put(fmsg, adev, "training", alink_link_trains,
 				   alink_link_put_stage);
+	if (adev->caps & ALINK_CAP_CREDITS)
+		alink_links_put(fmsg, adev, "credits", alink_link_lost_credits,
+				alink_link_put_lost_credits);
 	for (i = 0; i < adev->num_links; i++)
 		links += !!adev->ports[i];
 	devlink_fmsg_u32_pair_put(fmsg, "links", links);
@@ -131,6 +161,17 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 	devlink_fmsg_u32_pair_put(fmsg, "links_degraded", degraded);
 	devlink_fmsg_u32_pair_put(fmsg, "links_training", training);
 	return 0;
+}
+
+static bool alink_link_is_credit(const struct alink_event *event)
+{
+	return le16_to_cpu(event->type) == ALINK_EVENT_CREDIT;
+}
+
+static const char *alink_link_credit_name(const struct alink_event *event)
+{
+	return le32_to_cpu(event->code) == ALINK_CREDIT_STALL ? "stalled" :
+								"leaked";
 }
 
 static int alink_link_dump(struct devlink_health_reporter *reporter,
@@ -145,7 +186,17 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 	if (!event)
 		return alink_link_diagnose(reporter, fmsg, extack);
 	port = h->adev->ports[le32_to_cpu(event->id)];
-	alink_link_put(fmsg, port, le32_to_cpu(event->info));
+	if (alink_link_is_credit(event)) {
+		devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
+		devlink_fmsg_string_pair_put(fmsg, "credits",
+					     alink_link_credit_name(event));
+		devlink_fmsg_u32_pair_put(fmsg, "lost",
+					  le32_to_cpu(event->info));
+		devlink_fmsg_u64_pair_put(fmsg, "since_ns",
+					  le64_to_cpu(event->addr));
+	} else {
+		alink_link_put(fmsg, port, le32_to_cpu(event->info));
+	}
 	devlink_fmsg_u64_pair_put(fmsg, "time_ns", le64_to_cpu(event->time_ns));
 	devlink_fmsg_u64_pair_put(fmsg, "downs",
 				  alink_port_counter(port, ALINK_CTR_DOWNS));
@@ -167,6 +218,8 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 	devlink_fmsg_u64_pair_put(fmsg, "flap_holds",
 				  alink_port_counter(port,
 						     ALINK_CTR_FLAP_HOLDS));
+	if (h->adev->caps & ALINK_CAP_CREDITS)
+		alink_link_put_credits(fmsg, port);
 	return 0;
 }
 
@@ -196,13 +249,19 @@ static void alink_link_health_work(struct work_struct *work)
 	const enum devlink_health_reporter_state good =
 		DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
 	struct alink_event event;
-	char text[48];
+	char text[64];
 
 	while (kfifo_get(&h->events, &event)) {
-		snprintf(text, sizeof(text), "link %u %s, reason %u",
-			 le32_to_cpu(event.id),
-			 event.code ? "has lost lanes" : "is down",
-			 le32_to_cpu(event.info));
+		if (alink_link_is_credit(&event))
+			snprintf(text, sizeof(text), "link %u %s, credits lost %u",
+				 le32_to_cpu(event.id),
+				 alink_link_credit_name(&event),
+				 le32_to_cpu(event.info));
+		else
+			snprintf(text, sizeof(text), "link %u %s, reason %u",
+				 le32_to_cpu(event.id),
+				 event.code ? "has lost lanes" : "is down",
+				 le32_to_cpu(event.info));
 		devlink_health_report(h->reporter, text, &event);
 	}
 	if (alink_links_good(h->adev))
@@ -213,6 +272,10 @@ static bool alink_link_is_bad(const struct alink_event *event)
 {
 	u32 reason = le32_to_cpu(event->info);
 
+	if (alink_link_is_credit(event))
+		return true;
+	if (le16_to_cpu(event->type) != ALINK_EVENT_LINK)
+		return false;
 	/* Without a reason it is down no more: it trains. */
 	return event->code ? reason == ALINK_DOWN_WIDTH :
 			     reason != ALINK_DOWN_ADMIN &&
@@ -231,8 +294,7 @@ void alink_link_health_event(struct alink_dev *adev,
 	if (!h)
 		return;
 	/* The first of a burst say the most: what does not fit is dropped. */
-	if (le16_to_cpu(event->type) == ALINK_EVENT_LINK &&
-	    link < adev->num_links && adev->ports[link] &&
+	if (link < adev->num_links && adev->ports[link] &&
 	    alink_link_is_bad(event))
 		kfifo_put(&h->events, *event);
 	queue_work(system_long_wq, &h->work);

@@ -39,6 +39,14 @@ enum alink_port_counter {
 	ALINK_CTR_COUNT
 };
 
+/* Behind them, with ALINK_CAP_CREDITS */
+enum alink_port_credit {
+	ALINK_CREDIT_CTR_STALLS,
+	ALINK_CREDIT_CTR_LEAKS,
+	ALINK_CREDIT_CTR_LOST,
+	ALINK_CREDIT_CTR_COUNT
+};
+
 /**
  * struct alink_port - one link window
  * @adev:	device
@@ -112,6 +120,9 @@ void alink_port_write_flap(struct alink_port *port);
 
 /* alink_port_stats.c */
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr);
+u64 alink_port_credit_counter(struct alink_port *port,
+			      enum alink_port_credit ctr);
+u64 alink_port_credit_since(struct alink_port *port);
 void alink_port_get_stats64(struct net_device *netdev,
 			    struct rtnl_link_stats64 *stats);
 void alink_port_get_strings(struct net_device *netdev, u32 set, u8 *data);

@@ -35,6 +35,23 @@ static const struct {
 	[ALINK_CTR_FLAP_HOLDS]	= { "link_flap_holds", ALINK_LINK_FLAP_HOLDS },
 };
 
+static const struct {
+	char name[ETH_GSTRING_LEN];
+	u32 reg;
+} alink_port_credits[ALINK_CREDIT_CTR_COUNT] = {
+	[ALINK_CREDIT_CTR_STALLS] = { "tx_credit_stalls",
+				      ALINK_LSTAT_CREDIT_STALLS },
+	[ALINK_CREDIT_CTR_LEAKS] = { "tx_credit_leaks",
+				     ALINK_LSTAT_CREDIT_LEAKS },
+	[ALINK_CREDIT_CTR_LOST]	= { "tx_credits_lost",
+				    ALINK_LSTAT_CREDITS_LOST },
+};
+
+static bool alink_port_has_credits(const struct alink_port *port)
+{
+	return port->adev->caps & ALINK_CAP_CREDITS;
+}
+
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr)
 {
 	u64 value;
@@ -60,6 +77,17 @@ static u64 alink_port_lstat(struct alink_port *port, u32 reg)
 	return value;
 }
 
+u64 alink_port_credit_counter(struct alink_port *port,
+			      enum alink_port_credit ctr)
+{
+	return alink_port_lstat(port, alink_port_credits[ctr].reg);
+}
+
+u64 alink_port_credit_since(struct alink_port *port)
+{
+	return alink_port_lstat(port, ALINK_LSTAT_CREDIT_SINCE);
+}
+
 /* All traffic of the link, as the hardware counts it */
 void alink_port_get_stats64(struct net_device *netdev,
 			    struct rtnl_link_stats64 *stats)
@@ -79,7 +107,9 @@ int alink_port_get_sset_count(struct net_device *netdev, int set)
 {
 	switch (set) {
 	case ETH_SS_STATS:
-		return ALINK_CTR_COUNT;
+		return alink_port_has_credits(alink_port_of(netdev)) ?
+		       ALINK_CTR_COUNT + ALINK_CREDIT_CTR_COUNT :
+		       ALINK_CTR_COUNT;
 	case ETH_SS_TEST:
 		return alink_port_test_count();
 	default:
@@ -95,6 +125,10 @@ void alink_port_get_strings(struct net_device *netdev, u32 set, u8 *data)
 	case ETH_SS_STATS:
 		for (i = 0; i < ALINK_CTR_COUNT; i++)
 			ethtool_puts(&data, alink_port_counters[i].name);
+		if (!alink_port_has_credits(alink_port_of(netdev)))
+			break;
+		for (i = 0; i < ALINK_CREDIT_CTR_COUNT; i++)
+			ethtool_puts(&data, alink_port_credits[i].name);
 		break;
 	case ETH_SS_TEST:
 		alink_port_test_strings(data);
@@ -110,6 +144,10 @@ void alink_port_get_ethtool_stats(struct net_device *netdev,
 
 	for (i = 0; i < ALINK_CTR_COUNT; i++)
 		data[i] = alink_port_counter(port, i);
+	if (!alink_port_has_credits(port))
+		return;
+	for (i = 0; i < ALINK_CREDIT_CTR_COUNT; i++)
+		data[ALINK_CTR_COUNT + i] = alink_port_credit_counter(port, i);
 }
 
 /*
