@@ -329,6 +329,70 @@ def test_crc_burst():
                 'rx_crc_errors', 'tx_replays')) == want, (netdev, old, new)
 
 
+CREDITS = 'tx_credit_stalls', 'tx_credit_leaks', 'tx_credits_lost'
+ALL_CREDITS = 64
+
+
+def link_reporter():
+    """What devlink says of the reporter of links of the switch."""
+    dev = f'pci/{function(SWITCH)}'
+    return next(r for r in json.loads(sh('devlink', '-j', 'health'))
+                ['health'][dev] if r['reporter'] == 'link')
+
+
+def credit_report(errors, kind, lost):
+    """The report that follows that many, of the port; it is over at once."""
+    dev = f'pci/{function(SWITCH)}'
+    wait_for('a report', lambda: link_reporter()['error'] == errors + 1)
+    text = sh('devlink', 'health', 'dump', 'show', dev, 'reporter', 'link')
+    assert re.search(rf'link: 0 credits: {kind} lost: {lost} since_ns: [1-9]',
+                     text), text
+    sh('devlink', 'health', 'dump', 'clear', dev, 'reporter', 'link')
+    wait_for('health', lambda: link_reporter()['state'] == 'healthy')
+
+
+def test_credits():
+    """Credits that do not come back are missed, by a check or by who waits; the
+    link is trained, stays up, and loses nothing."""
+    both_up()
+    dev = f'pci/{function(SWITCH)}'
+    sh('devlink', 'health', 'dump', 'clear', dev, 'reporter', 'link')
+    try:
+        with silence(PORT, PEER):
+            errors = link_reporter()['error']
+            old = {n: numbers('ethtool', '-S', n) for n in (PORT, PEER)}
+            knob(SWITCH, 'x-credit-loss', '0:3')
+            send(PORT, 5)
+            wait_for('the check', lambda: grown(
+                old[PORT], numbers('ethtool', '-S', PORT),
+                'tx_credits_lost') == 3)
+            credit_report(errors, 'leaked', r'[1-3]')
+
+            # More than there are, without an end: some wait.
+            mid = numbers('ethtool', '-S', PORT)
+            knob(SWITCH, 'x-credit-loss', f'0:{0xffffffff}')
+            send(PORT, 4 * ALL_CREDITS)
+            knob(SWITCH, 'x-credit-loss', '0:0')
+            wait_for('the check', lambda: grown(
+                mid, numbers('ethtool', '-S', PORT),
+                'tx_credits_lost') >= 4 * ALL_CREDITS)
+            new = {n: numbers('ethtool', '-S', n) for n in (PORT, PEER)}
+        assert grown(mid, new[PORT], 'tx_credits_lost') == 4 * ALL_CREDITS
+        assert sum(grown(mid, new[PORT], n) for n in CREDITS[:2]) >= 4
+        assert grown(old[PEER], new[PEER], 'rx_frames') == 5 + 4 * ALL_CREDITS
+        for netdev in PORT, PEER:
+            assert grown(old[netdev], new[netdev], 'link_retrains') >= 2
+            assert grown(old[netdev], new[netdev], 'link_down_events') == 0
+        assert not any(grown(old[PEER], new[PEER], n) for n in CREDITS)
+        text = sh('devlink', 'health', 'diagnose', dev, 'reporter', 'link')
+        assert re.search(r'link: 0 credit_stalls: \d+ credit_leaks: [1-9]',
+                         text), text
+    finally:
+        knob(SWITCH, 'x-credit-loss', '0:0')
+        sh('devlink', 'health', 'dump', 'clear', dev, 'reporter', 'link')
+    both_up()
+
+
 def param(name, value=None):
     """A devlink parameter of the switch, set or read."""
     dev = f'pci/{function(SWITCH)}'
