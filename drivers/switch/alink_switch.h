@@ -28,12 +28,14 @@
  * struct alink_switch_inc - group operations that failed
  * @seen:	counters of the device, for the health check alone
  * @told:	the same as devlink was told of them, for @work alone
+ * @again:	@work could not read them, in a reset
  * @work:	tells devlink; enabled while that is registered
  * @reporter:	health reporter of devlink
  */
 struct alink_switch_inc {
 	u64 seen[ALINK_SWITCH_INC_KINDS];
 	u64 told[ALINK_SWITCH_INC_KINDS];
+	bool again;
 	struct work_struct work;
 	struct devlink_health_reporter *reporter;
 };

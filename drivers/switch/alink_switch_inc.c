@@ -109,8 +109,11 @@ static void inc_work(struct work_struct *work)
 	unsigned int i;
 	char why[128];
 
-	if (!inc_read(sw, counts))
+	if (!inc_read(sw, counts)) {
+		/* Who watches has seen them, and would not ask again. */
+		WRITE_ONCE(inc->again, true);
 		return;
+	}
 	for (i = 0; i < ALINK_SWITCH_INC_KINDS; i++) {
 		/* They begin anew where the device has had no power. */
 		news[i] = counts[i] - min(counts[i], inc->told[i]);
@@ -131,9 +134,12 @@ void alink_switch_inc_watch(struct alink_dev *adev)
 	struct alink_switch *sw = alink_dev_priv(adev);
 	u64 counts[ALINK_SWITCH_INC_KINDS];
 
-	if (!inc_read(sw, counts) ||
-	    !memcmp(counts, sw->inc.seen, sizeof(counts)))
+	if (!inc_read(sw, counts))
 		return;
+	if (!memcmp(counts, sw->inc.seen, sizeof(counts)) &&
+	    !READ_ONCE(sw->inc.again))
+		return;
+	WRITE_ONCE(sw->inc.again, false);
 	memcpy(sw->inc.seen, counts, sizeof(counts));
 	queue_work(system_long_wq, &sw->inc.work);
 }
