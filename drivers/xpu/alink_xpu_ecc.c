@@ -7,8 +7,8 @@
  * Who met one has lost the command that read it, and nothing else: once the page
  * is on the list that the device keeps, the error is over. The reporter stays in
  * state "error" as long as a page is not there: because the device did not take
- * it, which "recover" tries again, or because the list is full, when the part is
- * to be replaced.
+ * it, which "recover", a reset and the next bad page try again, or because the
+ * list is full, when the part is to be replaced.
  */
 #include <net/devlink.h>
 
@@ -17,6 +17,18 @@
 #include "alink_xpu_drv.h"
 
 /* --- counting ----------------------------------------------------------- */
+
+/* Have devlink told what there is: an error, or that all pages are saved now. */
+void alink_xpu_ecc_look(struct xpu_device *xdev)
+{
+	int idx;
+
+	/* Who removes the device cancels it, and wants no other. */
+	if (!drm_dev_enter(&xdev->drm, &idx))
+		return;
+	queue_work(system_unbound_wq, &xdev->ecc.work);
+	drm_dev_exit(idx);
+}
 
 /**
  * alink_xpu_ecc_note - count an error of HBM, and have it told
@@ -32,7 +44,6 @@ void alink_xpu_ecc_note(struct xpu_device *xdev,
 			const struct alink_event *event)
 {
 	struct xpu_ecc *ecc = &xdev->ecc;
-	int idx;
 
 	/* That is no HBM, and was told as such. */
 	if (le64_to_cpu(event->addr) >= xdev->info.hbm_size)
@@ -41,11 +52,7 @@ void alink_xpu_ecc_note(struct xpu_device *xdev,
 	ecc->last = *event;
 	ecc->uncorrected++;
 	spin_unlock(&ecc->lock);
-	/* Who removes the device cancels it, and wants no other. */
-	if (!drm_dev_enter(&xdev->drm, &idx))
-		return;
-	queue_work(system_unbound_wq, &ecc->work);
-	drm_dev_exit(idx);
+	alink_xpu_ecc_look(xdev);
 }
 
 /* Returns how many there were, and the latest one if there was any. */
@@ -124,28 +131,35 @@ static int ecc_dump(struct devlink_health_reporter *reporter,
 	return ecc_diagnose(reporter, fmsg, extack);
 }
 
+/* Has the device all bad pages on its list, if it keeps one? */
+static bool ecc_saved(struct xpu_device *xdev)
+{
+	struct xpu_bad_info bad;
+	unsigned int i;
+
+	/* Without one it knows them until it is unbound. */
+	if (!(alink_dev_caps(xdev->adev) & ALINK_CAP_RETIRE))
+		return true;
+	for (i = 0; alink_xpu_retire_get(xdev, i, &bad); i++)
+		if (!bad.stored)
+			return false;
+	return true;
+}
+
 static int ecc_recover(struct devlink_health_reporter *reporter, void *priv_ctx,
 		       struct netlink_ext_ack *extack)
 {
 	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
-	struct xpu_bad_info bad;
-	unsigned int i;
 
 	if (alink_xpu_retire_beyond(xdev)) {
 		NL_SET_ERR_MSG(extack, "The list of bad pages is full: replace the device");
 		return -ENOSPC;
 	}
-	/* Without such a list in the device it knows them until it is unbound. */
-	if (!(alink_dev_caps(xdev->adev) & ALINK_CAP_RETIRE))
-		return 0;
 	alink_xpu_retire_store(xdev, false);
-	for (i = 0; alink_xpu_retire_get(xdev, i, &bad); i++) {
-		if (!bad.stored) {
-			NL_SET_ERR_MSG(extack, "Device does not save a bad page");
-			return -EIO;
-		}
-	}
-	return 0;
+	if (ecc_saved(xdev))
+		return 0;
+	NL_SET_ERR_MSG(extack, "Device does not save a bad page");
+	return -EIO;
 }
 
 static const struct devlink_health_reporter_ops ecc_reporter_ops = {
@@ -159,17 +173,26 @@ static const struct devlink_health_reporter_ops ecc_reporter_ops = {
 static void ecc_work(struct work_struct *work)
 {
 	struct xpu_ecc *ecc = container_of(work, struct xpu_ecc, work);
+	struct xpu_device *xdev = container_of(ecc, struct xpu_device, ecc);
 	struct alink_event last;
 	char why[80];
 	u64 num;
 
 	num = ecc_last(ecc, &last) - ecc->told;
-	if (!num)
-		return;
 	ecc->told += num;
-	snprintf(why, sizeof(why), "%llu errors of HBM, the last at %#llx", num,
-		 le64_to_cpu(last.addr));
-	devlink_health_report(ecc->reporter, why, &last);
+	if (num) {
+		snprintf(why, sizeof(why),
+			 "%llu errors of HBM, the last at %#llx", num,
+			 le64_to_cpu(last.addr));
+		/* In state "error" devlink does not ask to recover. */
+		if (devlink_health_report(ecc->reporter, why, &last) !=
+		    -ECANCELED)
+			return;
+	}
+	/* A reset, or the next page, may have saved what could not be before. */
+	if (!alink_xpu_retire_beyond(xdev) && ecc_saved(xdev))
+		devlink_health_reporter_state_update(ecc->reporter,
+						     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
 }
 
 /**
@@ -207,7 +230,7 @@ void alink_xpu_ecc_init(struct xpu_device *xdev)
 	INIT_WORK(&xdev->ecc.work, ecc_work);
 }
 
-/* After drm_dev_unplug(), or when nobody calls alink_xpu_ecc_note() any more. */
+/* After drm_dev_unplug(), or when nobody calls alink_xpu_ecc_look() any more. */
 void alink_xpu_ecc_fini(struct xpu_device *xdev)
 {
 	cancel_work_sync(&xdev->ecc.work);

@@ -316,6 +316,7 @@ u64 alink_xpu_retire_beyond(struct xpu_device *xdev);
 /* alink_xpu_ecc.c */
 void alink_xpu_ecc_init(struct xpu_device *xdev);
 void alink_xpu_ecc_fini(struct xpu_device *xdev);
+void alink_xpu_ecc_look(struct xpu_device *xdev);
 void alink_xpu_ecc_note(struct xpu_device *xdev,
 			const struct alink_event *event);
 int alink_xpu_ecc_reporter_create(struct xpu_device *xdev,

@@ -56,8 +56,10 @@ static void xpu_restart(struct xpu_device *xdev, int err)
 			ERR_PTR(err));
 	}
 	alink_xpu_set_state(xdev, err ? XPU_FAILED : XPU_ACTIVE);
-	if (!err)
+	if (!err) {
 		alink_xpu_health_good(xdev);
+		alink_xpu_ecc_look(xdev);
+	}
 }
 
 /* alink_dev_ops.lost: the device reads all ones. It is gone, or worse. */
