@@ -128,6 +128,8 @@ void fm_beat(struct fm *fm)
 	    monotonic_us() - loop.beaten_us < fm->config.beat_ms * MS / 3)
 		return;
 	loop.beaten_us = monotonic_us();
+	/* A round of many switches may take longer than it has. */
+	sd_notify(0, "WATCHDOG=1");
 	if (!alink_manager_beat(fm->ctx))
 		return;
 	/* alink.ko was unloaded, for one: all is begun anew. */
@@ -231,6 +233,9 @@ static int on_round(sd_event_source *source, uint64_t usec, void *arg)
 		manager.why[0] = 0;
 	}
 	say_ready();
+	/* The claim may have been lost in the middle of it. */
+	if (!err && manager.result.switches && !manager.claimed)
+		manager.again = true;
 	fm_soon(&manager, err || manager.again ? AGAIN_MS : LATER_MS);
 	return 0;
 }

@@ -147,6 +147,8 @@ static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 			       enable ? "enabled" : "disabled");
 	if (fm_state_save(&fm->state, fm->config.state)) {
 		fm->state = before;
+		/* It may be there all the same, not knowing if it stays. */
+		fm->unsaved = true;
 		return refused("%s cannot be written: the manager's log says why",
 			       fm->config.state);
 	}
