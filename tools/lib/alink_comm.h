@@ -117,7 +117,9 @@ enum alink_algo {
  * is in HBM or system memory. A rank that waits for others longer than its time
  * fails, and so does the whole, also when a link fails in the middle, which the
  * other algorithms survive.
- * ALINK_ALGO_AUTO is what alink_collective_time() says; all ranks must have the
+ * ALINK_ALGO_AUTO may be PUSH, and is not tried again by another algorithm when that
+ * fails: data at @src may be replaced by then. Who wants an all-reduce to survive a
+ * link names SWITCH or RING. It is what alink_collective_time() says; all ranks must have the
  * same xPUs, and groups and neighbours or none. The same size gets the same
  * algorithm each time, and with it the same order; what needs one order for all
  * sizes names its algorithm.
