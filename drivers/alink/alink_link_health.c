@@ -35,7 +35,7 @@ struct alink_link_health {
  * closed, or is on its way up, has not failed. In a reset all reads as ones: that
  * is no link either.
  */
-static bool alink_link_failed(const struct alink_port *port)
+static bool alink_link_failed(struct alink_port *port)
 {
 	u32 state = alink_port_rd32(port, ALINK_LINK_STATE);
 
@@ -45,7 +45,7 @@ static bool alink_link_failed(const struct alink_port *port)
 }
 
 /* Lanes of this end failed, and the link goes on with others. */
-static bool alink_link_degraded(const struct alink_port *port)
+static bool alink_link_degraded(struct alink_port *port)
 {
 	return alink_port_rd32(port, ALINK_LINK_STATE) == ALINK_LINK_UP &&
 	       alink_port_rd32(port, ALINK_LINK_REASON) == ALINK_DOWN_WIDTH;
@@ -74,7 +74,7 @@ static void alink_link_put_degraded(struct devlink_fmsg *fmsg,
 				  alink_port_rd32(port, ALINK_LINK_LANES_BAD));
 }
 
-static bool alink_link_trains(const struct alink_port *port)
+static bool alink_link_trains(struct alink_port *port)
 {
 	return alink_port_rd32(port, ALINK_LINK_STATE) == ALINK_LINK_TRAINING;
 }
@@ -87,21 +87,23 @@ static void alink_link_put_stage(struct devlink_fmsg *fmsg,
 				  alink_port_rd32(port, ALINK_LINK_STAGE));
 }
 
-static bool alink_link_lost_credits(const struct alink_port *port)
+static bool alink_link_lost_credits(struct alink_port *port)
 {
-	return alink_rd64(port->adev, ALINK_LSTAT_BLOCK(port->num) +
-			  ALINK_LSTAT_CREDITS_LOST);
+	return alink_port_counter(port, ALINK_CTR_CREDITS_LOST);
 }
 
 static void alink_link_put_credits(struct devlink_fmsg *fmsg,
 				   struct alink_port *port)
 {
 	devlink_fmsg_u64_pair_put(fmsg, "credit_stalls",
-				  alink_port_credit_counter(port, ALINK_CREDIT_CTR_STALLS));
+				  alink_port_counter(port,
+						     ALINK_CTR_CREDIT_STALLS));
 	devlink_fmsg_u64_pair_put(fmsg, "credit_leaks",
-				  alink_port_credit_counter(port, ALINK_CREDIT_CTR_LEAKS));
+				  alink_port_counter(port,
+						     ALINK_CTR_CREDIT_LEAKS));
 	devlink_fmsg_u64_pair_put(fmsg, "credits_lost",
-				  alink_port_credit_counter(port, ALINK_CREDIT_CTR_LOST));
+				  alink_port_counter(port,
+						     ALINK_CTR_CREDITS_LOST));
 	devlink_fmsg_u64_pair_put(fmsg, "credit_since_ns",
 				  alink_port_credit_since(port));
 }
@@ -116,7 +118,7 @@ static void alink_link_put_lost_credits(struct devlink_fmsg *fmsg,
 /* Those of one kind, as a list; returns how many there are. */
 static u32 alink_links_put(struct devlink_fmsg *fmsg, struct alink_dev *adev,
 			   const char *name,
-			   bool (*is)(const struct alink_port *port),
+			   bool (*is)(struct alink_port *port),
 			   void (*put)(struct devlink_fmsg *fmsg,
 				       struct alink_port *port))
 {
@@ -274,8 +276,6 @@ static bool alink_link_is_bad(const struct alink_event *event)
 
 	if (alink_link_is_credit(event))
 		return true;
-	if (le16_to_cpu(event->type) != ALINK_EVENT_LINK)
-		return false;
 	/* Without a reason it is down no more: it trains. */
 	return event->code ? reason == ALINK_DOWN_WIDTH :
 			     reason != ALINK_DOWN_ADMIN &&

@@ -36,15 +36,11 @@ enum alink_port_counter {
 	ALINK_CTR_RETRAINS,
 	ALINK_CTR_LANE_LOSSES,
 	ALINK_CTR_FLAP_HOLDS,
+	/* With ALINK_CAP_CREDITS, see alink_port_num_counters() */
+	ALINK_CTR_CREDIT_STALLS,
+	ALINK_CTR_CREDIT_LEAKS,
+	ALINK_CTR_CREDITS_LOST,
 	ALINK_CTR_COUNT
-};
-
-/* Behind them, with ALINK_CAP_CREDITS */
-enum alink_port_credit {
-	ALINK_CREDIT_CTR_STALLS,
-	ALINK_CREDIT_CTR_LEAKS,
-	ALINK_CREDIT_CTR_LOST,
-	ALINK_CREDIT_CTR_COUNT
 };
 
 /**
@@ -120,8 +116,6 @@ void alink_port_write_flap(struct alink_port *port);
 
 /* alink_port_stats.c */
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr);
-u64 alink_port_credit_counter(struct alink_port *port,
-			      enum alink_port_credit ctr);
 u64 alink_port_credit_since(struct alink_port *port);
 void alink_port_get_stats64(struct net_device *netdev,
 			    struct rtnl_link_stats64 *stats);

@@ -7,9 +7,11 @@
 
 #include "alink_port.h"
 
+/* In the window of the link, or with @lstat in its block of counters */
 static const struct {
 	char name[ETH_GSTRING_LEN];
 	u32 reg;
+	bool lstat;
 } alink_port_counters[ALINK_CTR_COUNT] = {
 	[ALINK_CTR_TX_BYTES]	= { "tx_bytes", ALINK_LINK_TX_BYTES },
 	[ALINK_CTR_RX_BYTES]	= { "rx_bytes", ALINK_LINK_RX_BYTES },
@@ -33,35 +35,18 @@ static const struct {
 	[ALINK_CTR_RETRAINS]	= { "link_retrains", ALINK_LINK_RETRAINS },
 	[ALINK_CTR_LANE_LOSSES]	= { "lanes_lost", ALINK_LINK_LANE_LOSSES },
 	[ALINK_CTR_FLAP_HOLDS]	= { "link_flap_holds", ALINK_LINK_FLAP_HOLDS },
+	[ALINK_CTR_CREDIT_STALLS] = { "tx_credit_stalls",
+				      ALINK_LSTAT_CREDIT_STALLS, true },
+	[ALINK_CTR_CREDIT_LEAKS] = { "tx_credit_leaks",
+				     ALINK_LSTAT_CREDIT_LEAKS, true },
+	[ALINK_CTR_CREDITS_LOST] = { "tx_credits_lost",
+				     ALINK_LSTAT_CREDITS_LOST, true },
 };
 
-static const struct {
-	char name[ETH_GSTRING_LEN];
-	u32 reg;
-} alink_port_credits[ALINK_CREDIT_CTR_COUNT] = {
-	[ALINK_CREDIT_CTR_STALLS] = { "tx_credit_stalls",
-				      ALINK_LSTAT_CREDIT_STALLS },
-	[ALINK_CREDIT_CTR_LEAKS] = { "tx_credit_leaks",
-				     ALINK_LSTAT_CREDIT_LEAKS },
-	[ALINK_CREDIT_CTR_LOST]	= { "tx_credits_lost",
-				    ALINK_LSTAT_CREDITS_LOST },
-};
-
-static bool alink_port_has_credits(const struct alink_port *port)
+static unsigned int alink_port_num_counters(const struct alink_port *port)
 {
-	return port->adev->caps & ALINK_CAP_CREDITS;
-}
-
-u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr)
-{
-	u64 value;
-
-	value = alink_rd64(port->adev, ALINK_LINK_WINDOW(port->num) +
-			   alink_port_counters[ctr].reg);
-	if (value == ~0ULL)
-		return READ_ONCE(port->last[ctr]);
-	WRITE_ONCE(port->last[ctr], value);
-	return value;
+	return port->adev->caps & ALINK_CAP_CREDITS ? ALINK_CTR_COUNT :
+						      ALINK_CTR_CREDIT_STALLS;
 }
 
 /* @reg: ALINK_LSTAT_* */
@@ -77,10 +62,18 @@ static u64 alink_port_lstat(struct alink_port *port, u32 reg)
 	return value;
 }
 
-u64 alink_port_credit_counter(struct alink_port *port,
-			      enum alink_port_credit ctr)
+u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr)
 {
-	return alink_port_lstat(port, alink_port_credits[ctr].reg);
+	u32 reg = alink_port_counters[ctr].reg;
+	u64 value;
+
+	if (alink_port_counters[ctr].lstat)
+		return alink_port_lstat(port, reg);
+	value = alink_rd64(port->adev, ALINK_LINK_WINDOW(port->num) + reg);
+	if (value == ~0ULL)
+		return READ_ONCE(port->last[ctr]);
+	WRITE_ONCE(port->last[ctr], value);
+	return value;
 }
 
 u64 alink_port_credit_since(struct alink_port *port)
@@ -107,9 +100,7 @@ int alink_port_get_sset_count(struct net_device *netdev, int set)
 {
 	switch (set) {
 	case ETH_SS_STATS:
-		return alink_port_has_credits(alink_port_of(netdev)) ?
-		       ALINK_CTR_COUNT + ALINK_CREDIT_CTR_COUNT :
-		       ALINK_CTR_COUNT;
+		return alink_port_num_counters(alink_port_of(netdev));
 	case ETH_SS_TEST:
 		return alink_port_test_count();
 	default:
@@ -119,16 +110,12 @@ int alink_port_get_sset_count(struct net_device *netdev, int set)
 
 void alink_port_get_strings(struct net_device *netdev, u32 set, u8 *data)
 {
-	unsigned int i;
+	unsigned int i, num = alink_port_num_counters(alink_port_of(netdev));
 
 	switch (set) {
 	case ETH_SS_STATS:
-		for (i = 0; i < ALINK_CTR_COUNT; i++)
+		for (i = 0; i < num; i++)
 			ethtool_puts(&data, alink_port_counters[i].name);
-		if (!alink_port_has_credits(alink_port_of(netdev)))
-			break;
-		for (i = 0; i < ALINK_CREDIT_CTR_COUNT; i++)
-			ethtool_puts(&data, alink_port_credits[i].name);
 		break;
 	case ETH_SS_TEST:
 		alink_port_test_strings(data);
@@ -140,14 +127,10 @@ void alink_port_get_ethtool_stats(struct net_device *netdev,
 				  struct ethtool_stats *stats, u64 *data)
 {
 	struct alink_port *port = alink_port_of(netdev);
-	unsigned int i;
+	unsigned int i, num = alink_port_num_counters(port);
 
-	for (i = 0; i < ALINK_CTR_COUNT; i++)
+	for (i = 0; i < num; i++)
 		data[i] = alink_port_counter(port, i);
-	if (!alink_port_has_credits(port))
-		return;
-	for (i = 0; i < ALINK_CREDIT_CTR_COUNT; i++)
-		data[ALINK_CTR_COUNT + i] = alink_port_credit_counter(port, i);
 }
 
 /*
