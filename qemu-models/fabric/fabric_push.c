@@ -263,15 +263,6 @@ static void slot_reduce(struct af_fabric *f, struct af_push_slot *s,
 	slot_end(f, s, ALINK_ST_OK);
 }
 
-static uint64_t chunk_of(uint32_t members)
-{
-	uint64_t chunk = ALINK_PUSH_MAX_CHUNK;
-
-	while (chunk * members > ALINK_PUSH_SLOT_BYTES)
-		chunk /= 2;
-	return chunk;
-}
-
 uint64_t af_push_chunk(struct af_fabric *f, uint32_t id, uint32_t slot)
 {
 	const struct af_import *im;
@@ -288,7 +279,7 @@ uint64_t af_push_chunk(struct af_fabric *f, uint32_t id, uint32_t slot)
 			members = g->num;
 	}
 	af_rdunlock(f);
-	return chunk_of(members);
+	return alink_push_chunk(members);
 }
 
 static bool slot_learn(struct af_push_slot *s, uint32_t id,
@@ -381,7 +372,7 @@ bool af_push(struct af_fabric *f, uint32_t id, const struct af_push_args *a,
 			    &t, res))
 		return true;
 	if (a->epoch > ALINK_PUSH_MAX_EPOCH ||
-	    a->len > chunk_of(t.path.group->num)) {
+	    a->len > alink_push_chunk(t.path.group->num)) {
 		res->status = ALINK_ST_BAD_FIELD;
 		over = true;
 	} else if (!a->len) {

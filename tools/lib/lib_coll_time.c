@@ -208,10 +208,8 @@ static uint64_t ring_ns(const struct alink_comm *c, enum alink_collective what,
 /* Chunk by chunk, without a gap: fabric.rst, "Reducing push" */
 static uint64_t push_ns(const struct alink_comm *c, uint64_t bytes)
 {
-	uint64_t chunk = ALINK_PUSH_MAX_CHUNK;
+	uint64_t chunk = alink_push_chunk(c->ranks);
 
-	while (chunk * c->ranks > ALINK_PUSH_SLOT_BYTES)
-		chunk /= 2;
 	return ALINK_XPU_DESC_NS + 2 * ALINK_TIME_ENDPOINT_NS +
 	       2 * ALINK_TIME_CABLE_NS + ALINK_TIME_HOP_NS +
 	       ALINK_TIME_REDUCE_NS + bytes / chunk * wire_ns(c, chunk) +

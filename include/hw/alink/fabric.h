@@ -72,6 +72,16 @@ enum alink_atomic {
 #define ALINK_PUSH_MAX_EPOCH		ALINK_MASK64(47, 0)
 #define ALINK_PUSH_TIMEOUT_MS		1000	/* what time 0 stands for */
 
+/* Bytes of a chunk of a push in a group of @members */
+static inline __u64 alink_push_chunk(__u32 members)
+{
+	__u64 chunk = ALINK_PUSH_MAX_CHUNK;
+
+	while (chunk * members > ALINK_PUSH_SLOT_BYTES)
+		chunk /= 2;
+	return chunk;
+}
+
 /* Rights of a segment */
 #define ALINK_SEG_READ			ALINK_BIT(0)
 #define ALINK_SEG_WRITE			ALINK_BIT(1)
