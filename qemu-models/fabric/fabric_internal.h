@@ -493,8 +493,9 @@ struct af_path {
 
 enum alink_status af_path_unicast(struct af_fabric *f, uint32_t src,
 				  uint32_t dst, struct af_path *path);
+/* @again: for an operation that looked before: drops have been counted. */
 enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
-				uint32_t group, uint64_t key,
+				uint32_t group, uint64_t key, bool again,
 				struct af_path *path);
 /*
  * Port of @plane towards @dst for the @turn-th lane, or AF_NO_SIDE; then
@@ -530,8 +531,8 @@ struct af_members {
 };
 
 /*
- * Can @id use t->group, whose key is t->key, with these @rights of all members?
- * Sets the path; *@bad is the offset at fault. Under page->lock.
+ * Can @id still use t->group, whose key is t->key, with these @rights of all
+ * members? Sets the path; *@bad is the offset at fault. Under page->lock.
  */
 enum alink_status af_members_check(struct af_fabric *f, uint32_t id,
 				   uint64_t offset, uint64_t len,
@@ -539,10 +540,11 @@ enum alink_status af_members_check(struct af_fabric *f, uint32_t id,
 				   uint64_t *bad);
 /*
  * All checks of an operation of @id through group slot @slot. Takes the reader
- * lock and keeps it when it returns true; otherwise res says why.
+ * lock and keeps it when it returns true; otherwise res says why. @again: as of
+ * af_path_group().
  */
 bool af_group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
-		    uint64_t offset, uint64_t len, uint32_t rights,
+		    uint64_t offset, uint64_t len, uint32_t rights, bool again,
 		    struct af_members *t, struct af_result *res);
 /* Data is in place before whatever tells of the completion. Unlocks. */
 void af_group_end(struct af_fabric *f);

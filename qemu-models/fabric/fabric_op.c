@@ -335,13 +335,14 @@ static enum alink_status member_check(struct af_fabric *f, uint32_t id,
 
 static enum alink_status members_check(struct af_fabric *f, uint32_t id,
 				       uint64_t offset, uint64_t len,
-				       uint32_t rights, struct af_members *t,
-				       uint64_t *bad, struct bad_mem *mem)
+				       uint32_t rights, bool again,
+				       struct af_members *t, uint64_t *bad,
+				       struct bad_mem *mem)
 {
 	enum alink_status st;
 	uint32_t m;
 
-	st = af_path_group(f, id, t->group, t->key, &t->path);
+	st = af_path_group(f, id, t->group, t->key, again, &t->path);
 	if (st)
 		return st;
 	for (m = af_next_member(t->path.group, 0); m < AF_MAX_EP;
@@ -363,11 +364,11 @@ enum alink_status af_members_check(struct af_fabric *f, uint32_t id,
 {
 	struct bad_mem mem = NO_BAD_MEM;
 
-	return members_check(f, id, offset, len, rights, t, bad, &mem);
+	return members_check(f, id, offset, len, rights, true, t, bad, &mem);
 }
 
 bool af_group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
-		    uint64_t offset, uint64_t len, uint32_t rights,
+		    uint64_t offset, uint64_t len, uint32_t rights, bool again,
 		    struct af_members *t, struct af_result *res)
 {
 	struct bad_mem mem = NO_BAD_MEM;
@@ -390,7 +391,7 @@ bool af_group_begin(struct af_fabric *f, uint32_t id, uint32_t slot,
 		goto out;
 	t->group = im->object;
 	t->key = im->key;
-	st = members_check(f, id, offset, len, rights, t, &bad, &mem);
+	st = members_check(f, id, offset, len, rights, again, t, &bad, &mem);
 	if (!st)
 		return true;
 out:
@@ -431,7 +432,8 @@ void af_group_write(struct af_fabric *f, uint32_t id, uint32_t slot,
 {
 	struct af_members t;
 
-	if (!af_group_begin(f, id, slot, offset, len, ALINK_SEG_WRITE, &t, res))
+	if (!af_group_begin(f, id, slot, offset, len, ALINK_SEG_WRITE, false,
+			    &t, res))
 		return;
 	af_group_deliver(f, &t, offset, buf, len);
 	af_path_stripe(&t.path, offset, len);
@@ -479,7 +481,8 @@ void af_group_reduce(struct af_fabric *f, uint32_t id, uint32_t slot,
 		fail(res, ALINK_ST_ALIGN, 0);
 		return;
 	}
-	if (!af_group_begin(f, id, slot, offset, len, ALINK_SEG_READ, &t, res))
+	if (!af_group_begin(f, id, slot, offset, len, ALINK_SEG_READ, false,
+			    &t, res))
 		return;
 	/* Extents are whole pages, so no element is ever cut in two. */
 	for (done = 0; done < len; done += chunk) {

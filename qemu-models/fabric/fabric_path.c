@@ -152,7 +152,7 @@ static bool reaches_all(struct af_fabric *f, uint32_t src, uint32_t in,
 }
 
 enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
-				uint32_t group, uint64_t key,
+				uint32_t group, uint64_t key, bool again,
 				struct af_path *path)
 {
 	const struct af_page *p = f->page;
@@ -192,7 +192,8 @@ enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
 				if (!p->ep[m].present)
 					return ALINK_ST_GROUP;
 				if (!same_partition(p, src, m)) {
-					drop(f, in, true);
+					if (!again)
+						drop(f, in, true);
 					return ALINK_ST_PARTITION;
 				}
 			}
@@ -200,7 +201,8 @@ enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
 		turn = turn_of(path, af_side_dev(in));
 		down = false;
 		if (!reaches_all(f, src, in, turn, g, &down)) {
-			drop(f, in, false);
+			if (!again)
+				drop(f, in, false);
 			any_down |= down;
 			continue;
 		}

@@ -369,7 +369,7 @@ bool af_push(struct af_fabric *f, uint32_t id, const struct af_push_args *a,
 		push->deadline = af_clock_ns(f) + ms * 1000000;
 	}
 	if (!af_group_begin(f, id, a->slot, a->offset, a->len, ALINK_SEG_WRITE,
-			    &t, res))
+			    push->waited, &t, res))
 		return true;
 	if (a->epoch > ALINK_PUSH_MAX_EPOCH ||
 	    a->len > alink_push_chunk(t.path.group->num)) {

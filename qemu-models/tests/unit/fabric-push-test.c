@@ -569,6 +569,36 @@ TEST(a_switch_is_reset)
 	rig_free(r);
 }
 
+/* A plane that leads to no more than some drops what waits once, not at each look. */
+TEST(a_plane_that_is_left_out)
+{
+	struct rig *r = rig_new(2, 2);
+	struct af_push_args a = args_of(1, AT, 4), b = args_of(1, AT, 4);
+	struct af_push p, q = { 0 }, last;
+	struct af_result res;
+	uint32_t word = 1;
+
+	rig_group_all(r, 0);
+	rig_group_all(r, 1);
+	b.slot = 1;
+	EXPECT_EQ(af_fabric_set_push_slots(r->f, 1), 0);
+	af_link_set_admin(r->f, ALINK_DEVTYPE_SWITCH, 1, 1, false);
+	EXPECT_WAITS(r, 0, &a, &p);
+	EXPECT_EQ(info(r, 1).drops_noroute, 1);
+	for (uint32_t i = 0; i < 10; i++)
+		EXPECT(!af_push_poll(r->f, 0, &p, &res));
+	EXPECT_EQ(info(r, 1).drops_noroute, 1);
+	/* So does one that has no slot yet. */
+	for (uint32_t i = 0; i < 10; i++)
+		EXPECT(!af_push(r->f, 0, &b, &word, &q, &res));
+	EXPECT(!q.sent);
+	EXPECT_EQ(info(r, 1).drops_noroute, 2);
+	EXPECT_ENDS(r, 1, &a, &last, ALINK_ST_OK);
+	EXPECT_POLL(r, 0, &p, ALINK_ST_OK);
+	EXPECT_EQ(info(r, 0).drops_noroute, 0);
+	rig_free(r);
+}
+
 TEST(a_link_goes_down)
 {
 	struct af_push_args a = args_of(1, AT, 4);
