@@ -41,7 +41,7 @@ static int comm_links(struct alink_comm *c)
 	free(links);
 	if (c->links && c->link_mbps)
 		return 0;
-	return alink_fail(c->xpu->ctx, -ENOTCONN, "%s has no links",
+	return alink_fail(c->xpu->ctx, -ENOTCONN, "%s shows no links: is it in reset?",
 			  info->name);
 }
 

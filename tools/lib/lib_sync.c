@@ -257,7 +257,7 @@ static int bind_async(struct alink_bo *bo, struct drm_alink_xpu_vm_bind_op *op,
 		return alink_fail(xpu->ctx, err, "%s: %s: %s", xpu->node,
 				  op->op == DRM_ALINK_XPU_VM_BIND_UNMAP ?
 				  "unbind later" : "bind later",
-				  err == -EINVAL ?
+				  err == -EINVAL && num_in ?
 				  "a point to wait for has no fence yet" :
 				  err == -ENOSPC ?
 				  "too many such calls are not over yet" :
