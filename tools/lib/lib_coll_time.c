@@ -282,8 +282,8 @@ int alink_collective_time(const struct alink_comm *c, enum alink_collective what
 		*algo = coll_fastest(c, what, bytes);
 	if (!possible(c, what, *algo))
 		return alink_fail(c->xpu->ctx, -EOPNOTSUPP,
-				  "rank %u cannot do it by this algorithm: %d",
-				  c->rank, *algo);
+				  "rank %u has no group and no neighbours, or its xPU no reducing push",
+				  c->rank);
 	*ns = time_ns(c, what, *algo, bytes);
 	return 0;
 }
