@@ -13,6 +13,8 @@
 
 /* Nobody plugs a module in again because there was no memory for it. */
 #define ALINK_OPTICS_AGAIN	HZ
+/* Until a module that came while we looked at another one is looked at */
+#define ALINK_OPTICS_SETTLE	(HZ / 5)
 
 /* Is the module that the client stands for still in the cage? */
 bool alink_optics_same_module(struct alink_optics_channel *ch)
@@ -31,8 +33,8 @@ static void alink_optics_module_out(struct alink_optics_channel *ch)
 {
 	i2c_unregister_device(ch->client);
 	ch->client = NULL;
-	pci_info(ch->opt->pdev, "%s: module removed from cage %u\n",
-		 alink_dev_name(ch->opt->adev), ch->n);
+	pci_info_ratelimited(ch->opt->pdev, "%s: module removed from cage %u\n",
+			     alink_dev_name(ch->opt->adev), ch->n);
 }
 
 static void alink_optics_module_in(struct alink_optics_channel *ch)
@@ -73,31 +75,31 @@ static void alink_optics_cage_work(struct work_struct *work)
 	struct alink_optics *opt = ch->opt;
 	u32 status, changes;
 
-	/* Until what we read has not changed under our hands */
-	for (;;) {
-		if (READ_ONCE(opt->stopped))
-			return;
-		/*
-		 * All ones would be another module, and one that is there. What
-		 * follows the reset looks again.
-		 */
-		if (alink_optics_read(ch, ALINK_OPT_CH_CHANGES, &changes) ||
-		    alink_optics_read(ch, ALINK_OPT_CH_STATUS, &status))
-			return;
+	if (READ_ONCE(opt->stopped))
+		return;
+	/*
+	 * All ones would be another module, and one that is there. What follows the
+	 * reset looks again.
+	 */
+	if (alink_optics_read(ch, ALINK_OPT_CH_CHANGES, &changes) ||
+	    alink_optics_read(ch, ALINK_OPT_CH_STATUS, &status))
+		return;
 
-		if (ch->client && (changes != ch->changes ||
-				   xchg(&ch->renew, false)))
-			alink_optics_module_out(ch);
-		WRITE_ONCE(ch->changes, changes);
-		if (!ch->client) {
-			/* That was another module, or no device for this one. */
-			WRITE_ONCE(ch->try_again, false);
-			if (status & ALINK_OPT_STATUS_PRESENT)
-				alink_optics_module_in(ch);
-		}
-		if (alink_optics_rd(ch, ALINK_OPT_CH_CHANGES) == changes)
-			break;
+	if (ch->client && (changes != ch->changes || xchg(&ch->renew, false)))
+		alink_optics_module_out(ch);
+	WRITE_ONCE(ch->changes, changes);
+	if (!ch->client) {
+		/* That was another module, or no device for this one. */
+		WRITE_ONCE(ch->try_again, false);
+		if (status & ALINK_OPT_STATUS_PRESENT)
+			alink_optics_module_in(ch);
 	}
+	/*
+	 * Changed under our hands. Not at once: with a contact that is loose, or a
+	 * device that lies, it would be so again and again.
+	 */
+	if (alink_optics_rd(ch, ALINK_OPT_CH_CHANGES) != changes)
+		queue_delayed_work(opt->wq, &ch->work, ALINK_OPTICS_SETTLE);
 
 	if (ch->client && xchg(&ch->try_again, false))
 		alink_optics_module_again(ch);
