@@ -6,7 +6,9 @@
  * open nobody else writes routes and partitions; when it closes, however its
  * process ends, the fabric is free again, and the tables stay as they are. A
  * manager promises to beat: one that hangs is seen as silent, and keeps the
- * fabric, as nobody knows what it has half done. To end it is for the user.
+ * fabric, as nobody knows what it has half done. To end it is for the user, who
+ * learns of it, and of one that went without a word, from listeners of events and
+ * from devlink: alink_manager_health.c.
  *
  * Other sockets of the process that claimed may write, too, but not beat or
  * release: a device that does not answer holds the socket of who asked it, and
@@ -20,7 +22,9 @@
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
+#include "alink_manager.h"
 #include "alink_netlink.h"
 
 const struct nla_policy alink_manager_policy[ALINK_A_MANAGER_MAX + 1] = {
@@ -36,19 +40,29 @@ const struct nla_policy alink_manager_policy[ALINK_A_MANAGER_MAX + 1] = {
  * @lock:	protects all that follows; leaf lock, never held over a sleep
  * @portid:	of its socket; 0: nobody
  * @pid:	the process that claimed, with a reference
- * @name:	what it calls itself
+ * @name:	what it calls itself; or the one before did, when there is nobody
+ * @last_pid:	number of @pid, which stays as @name does
  * @beat_ms:	it promised to beat that often
  * @beaten:	when it last did
  * @epoch:	claims since the module was loaded
+ * @silent:	@watch has seen that it does not beat
+ * @lost:	it went without saying so, and nobody has come since
+ * @silences:	times that @silent became true since the module was loaded
+ * @losses:	the same of @lost
  */
 static struct alink_manager {
 	spinlock_t lock;	/* of all that follows */
 	u32 portid;
 	struct pid *pid;
 	char name[ALINK_MANAGER_NAME_LEN + 1];
+	pid_t last_pid;
 	u32 beat_ms;
 	ktime_t beaten;
 	u32 epoch;
+	bool silent;
+	bool lost;
+	u32 silences;
+	u32 losses;
 } alink_manager = {
 	.lock = __SPIN_LOCK_UNLOCKED(alink_manager.lock),
 };
@@ -134,6 +148,7 @@ static void alink_manager_tell(void)
 	struct sk_buff *msg;
 	void *hdr;
 
+	alink_manager_changed();
 	msg = alink_nl_event_new(ALINK_CMD_MANAGER_NTF, &hdr);
 	if (!msg)
 		return;
@@ -141,6 +156,75 @@ static void alink_manager_tell(void)
 		alink_nl_event_cancel(msg);
 	else
 		alink_nl_event_send(msg, hdr);
+}
+
+/**
+ * alink_manager_look - what is known of the manager now
+ * @view:	filled in
+ */
+void alink_manager_look(struct alink_manager_view *view)
+{
+	spin_lock(&alink_manager.lock);
+	view->age_ms = ktime_ms_delta(ktime_get(), alink_manager.beaten);
+	view->state = alink_manager_state(view->age_ms);
+	strscpy(view->name, alink_manager.name);
+	view->pid = alink_manager.last_pid;
+	view->beat_ms = alink_manager.beat_ms;
+	view->epoch = alink_manager.epoch;
+	view->silent = alink_manager.silent;
+	view->lost = alink_manager.lost;
+	view->silences = alink_manager.silences;
+	view->losses = alink_manager.losses;
+	spin_unlock(&alink_manager.lock);
+}
+
+/* Somebody has seen that nobody manages the fabric, and lives with it. */
+void alink_manager_forgive(void)
+{
+	spin_lock(&alink_manager.lock);
+	alink_manager.lost = false;
+	spin_unlock(&alink_manager.lock);
+	alink_manager_changed();
+}
+
+/* --- silence --------------------------------------------------------------- */
+
+static void alink_manager_watch(struct work_struct *work);
+static DECLARE_DELAYED_WORK(alink_manager_watch_work, alink_manager_watch);
+
+/* A manager has come, or back: look when it breaks its promise. */
+static void alink_manager_watch_in(u32 ms)
+{
+	mod_delayed_work(system_power_efficient_wq, &alink_manager_watch_work,
+			 msecs_to_jiffies(ms) + 1);
+}
+
+/* Looks again and again, as long as there is one that beats. */
+static void alink_manager_watch(struct work_struct *work)
+{
+	bool silent = false;
+	s64 left = 0;
+
+	spin_lock(&alink_manager.lock);
+	if (alink_manager.portid && !alink_manager.silent) {
+		left = alink_manager.beat_ms -
+		       ktime_ms_delta(ktime_get(), alink_manager.beaten);
+		silent = left < 0;
+		if (silent) {
+			alink_manager.silent = true;
+			alink_manager.silences++;
+		}
+	} else {
+		left = -1;
+	}
+	spin_unlock(&alink_manager.lock);
+	/* Not later than somebody who has come meanwhile wants it */
+	if (left >= 0)
+		queue_delayed_work(system_power_efficient_wq,
+				   &alink_manager_watch_work,
+				   msecs_to_jiffies(left) + 1);
+	else if (silent)
+		alink_manager_tell();
 }
 
 int alink_nl_manager_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -176,7 +260,10 @@ static int alink_manager_claim(struct genl_info *info, struct pid *pid)
 	alink_manager.beaten = ktime_get();
 	alink_manager.portid = info->snd_portid;
 	alink_manager.pid = pid;
+	alink_manager.last_pid = pid_nr(pid);
 	alink_manager.epoch++;
+	alink_manager.silent = false;
+	alink_manager.lost = false;
 	return 0;
 }
 
@@ -204,6 +291,7 @@ static int alink_manager_check_name(struct genl_info *info)
 int alink_nl_manager_claim_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct pid *pid;
+	u32 beat_ms;
 	int err;
 
 	err = alink_nl_need(info, ALINK_A_MANAGER_NAME, "Name") ?:
@@ -217,17 +305,20 @@ int alink_nl_manager_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&alink_table_lock);
 	spin_lock(&alink_manager.lock);
 	err = alink_manager_claim(info, pid);
+	beat_ms = alink_manager.beat_ms;
 	spin_unlock(&alink_manager.lock);
 	mutex_unlock(&alink_table_lock);
-	if (err)
+	if (err) {
 		put_pid(pid);
-	else
-		alink_manager_tell();
-	return err;
+		return err;
+	}
+	alink_manager_watch_in(beat_ms);
+	alink_manager_tell();
+	return 0;
 }
 
-/* Only if that is who manages it. Return: it was. */
-static bool alink_manager_leave(u32 portid)
+/* Only if that is who manages it; @lost: without a word. Return: it was. */
+static bool alink_manager_leave(u32 portid, bool lost)
 {
 	struct pid *pid = NULL;
 	bool left;
@@ -237,6 +328,9 @@ static bool alink_manager_leave(u32 portid)
 	if (left) {
 		alink_manager.portid = 0;
 		swap(pid, alink_manager.pid);
+		alink_manager.silent = false;
+		alink_manager.lost = lost;
+		alink_manager.losses += lost;
 	}
 	spin_unlock(&alink_manager.lock);
 	put_pid(pid);
@@ -253,19 +347,27 @@ static int alink_manager_none(struct genl_info *info)
 
 int alink_nl_manager_release_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return alink_manager_leave(info->snd_portid) ? 0 :
-						       alink_manager_none(info);
+	return alink_manager_leave(info->snd_portid, false) ?
+		       0 : alink_manager_none(info);
 }
 
 int alink_nl_manager_beat_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	bool ours;
+	bool ours, back = false;
+	u32 beat_ms = 0;
 
 	spin_lock(&alink_manager.lock);
 	ours = alink_manager.portid && alink_manager.portid == info->snd_portid;
-	if (ours)
+	if (ours) {
 		alink_manager.beaten = ktime_get();
+		swap(back, alink_manager.silent);
+		beat_ms = alink_manager.beat_ms;
+	}
 	spin_unlock(&alink_manager.lock);
+	if (back) {
+		alink_manager_watch_in(beat_ms);
+		alink_manager_tell();
+	}
 	return ours ? 0 : alink_manager_none(info);
 }
 
@@ -277,7 +379,7 @@ static int alink_manager_notify(struct notifier_block *nb, unsigned long event,
 
 	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC &&
 	    net_eq(notify->net, &init_net))
-		alink_manager_leave(notify->portid);
+		alink_manager_leave(notify->portid, true);
 	return NOTIFY_DONE;
 }
 
@@ -294,5 +396,6 @@ int __init alink_manager_init(void)
 void alink_manager_exit(void)
 {
 	netlink_unregister_notifier(&alink_manager_nb);
+	cancel_delayed_work_sync(&alink_manager_watch_work);
 	put_pid(alink_manager.pid);
 }

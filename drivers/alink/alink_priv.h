@@ -182,6 +182,7 @@ struct alink_flap {
  * @flap:	when links that flap are held down; changes under rtnl and the
  *		devlink lock, is read under either
  * @link_health: reporter of links that fail, or NULL
+ * @manager_health: a switch's reporter of the fabric manager, or NULL
  * @frames:	link-level frame rings, or NULL
  * @hwmon:	hwmon device, or NULL
  */
@@ -242,6 +243,7 @@ struct alink_dev {
 	struct alink_port **ports;
 	struct alink_flap flap;
 	struct alink_link_health *link_health;
+	struct alink_manager_health *manager_health;
 	struct alink_frames *frames;
 	struct device *hwmon;
 };

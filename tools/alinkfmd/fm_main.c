@@ -346,6 +346,9 @@ static int run(void)
 		return FM_EXIT_FAILED;
 	code = sd_event_loop(loop.event);
 	sd_notify(0, "STOPPING=1");
+	/* Who only closes his socket passes for one that crashed. */
+	if (manager.claimed && manager.ctx)
+		alink_manager_release(manager.ctx);
 	detach();
 	return code < 0 ? FM_EXIT_FAILED : code;
 }

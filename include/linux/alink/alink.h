@@ -175,6 +175,13 @@ void alink_link_health_destroy(struct alink_dev *adev);
 void alink_link_health_start(struct alink_dev *adev);
 void alink_link_health_stop(struct alink_dev *adev);
 
+/* --- the fabric manager, for devlink: alink_manager_health.c ------------- */
+int alink_manager_health_create(struct alink_dev *adev,
+				struct devlink *devlink);
+void alink_manager_health_destroy(struct alink_dev *adev);
+void alink_manager_health_start(struct alink_dev *adev);
+void alink_manager_health_stop(struct alink_dev *adev);
+
 /* --- hwmon over the common sensors: alink_hwmon.c ----------------------- */
 int alink_hwmon_register(struct alink_dev *adev, const char *name);
 void alink_hwmon_unregister(struct alink_dev *adev);
