@@ -2,9 +2,11 @@
 /*
  * devlink health reporter "link": links that went down though nobody closed them,
  * or go on with less than all their lanes. It is healthy again when there are none
- * of them; to mend them is for who has the cables. Credits that got lost are told
- * of as well, though the device has trained the link for them already.
+ * of them. What has to be mended is for who has the cables; "devlink health
+ * recover" then trains links that still do without lanes. Credits that got lost
+ * are told of as well, though the device has trained the link for them already.
  */
+#include <linux/delay.h>
 #include <linux/kfifo.h>
 #include <linux/slab.h>
 
@@ -14,6 +16,9 @@
 
 /* Events that wait for devlink; a power of 2 */
 #define ALINK_LINK_HEALTH_EVENTS	16
+/* How long links may train until that has failed, ms, and how often to look */
+#define ALINK_LINK_RECOVER_MS		5000
+#define ALINK_LINK_RECOVER_LOOK_MS	20
 
 /**
  * struct alink_link_health - the reporter of a device
@@ -22,12 +27,19 @@
  * @events:	the event worker puts, under alink_dev.event_lock; @work gets
  * @work:	tells devlink, whose instance lock is outside of the event lock;
  *		disabled while the instance is not registered
+ * @test:	a report was asked for
  */
 struct alink_link_health {
 	struct alink_dev *adev;
 	struct devlink_health_reporter *reporter;
 	DECLARE_KFIFO(events, struct alink_event, ALINK_LINK_HEALTH_EVENTS);
 	struct work_struct work;
+	bool test;
+};
+
+/* Context of a report of ours; what a user asks for comes without one */
+struct alink_link_report {
+	const struct alink_event *event;	/* NULL: a test */
 };
 
 /*
@@ -181,7 +193,8 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 			   struct netlink_ext_ack *extack)
 {
 	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
-	const struct alink_event *event = priv_ctx;
+	const struct alink_link_report *report = priv_ctx;
+	const struct alink_event *event = report ? report->event : NULL;
 	struct alink_port *port;
 
 	/* A dump on request has no link to tell of. */
@@ -225,12 +238,6 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 	return 0;
 }
 
-static const struct devlink_health_reporter_ops alink_link_reporter_ops = {
-	.name = "link",
-	.diagnose = alink_link_diagnose,
-	.dump = alink_link_dump,
-};
-
 static bool alink_links_good(struct alink_dev *adev)
 {
 	u32 i;
@@ -243,6 +250,84 @@ static bool alink_links_good(struct alink_dev *adev)
 	return alink_dev_active(adev);
 }
 
+/* Trains those that still do without lanes; are all whole then? */
+static int alink_links_train(struct alink_dev *adev,
+			     struct netlink_ext_ack *extack)
+{
+	unsigned int waited;
+	u32 i, training;
+
+	for (i = 0; i < adev->num_links; i++)
+		if (adev->ports[i] && alink_link_degraded(adev->ports[i]))
+			alink_port_wr32(adev->ports[i], ALINK_LINK_RETRAIN, 1);
+	for (waited = 0;; waited += ALINK_LINK_RECOVER_LOOK_MS) {
+		training = 0;
+		for (i = 0; i < adev->num_links; i++)
+			training += adev->ports[i] &&
+				    alink_link_trains(adev->ports[i]);
+		if (!training || waited > ALINK_LINK_RECOVER_MS)
+			break;
+		if (msleep_interruptible(ALINK_LINK_RECOVER_LOOK_MS))
+			return -EINTR;
+	}
+	if (!alink_dev_active(adev))
+		return alink_devlink_refuse(adev, extack);
+	for (i = 0; i < adev->num_links; i++) {
+		struct alink_port *port = adev->ports[i];
+
+		if (!port || (!alink_link_failed(port) &&
+			      !alink_link_degraded(port)))
+			continue;
+		NL_SET_ERR_MSG_FMT(extack, "link %u %s: mend it first", i,
+				   alink_link_failed(port) ?
+				   "is down" : "still lacks lanes");
+		return -EIO;
+	}
+	return 0;
+}
+
+static int alink_link_recover(struct devlink_health_reporter *reporter,
+			      void *priv_ctx, struct netlink_ext_ack *extack)
+{
+	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
+	const struct alink_link_report *report = priv_ctx;
+
+	if (!report)
+		return alink_dev_active(h->adev) ?
+			       alink_links_train(h->adev, extack) :
+			       alink_devlink_refuse(h->adev, extack);
+	/* What is not over by itself nobody has mended yet. */
+	return !report->event || alink_link_is_credit(report->event) ?
+		       0 : -EOPNOTSUPP;
+}
+
+/* Who asks holds the lock that a report takes. */
+static int alink_link_test(struct devlink_health_reporter *reporter,
+			   struct netlink_ext_ack *extack)
+{
+	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
+
+	WRITE_ONCE(h->test, true);
+	queue_work(system_long_wq, &h->work);
+	return 0;
+}
+
+static const struct devlink_health_reporter_ops alink_link_reporter_ops = {
+	.name = "link",
+	.recover = alink_link_recover,
+	.diagnose = alink_link_diagnose,
+	.dump = alink_link_dump,
+	.test = alink_link_test,
+};
+
+static void alink_link_tell(struct alink_link_health *h, const char *why,
+			    const struct alink_event *event)
+{
+	struct alink_link_report report = { .event = event };
+
+	devlink_health_report(h->reporter, why, &report);
+}
+
 static void alink_link_health_work(struct work_struct *work)
 {
 	struct alink_link_health *h = container_of(work,
@@ -253,6 +338,8 @@ static void alink_link_health_work(struct work_struct *work)
 	struct alink_event event;
 	char text[64];
 
+	if (xchg(&h->test, false))
+		alink_link_tell(h, "a test was asked for", NULL);
 	while (kfifo_get(&h->events, &event)) {
 		if (alink_link_is_credit(&event))
 			snprintf(text, sizeof(text), "link %u %s, credits lost %u",
@@ -264,7 +351,7 @@ static void alink_link_health_work(struct work_struct *work)
 				 le32_to_cpu(event.id),
 				 event.code ? "has lost lanes" : "is down",
 				 le32_to_cpu(event.info));
-		devlink_health_report(h->reporter, text, &event);
+		alink_link_tell(h, text, &event);
 	}
 	if (alink_links_good(h->adev))
 		devlink_health_reporter_state_update(h->reporter, good);

@@ -25,10 +25,28 @@
 #define ALINK_SWITCH_INC_KINDS		4
 
 /**
+ * struct alink_switch_asic - what is wrong with the device itself
+ * @faults:	fault events that devlink is to be told of: the event worker
+ *		puts, @work gets
+ * @trouble:	what no event tells, a constant text; NULL: nothing
+ * @flags:	ALINK_SWITCH_ASIC_*
+ * @work:	tells devlink; enabled while that is registered
+ * @reporter:	health reporter of devlink
+ */
+struct alink_switch_asic {
+	DECLARE_KFIFO(faults, struct alink_event, ALINK_SWITCH_FAULTS);
+	const char *trouble;
+	unsigned long flags;
+	struct work_struct work;
+	struct devlink_health_reporter *reporter;
+};
+
+/**
  * struct alink_switch_inc - group operations that failed
  * @seen:	counters of the device, for the health check alone
  * @told:	the same as devlink was told of them, for @work alone
  * @again:	@work could not read them, in a reset
+ * @test:	a report was asked for
  * @work:	tells devlink; enabled while that is registered
  * @reporter:	health reporter of devlink
  */
@@ -36,6 +54,7 @@ struct alink_switch_inc {
 	u64 seen[ALINK_SWITCH_INC_KINDS];
 	u64 told[ALINK_SWITCH_INC_KINDS];
 	bool again;
+	bool test;
 	struct work_struct work;
 	struct devlink_health_reporter *reporter;
 };
@@ -49,10 +68,7 @@ struct alink_switch_inc {
  * @hop_ns:	port-to-port latency
  * @max_routes:	entries of the route table
  * @max_groups:	entries of the group table
- * @reporter:	devlink health reporter of the ASIC, or NULL
- * @faults:	fault events that devlink is to be told of: the event worker
- *		puts, @fault_work gets
- * @fault_work:	tells devlink; enabled while that is registered
+ * @asic:	what is wrong with the device itself
  * @inc:	group operations that failed
  */
 struct alink_switch {
@@ -63,9 +79,7 @@ struct alink_switch {
 	u32 hop_ns;
 	u32 max_routes;
 	u32 max_groups;
-	struct devlink_health_reporter *reporter;
-	DECLARE_KFIFO(faults, struct alink_event, ALINK_SWITCH_FAULTS);
-	struct work_struct fault_work;
+	struct alink_switch_asic asic;
 	struct alink_switch_inc inc;
 };
 
@@ -76,10 +90,18 @@ static_assert(offsetof(struct alink_switch, adev) ==
 extern const struct devlink_ops alink_switch_devlink_ops;
 int alink_switch_devlink_init(struct alink_switch *sw);
 void alink_switch_devlink_fini(struct alink_switch *sw);
-void alink_switch_report_fault(struct alink_switch *sw,
-			       const struct alink_event *event);
-void alink_switch_faults_start(struct alink_switch *sw);
-void alink_switch_faults_stop(struct alink_switch *sw);
+void alink_switch_reporters_start(struct alink_switch *sw);
+void alink_switch_reporters_stop(struct alink_switch *sw);
+
+/* alink_switch_asic.c */
+int alink_switch_asic_create(struct alink_switch *sw, struct devlink *devlink);
+void alink_switch_asic_destroy(struct alink_switch *sw);
+void alink_switch_asic_start(struct alink_switch *sw);
+void alink_switch_asic_stop(struct alink_switch *sw);
+void alink_switch_asic_fault(struct alink_switch *sw,
+			     const struct alink_event *event);
+void alink_switch_asic_trouble(struct alink_dev *adev, const char *what);
+void alink_switch_asic_good(struct alink_switch *sw);
 
 /* alink_switch_inc.c */
 int alink_switch_inc_create(struct alink_switch *sw, struct devlink *devlink);

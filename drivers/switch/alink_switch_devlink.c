@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * alink_switch.ko: what devlink shows of a switch: the sizes of its tables, and
- * a health reporter for its firmware. Ports, information, flash and reload come
- * from alink.ko; alink_switch_inc.c has another reporter.
+ * its health reporters, each of which has a file of its own. Ports, information,
+ * flash and reload come from alink.ko.
  */
 #include "alink_switch.h"
 
@@ -30,131 +30,58 @@ static int alink_switch_add_resource(struct alink_switch *sw, const char *name,
 				      DEVLINK_RESOURCE_ID_PARENT_TOP, &params);
 }
 
-/*
- * --- health --------------------------------------------------------------
- *
- * What the device reports as fault events; diagnose reads what is true now.
- */
-
-static const struct {
-	const char *name;
-	u32 reg;
-} alink_switch_push_counters[] = {
-	{ "pushes", ALINK_SW_REG_PUSHES },
-	{ "push_waits", ALINK_SW_REG_PUSH_WAITS },
-	{ "push_timeouts", ALINK_SW_REG_PUSH_TIMEOUTS },
-	{ "push_aborts", ALINK_SW_REG_PUSH_ABORTS },
-	{ "push_late", ALINK_SW_REG_PUSH_LATE },
-};
-
-static void alink_switch_diagnose_push(struct alink_dev *adev,
-				       struct devlink_fmsg *fmsg)
-{
-	const char *name;
-	unsigned int i;
-	u32 reg;
-
-	if (!(alink_dev_caps(adev) & ALINK_CAP_PUSH))
-		return;
-	for (i = 0; i < ARRAY_SIZE(alink_switch_push_counters); i++) {
-		name = alink_switch_push_counters[i].name;
-		reg = alink_switch_push_counters[i].reg;
-		devlink_fmsg_u64_pair_put(fmsg, name, alink_rd64(adev, reg));
-	}
-	devlink_fmsg_u32_pair_put(fmsg, "push_slots",
-				  alink_rd32(adev, ALINK_SW_REG_PUSH_SLOTS));
-	devlink_fmsg_u32_pair_put(fmsg, "push_slots_used",
-				  alink_rd32(adev, ALINK_SW_REG_PUSH_USED));
-}
-
-static int alink_switch_diagnose(struct devlink_health_reporter *reporter,
-				 struct devlink_fmsg *fmsg,
-				 struct netlink_ext_ack *extack)
-{
-	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
-	struct alink_dev *adev = sw->adev;
-	int err;
-
-	err = alink_devlink_diagnose(adev, fmsg, extack);
-	if (err)
-		return err;
-	devlink_fmsg_u64_pair_put(fmsg, "reductions",
-				  alink_rd64(adev, ALINK_SW_REG_REDUCTIONS));
-	devlink_fmsg_u64_pair_put(fmsg, "multicasts",
-				  alink_rd64(adev, ALINK_SW_REG_MULTICASTS));
-	devlink_fmsg_u64_pair_put(fmsg, "drops_no_route",
-				  alink_rd64(adev, ALINK_SW_REG_DROPS_NOROUTE));
-	devlink_fmsg_u64_pair_put(fmsg, "drops_partition",
-				  alink_rd64(adev, ALINK_SW_REG_DROPS_PART));
-	alink_switch_diagnose_push(adev, fmsg);
-	return 0;
-}
-
-static int alink_switch_dump(struct devlink_health_reporter *reporter,
-			     struct devlink_fmsg *fmsg, void *priv_ctx,
-			     struct netlink_ext_ack *extack)
-{
-	const struct alink_event *event = priv_ctx;
-
-	/* A dump on request has no fault to tell of. */
-	if (!event)
-		return alink_switch_diagnose(reporter, fmsg, extack);
-	alink_devlink_fault(fmsg, event);
-	return 0;
-}
-
-static const struct devlink_health_reporter_ops alink_switch_reporter_ops = {
-	.name = "asic",
-	.diagnose = alink_switch_diagnose,
-	.dump = alink_switch_dump,
-};
-
-/*
- * A report takes the devlink instance lock, which is outside of the event
- * lock: the event worker leaves faults here. Disabled as long as devlink is
- * not registered, which must not hear of a fault then.
- */
-static void alink_switch_fault_work(struct work_struct *work)
-{
-	struct alink_switch *sw = container_of(work, struct alink_switch,
-					       fault_work);
-	struct alink_event event;
-	char text[48];
-
-	while (kfifo_get(&sw->faults, &event)) {
-		snprintf(text, sizeof(text), "fault %u",
-			 le32_to_cpu(event.code));
-		devlink_health_report(sw->reporter, text, &event);
-	}
-}
-
-/* From the event worker, the only one that puts. */
-void alink_switch_report_fault(struct alink_switch *sw,
-			       const struct alink_event *event)
-{
-	dev_err_ratelimited(&sw->pdev->dev,
-			    "fault %u, recovery class %u, id %u\n",
-			    le32_to_cpu(event->code), le32_to_cpu(event->info),
-			    le32_to_cpu(event->id));
-	/* The first of a burst say the most: what does not fit is dropped. */
-	if (kfifo_put(&sw->faults, *event))
-		queue_work(system_long_wq, &sw->fault_work);
-}
-
 /* After devlink_register(). */
-void alink_switch_faults_start(struct alink_switch *sw)
+void alink_switch_reporters_start(struct alink_switch *sw)
 {
-	enable_and_queue_work(system_long_wq, &sw->fault_work);
+	alink_switch_asic_start(sw);
 	alink_switch_inc_start(sw);
+	alink_manager_health_start(sw->adev);
 	alink_link_health_start(sw->adev);
 }
 
 /* Before devlink_unregister(). */
-void alink_switch_faults_stop(struct alink_switch *sw)
+void alink_switch_reporters_stop(struct alink_switch *sw)
 {
 	alink_link_health_stop(sw->adev);
+	alink_manager_health_stop(sw->adev);
 	alink_switch_inc_stop(sw);
-	disable_work_sync(&sw->fault_work);
+	alink_switch_asic_stop(sw);
+}
+
+static int alink_switch_reporters_create(struct alink_switch *sw,
+					 struct devlink *devlink)
+{
+	int err;
+
+	err = alink_switch_asic_create(sw, devlink);
+	if (err)
+		return err;
+	err = alink_switch_inc_create(sw, devlink);
+	if (err)
+		goto err_asic;
+	err = alink_manager_health_create(sw->adev, devlink);
+	if (err)
+		goto err_inc;
+	err = alink_link_health_create(sw->adev, devlink);
+	if (err)
+		goto err_manager;
+	return 0;
+
+err_manager:
+	alink_manager_health_destroy(sw->adev);
+err_inc:
+	alink_switch_inc_destroy(sw);
+err_asic:
+	alink_switch_asic_destroy(sw);
+	return err;
+}
+
+static void alink_switch_reporters_destroy(struct alink_switch *sw)
+{
+	alink_link_health_destroy(sw->adev);
+	alink_manager_health_destroy(sw->adev);
+	alink_switch_inc_destroy(sw);
+	alink_switch_asic_destroy(sw);
 }
 
 /* Before devlink_register(). */
@@ -162,10 +89,6 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 {
 	struct devlink *devlink = priv_to_devlink(sw);
 	int err;
-
-	INIT_KFIFO(sw->faults);
-	INIT_WORK(&sw->fault_work, alink_switch_fault_work);
-	disable_work(&sw->fault_work);
 
 	devl_lock(devlink);
 	err = alink_switch_add_resource(sw, "routes", sw->max_routes,
@@ -176,31 +99,17 @@ int alink_switch_devlink_init(struct alink_switch *sw)
 					ALINK_SWITCH_RESOURCE_GROUPS);
 	if (err)
 		goto err_resources;
-	sw->reporter = devl_health_reporter_create(devlink,
-						   &alink_switch_reporter_ops,
-						   0, sw);
-	if (IS_ERR(sw->reporter)) {
-		err = PTR_ERR(sw->reporter);
+	err = alink_switch_reporters_create(sw, devlink);
+	if (err)
 		goto err_resources;
-	}
-	err = alink_switch_inc_create(sw, devlink);
-	if (err)
-		goto err_reporter;
-	err = alink_link_health_create(sw->adev, devlink);
-	if (err)
-		goto err_inc;
 	err = alink_devlink_common_register(devlink);
 	if (err)
-		goto err_link_health;
+		goto err_reporters;
 	devl_unlock(devlink);
 	return 0;
 
-err_link_health:
-	alink_link_health_destroy(sw->adev);
-err_inc:
-	alink_switch_inc_destroy(sw);
-err_reporter:
-	devl_health_reporter_destroy(sw->reporter);
+err_reporters:
+	alink_switch_reporters_destroy(sw);
 err_resources:
 	devl_resources_unregister(devlink);
 err_unlock:
@@ -214,9 +123,7 @@ void alink_switch_devlink_fini(struct alink_switch *sw)
 
 	devl_lock(devlink);
 	alink_devlink_common_unregister(devlink);
-	alink_link_health_destroy(sw->adev);
-	alink_switch_inc_destroy(sw);
-	devl_health_reporter_destroy(sw->reporter);
+	alink_switch_reporters_destroy(sw);
 	devl_resources_unregister(devlink);
 	devl_unlock(devlink);
 }

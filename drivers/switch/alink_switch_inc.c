@@ -90,11 +90,23 @@ static int inc_recover(struct devlink_health_reporter *reporter, void *priv_ctx,
 	return 0;
 }
 
+/* Who asks holds the lock that a report takes. */
+static int inc_test(struct devlink_health_reporter *reporter,
+		    struct netlink_ext_ack *extack)
+{
+	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
+
+	WRITE_ONCE(sw->inc.test, true);
+	queue_work(system_long_wq, &sw->inc.work);
+	return 0;
+}
+
 static const struct devlink_health_reporter_ops inc_reporter_ops = {
 	.name = "inc",
 	.recover = inc_recover,
 	.diagnose = inc_diagnose,
 	.dump = inc_dump,
+	.test = inc_test,
 };
 
 /* A report takes the devlink instance lock, which nobody has who watches. */
@@ -109,6 +121,9 @@ static void inc_work(struct work_struct *work)
 	unsigned int i;
 	char why[128];
 
+	if (xchg(&inc->test, false))
+		devlink_health_report(inc->reporter, "a test was asked for",
+				      NULL);
 	if (!inc_read(sw, counts)) {
 		/* Who watches has seen them, and would not ask again. */
 		WRITE_ONCE(inc->again, true);

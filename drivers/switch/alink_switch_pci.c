@@ -17,12 +17,13 @@ static void alink_switch_event(struct alink_dev *adev,
 	struct alink_switch *sw = alink_dev_priv(adev);
 
 	if (le16_to_cpu(event->type) == ALINK_EVENT_FAULT)
-		alink_switch_report_fault(sw, event);
+		alink_switch_asic_fault(sw, event);
 }
 
 static const struct alink_dev_ops alink_switch_dev_ops = {
 	.devtype = ALINK_DEVTYPE_SWITCH,
 	.event = alink_switch_event,
+	.trouble = alink_switch_asic_trouble,
 	.watch = alink_switch_inc_watch,
 };
 
@@ -82,7 +83,7 @@ static int alink_switch_probe(struct pci_dev *pdev,
 	if (err)
 		goto err_hwmon;
 	devlink_register(devlink);
-	alink_switch_faults_start(sw);
+	alink_switch_reporters_start(sw);
 	return 0;
 
 err_hwmon:
@@ -108,7 +109,7 @@ static void alink_switch_remove(struct pci_dev *pdev)
 	alink_dev_removing(sw->adev);
 	/* First: the others wait for the lock that a flash holds. */
 	alink_flash_stop(sw->adev);
-	alink_switch_faults_stop(sw);
+	alink_switch_reporters_stop(sw);
 	devlink_unregister(devlink);
 	alink_dev_unregister(sw->adev);
 	alink_hwmon_unregister(sw->adev);
@@ -139,7 +140,8 @@ static void alink_switch_reset_done(struct pci_dev *pdev)
 {
 	struct alink_switch *sw = pci_get_drvdata(pdev);
 
-	alink_dev_reset_done(sw->adev);
+	if (!alink_dev_reset_done(sw->adev))
+		alink_switch_asic_good(sw);
 }
 
 static pci_ers_result_t
@@ -168,7 +170,8 @@ static void alink_switch_resume(struct pci_dev *pdev)
 {
 	struct alink_switch *sw = pci_get_drvdata(pdev);
 
-	alink_dev_error_resume(sw->adev);
+	if (!alink_dev_error_resume(sw->adev))
+		alink_switch_asic_good(sw);
 }
 
 static void alink_switch_cor_error_detected(struct pci_dev *pdev)
@@ -200,8 +203,12 @@ static int alink_switch_pm_suspend(struct device *dev)
 static int alink_switch_pm_resume(struct device *dev)
 {
 	struct alink_switch *sw = dev_get_drvdata(dev);
+	int err;
 
-	return alink_dev_reset_done(sw->adev);
+	err = alink_dev_reset_done(sw->adev);
+	if (!err)
+		alink_switch_asic_good(sw);
+	return err;
 }
 
 static DEFINE_SIMPLE_DEV_PM_OPS(alink_switch_pm_ops, alink_switch_pm_suspend,

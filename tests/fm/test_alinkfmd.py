@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """The fabric manager: brings the fabric up, keeps it so, and can be killed. KTAP."""
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from fmlib import (BAD_CONFIG, BEAT_MS, CONFIG, HOLD_MS, LONG,  # noqa: E402
                    MANAGED, NOBODY, PERMISSION, STATE, Manager, alink, become,
                    configure, data, driver, log, manager, name_of, partitions,
                    set_link, stages, state, stuck, usable)
-from guestlib import PATIENCE, wait_for, write  # noqa: E402
+from guestlib import PATIENCE, fails, sh, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 TWO = 'partitions = ( { id = 5; xpus = [ 0, 1 ]; }, ' \
@@ -204,10 +206,31 @@ def test_switch_is_reset():
             log()
 
 
+HEALTH = ('devlink', 'health')
+
+
+def on(plane):
+    """Names the reporter of the manager at a switch, for devlink"""
+    return f'pci/{driver(name_of("switch", plane))[0]}', 'reporter', 'manager'
+
+
+def reported(plane, health, diagnosis):
+    """Waits until devlink says so of the manager."""
+    def there():
+        found = json.loads(sh('devlink', '-j', 'health'))['health']
+        return any(r['reporter'] == 'manager' and r['state'] == health
+                   for r in found[on(plane)[0]])
+    wait_for(f'manager {health} at plane {plane}', there, PATIENCE)
+    text = sh(*HEALTH, 'diagnose', *on(plane))
+    assert re.search(diagnosis, text), text
+
+
 def test_hangs():
     """One that does not beat is seen as such; traffic goes on."""
     configure()
     with Manager() as m:
+        reported(0, 'healthy', 'state: active')
+        sh(*HEALTH, 'dump', 'clear', *on(0))
         m.child.send_signal(signal.SIGSTOP)
         wait_for('silence', lambda: data('fm', 'show')['silent'], PATIENCE)
         found = data('fm', 'show')
@@ -218,9 +241,47 @@ def test_hangs():
         assert usable(0, 1) == 2
         # Nobody knows what it has half done: it stays the manager.
         assert daemon('--config', CONFIG)[0] == MANAGED
+        for plane in range(2):
+            reported(plane, 'error', 'state: silent name: alinkfmd '
+                     rf'pid: {m.child.pid} beat_ms: {BEAT_MS}\b')
+            fails(*HEALTH, 'recover', *on(plane),
+                  says=rf'alinkfmd \(pid {m.child.pid}\) is silent: end it')
+        text = sh(*HEALTH, 'dump', 'show', *on(0))
+        assert re.search(r'reason: alinkfmd \(pid \d+\) is silent for \d+ ms',
+                         text), text
+        sh(*HEALTH, 'dump', 'clear', *on(0))
         m.child.send_signal(signal.SIGCONT)
         wait_for('a beat', lambda: not data('fm', 'show')['silent'], PATIENCE)
+        for plane in range(2):
+            reported(plane, 'healthy', 'state: active')
         m.wait()
+
+
+def test_loss_is_reported():
+    """devlink tells of a manager that was killed, until there is another one, or
+    nobody minds; one that was asked to go is no loss."""
+    configure()
+    with Manager() as m:
+        for plane in range(2):
+            reported(plane, 'healthy', 'state: active')
+        sh(*HEALTH, 'dump', 'clear', *on(0))
+        m.kill()
+        for plane in range(2):
+            reported(plane, 'error', f'state: lost .*pid: {m.child.pid} ')
+    text = sh(*HEALTH, 'dump', 'show', *on(0))
+    assert re.search(rf'reason: alinkfmd \(pid {m.child.pid}\) has gone without '
+                     'releasing the fabric', text), text
+    sh(*HEALTH, 'dump', 'clear', *on(0))
+    with Manager(anew=False):
+        for plane in range(2):
+            reported(plane, 'healthy', 'state: active')
+    for plane in range(2):
+        reported(plane, 'healthy', 'state: none')
+    Manager(anew=False).kill()
+    reported(1, 'error', 'state: lost')
+    sh(*HEALTH, 'recover', *on(0))
+    for plane in range(2):
+        reported(plane, 'healthy', 'state: none')
 
 
 def test_links_and_planes():

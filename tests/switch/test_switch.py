@@ -152,6 +152,8 @@ def test_fault():
     dump = sh('devlink', '-j', 'health', 'dump', 'show',
               f'pci/{function("sw0")}', 'reporter', 'asic')
     assert json.loads(dump)['fault_code'] == 2176, dump
+    # Of class "retry": over at once
+    wait_for('health', lambda: reporter('asic')['state'] == 'healthy')
     pci = function('sw0')
     for delay in range(5):
         storm = subprocess.Popen(
@@ -183,6 +185,68 @@ def asked(what, name):
     """diagnose, or dump show"""
     return sh('devlink', 'health', *what, f'pci/{function("sw0")}',
               'reporter', name)
+
+
+def unhealthy(name, errors, *says):
+    """Waits for one more report, which stays, and says so in its dump; and clears
+    that."""
+    wait_for('a report', lambda: reporter(name)['error'] > errors)
+    assert reporter(name)['state'] == 'error', reporter(name)
+    text = asked(('dump', 'show'), name)
+    assert all(re.search(s, text) for s in says), text
+    asked(('dump', 'clear'), name)
+
+
+def test_fault_of_the_device():
+    """One that needs a reset stays until there was one: devlink's, or another."""
+    asked(('dump', 'clear'), 'asic')
+    errors = reporter('asic')['error']
+    generation = int(read('/sys/class/alink/sw0/generation'))
+    knob('sw0', 'x-fault', '1664:3:0:2')
+    unhealthy('asic', errors, 'fault_code: 1664', 'recovery_class: 3')
+    # What is over at once says nothing of that.
+    knob('sw0', 'x-fault', '2176:1:0:3')
+    wait_for('a report', lambda: reporter('asic')['error'] > errors + 1)
+    assert reporter('asic')['state'] == 'error'
+    recovered = reporter('asic')['recover']
+    asked(('recover',), 'asic')
+    assert reporter('asic')['state'] == 'healthy'
+    assert reporter('asic')['recover'] == recovered + 1
+    assert int(read('/sys/class/alink/sw0/generation')) == generation + 1
+    errors = reporter('asic')['error']
+    knob('sw0', 'x-fault', '1664:3:0:2')
+    unhealthy('asic', errors, 'fault_code: 1664')
+    write(f'/sys/bus/pci/devices/{function("sw0")}/reset', '1')
+    wait_for('health', lambda: reporter('asic')['state'] == 'healthy')
+    works('sw0')
+
+
+def test_firmware_that_hangs():
+    """Seen by its heartbeat, and told until the device was reset."""
+    errors = reporter('asic')['error']
+    knob('sw0', 'x-heartbeat-stuck', True)
+    try:
+        unhealthy('asic', errors, 'firmware hangs', 'recovery_class: 3')
+    finally:
+        knob('sw0', 'x-heartbeat-stuck', False)
+    asked(('recover',), 'asic')
+    assert reporter('asic')['state'] == 'healthy'
+    works('sw0')
+
+
+def test_reporters_on_request():
+    """Each reporter can be tried: that is a report, which is over at once."""
+    works('sw0')
+    for name in 'asic', 'inc', 'manager', 'link':
+        wait_for('health', lambda n=name: reporter(n)['state'] == 'healthy')
+        before = reporter(name)
+        asked(('test',), name)
+        wait_for('a report',
+                 lambda n=name, b=before: reporter(n)['recover'] > b['recover'])
+        assert reporter(name)['error'] == before['error'] + 1, reporter(name)
+        assert reporter(name)['state'] == 'healthy', reporter(name)
+        assert asked(('dump', 'show'), name).strip()
+        asked(('dump', 'clear'), name)
 
 
 def test_link_health():
@@ -229,12 +293,15 @@ def test_lanes_in_health():
             re.search(r'links_degraded: 1\b', text), text
         assert re.search(r'lanes_lost: [1-9]',
                          asked(('dump', 'show'), 'link'))
+        fails('devlink', 'health', 'recover', f'pci/{function("sw0")}',
+              'reporter', 'link', says='link 1 still lacks lanes')
+        assert reporter('link')['state'] == 'error'
     finally:
         knob('sw0', 'x-lane-fault', '1:0')
     # It works again, but nobody has used it yet.
     assert reporter('link')['state'] == 'error'
-    sh('ethtool', '-r', 'sw0p1')
-    wait_for('health', lambda: reporter('link')['state'] == 'healthy')
+    asked(('recover',), 'link')
+    assert reporter('link')['state'] == 'healthy'
     assert 'links_degraded: 0' in asked(('diagnose',), 'link')
     sh('devlink', 'health', 'dump', 'clear', f'pci/{function("sw0")}',
        'reporter', 'link')
@@ -345,6 +412,8 @@ def test_module_cycles():
 if __name__ == '__main__':
     main(test_populated_ports, test_ethtool, test_frames, test_devlink,
          test_registers_in_snapshots, test_no_split, test_fault,
-         test_link_health, test_lanes_in_health, test_hwmon, test_link_fault, test_link_errors,
-         test_reset, test_unbind_with_open_ports,
-         test_surprise_removal, test_failed_self_test, test_module_cycles)
+         test_fault_of_the_device, test_firmware_that_hangs,
+         test_reporters_on_request, test_link_health, test_lanes_in_health,
+         test_hwmon, test_link_fault, test_link_errors, test_reset,
+         test_unbind_with_open_ports, test_surprise_removal,
+         test_failed_self_test, test_module_cycles)

@@ -42,7 +42,8 @@ HEALTH_SWEPT = {'name', 'diagnose', 'dump'}
 # devlink has a reporter recover that has reported something, and only then; a
 # test is such a report, from a worker. What they do is swept nevertheless:
 # queues are made anew as for "rings", and a device is reset as for RELOAD. "ecc"
-# only tries again what a failure had left undone, and keeps saying so.
+# only tries again what a failure had left undone, and keeps saying so; "link" and
+# "manager" write a register, or a flag.
 HEALTH_ELSEWHERE = {'recover', 'test'}
 # Of netlink's types of attributes: how devlink names a boolean parameter's
 NLA_U8, NLA_FLAG = 1, 6

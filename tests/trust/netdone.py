@@ -18,12 +18,12 @@ SIOCGIFFLAGS, SIOCGIFMTU, SIOCETHTOOL = 0x8913, 0x8921, 0x8946
 ETHTOOL_GRINGPARAM = 0x10
 IFF_RUNNING = 0x40
 # Of what health reporters tell: counters, and positions in rings, which go
-# round
+# round, with how old something is
 COUNTERS = {'heartbeat', 'commands', 'reductions', 'multicasts',
             'drops_no_route', 'drops_partition', 'restarts', 'pushes',
             'push_waits', 'push_timeouts', 'push_aborts', 'push_late'}
 POSITIONS = {'tx_tail', 'tx_clean', 'device_tx_head', 'rx_tail', 'rx_head',
-             'device_rx_head'}
+             'device_rx_head', 'age_ms'}
 # Of what a device after its reset tells beside that
 STATE = ('state', 'fw_version', 'guest_errors')
 
