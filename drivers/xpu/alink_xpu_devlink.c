@@ -82,6 +82,7 @@ static const struct devlink_ops xpu_devlink_ops = {
 struct xpu_report {
 	const struct alink_event *event;
 	const char *why;
+	bool over;
 };
 
 static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
@@ -120,10 +121,10 @@ static int xpu_health_dump(struct devlink_health_reporter *reporter,
 	if (!report)
 		return xpu_health_diagnose(reporter, fmsg, extack);
 	devlink_fmsg_string_pair_put(fmsg, "reason", report->why);
-	if (report->event) {
+	if (report->event)
 		alink_devlink_fault(fmsg, report->event);
+	if (report->event || report->over)
 		return 0;
-	}
 	/* All that no fault tells of is one of the device. */
 	devlink_fmsg_u32_pair_put(fmsg, "recovery_class",
 				  ALINK_RECOVERY_DEVICE);
@@ -140,8 +141,7 @@ static int xpu_health_recover(struct devlink_health_reporter *reporter,
 	int err;
 
 	if (report)
-		return report->event && le32_to_cpu(report->event->info) <
-		       ALINK_RECOVERY_DEVICE ? 0 : -EOPNOTSUPP;
+		return report->over ? 0 : -EOPNOTSUPP;
 
 	err = pci_try_reset_function(xdev->pdev);
 	if (err == -EAGAIN)
@@ -155,11 +155,23 @@ static int xpu_health_recover(struct devlink_health_reporter *reporter,
 	return err;
 }
 
+/* Who asks holds the lock that a report takes. */
+static int xpu_health_asked(struct devlink_health_reporter *reporter,
+			    struct netlink_ext_ack *extack)
+{
+	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
+
+	WRITE_ONCE(xdev->faults.test, true);
+	queue_work(system_unbound_wq, &xdev->faults.work);
+	return 0;
+}
+
 static const struct devlink_health_reporter_ops xpu_reporter_ops = {
 	.name = "device",
 	.recover = xpu_health_recover,
 	.diagnose = xpu_health_diagnose,
 	.dump = xpu_health_dump,
+	.test = xpu_health_asked,
 };
 
 /**
@@ -173,9 +185,25 @@ static const struct devlink_health_reporter_ops xpu_reporter_ops = {
 void alink_xpu_health_report(struct xpu_device *xdev, const char *why,
 			     const struct alink_event *event)
 {
-	struct xpu_report report = { .event = event, .why = why };
+	struct xpu_report report = {
+		.event = event,
+		.why = why,
+		.over = event &&
+			le32_to_cpu(event->info) < ALINK_RECOVERY_DEVICE,
+	};
 
 	devlink_health_report(xdev->reporter, why, &report);
+}
+
+/* A report that somebody asked for: nothing has failed. */
+void alink_xpu_health_test(struct xpu_device *xdev)
+{
+	struct xpu_report report = {
+		.why = "a test was asked for",
+		.over = true,
+	};
+
+	devlink_health_report(xdev->reporter, report.why, &report);
 }
 
 /* The device has been reset, and works: whatever there was, is over. */

@@ -175,6 +175,7 @@ struct xpu_vector {
  * @told:	of them, taken by @work
  * @trouble:	what else failed and is for @work to tell, or NULL
  * @wedged:	why the device was cut off, for reset_work to tell, or NULL
+ * @test:	a report was asked for
  * @dump_lock:	one dump at a time
  * @work:	tells
  */
@@ -186,6 +187,7 @@ struct xpu_faults {
 	u64 told;
 	const char *trouble;
 	const char *wedged;
+	bool test;
 	/* from the look for an older dump until ours is there; alone */
 	struct mutex dump_lock;
 	struct work_struct work;
@@ -756,6 +758,7 @@ int alink_xpu_devlink_init(struct xpu_device *xdev);
 void alink_xpu_devlink_fini(struct xpu_device *xdev);
 void alink_xpu_health_report(struct xpu_device *xdev, const char *why,
 			     const struct alink_event *event);
+void alink_xpu_health_test(struct xpu_device *xdev);
 void alink_xpu_health_good(struct xpu_device *xdev);
 
 /* alink_xpu_dump.c */

@@ -397,6 +397,8 @@ static void xpu_faults_work(struct work_struct *work)
 	struct alink_event event;
 	const char *trouble;
 
+	if (xchg(&faults->test, false))
+		alink_xpu_health_test(xdev);
 	trouble = xchg(&faults->trouble, NULL);
 	if (trouble)
 		alink_xpu_tell(xdev, trouble);
@@ -457,5 +459,6 @@ void alink_xpu_faults_init(struct xpu_device *xdev)
 /* Nobody calls alink_xpu_fault() or alink_xpu_trouble() any more. */
 void alink_xpu_faults_fini(struct xpu_device *xdev)
 {
-	cancel_work_sync(&xdev->faults.work);
+	/* devlink may still ask for a test. */
+	disable_work_sync(&xdev->faults.work);
 }

@@ -162,11 +162,23 @@ static int ecc_recover(struct devlink_health_reporter *reporter, void *priv_ctx,
 	return -EIO;
 }
 
+/* Who asks holds the lock that a report takes. */
+static int ecc_test(struct devlink_health_reporter *reporter,
+		    struct netlink_ext_ack *extack)
+{
+	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
+
+	WRITE_ONCE(xdev->ecc.test, true);
+	alink_xpu_ecc_look(xdev);
+	return 0;
+}
+
 static const struct devlink_health_reporter_ops ecc_reporter_ops = {
 	.name = "ecc",
 	.recover = ecc_recover,
 	.diagnose = ecc_diagnose,
 	.dump = ecc_dump,
+	.test = ecc_test,
 };
 
 /* Those that come while one is told are told as one. */
@@ -178,6 +190,9 @@ static void ecc_work(struct work_struct *work)
 	char why[80];
 	u64 num;
 
+	if (xchg(&ecc->test, false))
+		devlink_health_report(ecc->reporter, "a test was asked for",
+				      NULL);
 	num = ecc_last(ecc, &last) - ecc->told;
 	ecc->told += num;
 	if (num) {
@@ -233,5 +248,6 @@ void alink_xpu_ecc_init(struct xpu_device *xdev)
 /* After drm_dev_unplug(), or when nobody calls alink_xpu_ecc_look() any more. */
 void alink_xpu_ecc_fini(struct xpu_device *xdev)
 {
-	cancel_work_sync(&xdev->ecc.work);
+	/* devlink may still ask for a test. */
+	disable_work_sync(&xdev->ecc.work);
 }

@@ -94,6 +94,7 @@ struct xpu_bad_info {
  * @last:	the latest ALINK_EVENT_FAULT of them
  * @uncorrected: all of them
  * @told:	of them, by @work; only that uses it
+ * @test:	a report was asked for
  * @work:	tells devlink
  * @reporter:	health reporter of devlink
  */
@@ -103,6 +104,7 @@ struct xpu_ecc {
 	struct alink_event last;
 	u64 uncorrected;
 	u64 told;
+	bool test;
 	struct work_struct work;
 	struct devlink_health_reporter *reporter;
 };

@@ -383,11 +383,23 @@ static int qerr_recover(struct devlink_health_reporter *reporter,
 	return 0;
 }
 
+/* Who asks holds the lock that a report takes. */
+static int qerr_test(struct devlink_health_reporter *reporter,
+		     struct netlink_ext_ack *extack)
+{
+	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
+
+	WRITE_ONCE(xdev->qerrs.test, true);
+	mod_delayed_work(system_unbound_wq, &xdev->qerrs.work, 0);
+	return 0;
+}
+
 static const struct devlink_health_reporter_ops qerr_reporter_ops = {
 	.name = "queue",
 	.recover = qerr_recover,
 	.diagnose = qerr_diagnose,
 	.dump = qerr_dump,
+	.test = qerr_test,
 };
 
 static void qerr_work(struct work_struct *work)
@@ -399,6 +411,9 @@ static void qerr_work(struct work_struct *work)
 	char why[160];
 	u64 num;
 
+	if (xchg(&qerrs->test, false))
+		devlink_health_report(qerrs->reporter, "a test was asked for",
+				      NULL);
 	num = qerr_news(xdev, &qerrs->users, &one);
 	if (num) {
 		snprintf(why, sizeof(why),
@@ -455,7 +470,8 @@ void alink_xpu_qerrs_init(struct xpu_device *xdev)
 /* After drm_dev_unplug(), or before anybody could open the device. */
 void alink_xpu_qerrs_fini(struct xpu_device *xdev)
 {
-	cancel_delayed_work_sync(&xdev->qerrs.work);
+	/* devlink may still ask for a test. */
+	disable_delayed_work_sync(&xdev->qerrs.work);
 }
 
 /* --- sysfs -------------------------------------------------------------- */

@@ -76,6 +76,7 @@ struct xpu_qerr_log {
  * @lock:	protects @users and @kernel
  * @users:	queues of users
  * @kernel:	the kernel's own queue, each time
+ * @test:	a report was asked for
  * @work:	tells devlink
  * @reporter:	health reporter of devlink
  */
@@ -84,6 +85,7 @@ struct xpu_qerrs {
 	spinlock_t lock;
 	struct xpu_qerr_log users;
 	struct xpu_qerr_log kernel;
+	bool test;
 	struct delayed_work work;
 	struct devlink_health_reporter *reporter;
 };

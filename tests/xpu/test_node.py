@@ -310,6 +310,19 @@ def test_no_other_groups():
     fails('ethtool', '-a', LINK)
 
 
+def tried(dev, before):
+    """A health reporter reports when it is asked to, and is then as it was."""
+    def now():
+        return next(r for r in json.loads(sh('devlink', '-j', 'health'))
+                    ['health'][dev] if r['reporter'] == before['reporter'])
+    sh('devlink', 'health', 'test', dev, 'reporter', before['reporter'])
+    wait_for('a report', lambda: now()['error'] > before['error'])
+    wait_for('its end', lambda: now()['state'] == before['state'])
+    assert now()['error'] == before['error'] + 1, (before, now())
+    sh('devlink', 'health', 'dump', 'clear', dev, 'reporter',
+       before['reporter'])
+
+
 def test_devlink():
     """Identity, ports and health."""
     for function in functions():
@@ -323,6 +336,8 @@ def test_devlink():
         reporters = json.loads(sh('devlink', '-j', 'health', 'show'))['health']
         assert [r['reporter'] for r in reporters[f'pci/{function}']] == \
             ['device', 'queue', 'ecc', 'link'], reporters
+        for report in reporters[f'pci/{function}']:
+            tried(f'pci/{function}', report)
 
 
 main(test_udev_gives_the_node_to_render, test_sensors, test_alarms,
