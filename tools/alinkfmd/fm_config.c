@@ -131,7 +131,10 @@ static void *grown(void *array, size_t n, size_t size)
 {
 	void *new = realloc(array, (n + 1) * size);
 
-	/* Before anything is managed: nothing is lost. */
+	/*
+	 * As libconfig does. Nothing is lost: tables are in the devices, decisions
+	 * in the file of the state.
+	 */
 	if (!new)
 		abort();
 	memset((char *)new + n * size, 0, size);

@@ -167,56 +167,88 @@ int fm_state_load(struct fm_state *s, const char *path)
 
 /* --- writing --------------------------------------------------------------------- */
 
-static void add_number(struct json_object *o, const char *key, uint32_t n)
+/*
+ * What has no memory is left out: then the file must not be written, as it would
+ * pass for a state in which an xPU is not out.
+ */
+struct writer {
+	bool failed;
+};
+
+static void add(struct writer *w, struct json_object *o, const char *key,
+		struct json_object *value)
 {
-	json_object_object_add(o, key, json_object_new_int64(n));
+	if (o && value && !json_object_object_add(o, key, value))
+		return;
+	w->failed = true;
+	json_object_put(value);
 }
 
+static void append(struct writer *w, struct json_object *array,
+		   struct json_object *value)
+{
+	if (array && value && !json_object_array_add(array, value))
+		return;
+	w->failed = true;
+	json_object_put(value);
+}
+
+static void add_number(struct writer *w, struct json_object *o, const char *key,
+		       uint32_t n)
+{
+	add(w, o, key, json_object_new_int64(n));
+}
+
+/* NULL: no memory */
 static struct json_object *state_json(const struct fm_state *s)
 {
 	struct json_object *root = json_object_new_object(), *array, *o;
+	struct writer w = {};
 	const struct fm_xpu *x;
 	char key[24];
 	uint32_t i;
 
-	add_number(root, "version", VERSION);
+	add_number(&w, root, "version", VERSION);
 	array = json_object_new_array();
 	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
 		x = &s->xpu[i];
 		if (!x->out && x->spare_for == FM_NONE)
 			continue;
 		o = json_object_new_object();
-		add_number(o, "xpu", i);
-		json_object_object_add(o, "out", json_object_new_boolean(x->out));
-		json_object_object_add(o, "by_hand",
-				       json_object_new_boolean(x->by_hand));
+		add_number(&w, o, "xpu", i);
+		add(&w, o, "out", json_object_new_boolean(x->out));
+		add(&w, o, "by_hand", json_object_new_boolean(x->by_hand));
 		if (x->spare_for != FM_NONE)
-			add_number(o, "spare_for", x->spare_for);
-		json_object_array_add(array, o);
+			add_number(&w, o, "spare_for", x->spare_for);
+		append(&w, array, o);
 	}
-	json_object_object_add(root, "xpus", array);
+	add(&w, root, "xpus", array);
 	array = json_object_new_array();
 	for (i = 0; i < ALINK_MAX_PLANES; i++) {
 		if (!alink_set_has(&s->planes, i))
 			continue;
 		o = json_object_new_object();
-		add_number(o, "plane", i);
-		add_number(o, "generation", s->generation[i]);
-		json_object_array_add(array, o);
+		add_number(&w, o, "plane", i);
+		add_number(&w, o, "generation", s->generation[i]);
+		append(&w, array, o);
 	}
-	json_object_object_add(root, "planes", array);
+	add(&w, root, "planes", array);
 	array = json_object_new_array();
 	for (i = 0; i < ALINK_MAX_GROUPS; i++) {
 		if (!s->made[i])
 			continue;
 		o = json_object_new_object();
-		add_number(o, "group", i);
+		add_number(&w, o, "group", i);
 		snprintf(key, sizeof(key), "%016llx",
 			 (unsigned long long)s->made[i]);
-		json_object_object_add(o, "key", json_object_new_string(key));
-		json_object_array_add(array, o);
+		add(&w, o, "key", json_object_new_string(key));
+		append(&w, array, o);
 	}
-	json_object_object_add(root, "groups", array);
+	add(&w, root, "groups", array);
+	if (w.failed) {
+		json_object_put(root);
+		return NULL;
+	}
 	return root;
 }
 
@@ -280,11 +312,16 @@ static int sync_folder(const char *path)
 int fm_state_save(const struct fm_state *s, const char *path)
 {
 	struct json_object *root = state_json(s);
+	const char *text = NULL;
+	char *new = NULL;
 	int fd, err = 0;
-	char *new;
 
-	if (asprintf(&new, "%s.new", path) < 0) {
+	if (root)
+		text = json_object_to_json_string_ext(root,
+						      JSON_C_TO_STRING_PRETTY);
+	if (!text || asprintf(&new, "%s.new", path) < 0) {
 		json_object_put(root);
+		fm_log(FM_ERR, "%s: cannot be written: no memory", path);
 		return -ENOMEM;
 	}
 	fm_make_folder(path);
@@ -296,8 +333,7 @@ int fm_state_save(const struct fm_state *s, const char *path)
 		err = -errno;
 		close(fd);
 	} else {
-		err = write_all(fd, json_object_to_json_string_ext(root,
-						JSON_C_TO_STRING_PRETTY));
+		err = write_all(fd, text);
 		if (close(fd) && !err)
 			err = -errno;
 	}
