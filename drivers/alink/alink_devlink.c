@@ -275,21 +275,52 @@ int alink_devlink_refuse(struct alink_dev *adev, struct netlink_ext_ack *extack)
 EXPORT_SYMBOL_GPL(alink_devlink_refuse);
 
 /**
+ * alink_devlink_begin - before a health reporter reads registers
+ * @adev:	device
+ * @epoch:	set, for alink_devlink_end()
+ * @extack:	says that they cannot be read now
+ *
+ * Context: any.
+ * Return: 0, -%EBUSY in reset, -%ENODEV when the device is gone.
+ */
+int alink_devlink_begin(struct alink_dev *adev, u32 *epoch,
+			struct netlink_ext_ack *extack)
+{
+	if (alink_regs_begin(adev, epoch) || !alink_dev_active(adev))
+		return alink_devlink_refuse(adev, extack);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_begin);
+
+/**
+ * alink_devlink_end - do the registers that were read say something?
+ * @adev:	device
+ * @epoch:	from alink_devlink_begin()
+ * @extack:	says that they do not: what was read is all ones, or partly so
+ *
+ * Context: any.
+ * Return: 0, -%EBUSY if there was a reset, -%ENODEV when the device is gone.
+ */
+int alink_devlink_end(struct alink_dev *adev, u32 epoch,
+		      struct netlink_ext_ack *extack)
+{
+	return alink_regs_end(adev, epoch) ? alink_devlink_refuse(adev, extack) :
+					     0;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_end);
+
+/**
  * alink_devlink_diagnose - what a health reporter shows of every function
  * @adev:	device
  * @fmsg:	from devlink
- * @extack:	says what went wrong
  *
- * A driver adds what is true of its kind of device.
+ * A driver adds what is true of its kind of device, all of it between
+ * alink_devlink_begin() and alink_devlink_end().
  *
  * Context: process.
- * Return: 0, -%EBUSY in reset, -%ENODEV when the device is gone.
  */
-int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
-			   struct netlink_ext_ack *extack)
+void alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg)
 {
-	if (!alink_dev_active(adev))
-		return alink_devlink_refuse(adev, extack);
 	devlink_fmsg_u32_pair_put(fmsg, "state",
 				  alink_rd32(adev, ALINK_REG_STATE));
 	devlink_fmsg_u32_pair_put(fmsg, "heartbeat",
@@ -298,7 +329,6 @@ int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
 				  alink_rd32(adev, ALINK_REG_GENERATION));
 	devlink_fmsg_u32_pair_put(fmsg, "guest_errors",
 				  alink_rd32(adev, ALINK_REG_GUEST_ERRORS));
-	return 0;
 }
 EXPORT_SYMBOL_GPL(alink_devlink_diagnose);
 

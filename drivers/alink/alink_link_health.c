@@ -155,10 +155,12 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 {
 	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
 	struct alink_dev *adev = h->adev;
-	u32 i, links = 0, failed, degraded, training;
+	u32 i, epoch, links = 0, failed, degraded, training;
+	int err;
 
-	if (!alink_dev_active(adev))
-		return alink_devlink_refuse(adev, extack);
+	err = alink_devlink_begin(adev, &epoch, extack);
+	if (err)
+		return err;
 	failed = alink_links_put(fmsg, adev, "failed", alink_link_failed,
 				 alink_link_put_failed);
 	degraded = alink_links_put(fmsg, adev, "degraded", alink_link_degraded,
@@ -174,7 +176,7 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 	devlink_fmsg_u32_pair_put(fmsg, "links_failed", failed);
 	devlink_fmsg_u32_pair_put(fmsg, "links_degraded", degraded);
 	devlink_fmsg_u32_pair_put(fmsg, "links_training", training);
-	return 0;
+	return alink_devlink_end(adev, epoch, extack);
 }
 
 static bool alink_link_is_credit(const struct alink_event *event)

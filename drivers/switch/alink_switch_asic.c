@@ -57,11 +57,13 @@ static int asic_diagnose(struct devlink_health_reporter *reporter,
 {
 	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
 	struct alink_dev *adev = sw->adev;
+	u32 epoch;
 	int err;
 
-	err = alink_devlink_diagnose(adev, fmsg, extack);
+	err = alink_devlink_begin(adev, &epoch, extack);
 	if (err)
 		return err;
+	alink_devlink_diagnose(adev, fmsg);
 	devlink_fmsg_u64_pair_put(fmsg, "reductions",
 				  alink_rd64(adev, ALINK_SW_REG_REDUCTIONS));
 	devlink_fmsg_u64_pair_put(fmsg, "multicasts",
@@ -71,7 +73,7 @@ static int asic_diagnose(struct devlink_health_reporter *reporter,
 	devlink_fmsg_u64_pair_put(fmsg, "drops_partition",
 				  alink_rd64(adev, ALINK_SW_REG_DROPS_PART));
 	asic_diagnose_push(adev, fmsg);
-	return 0;
+	return alink_devlink_end(adev, epoch, extack);
 }
 
 static int asic_dump(struct devlink_health_reporter *reporter,

@@ -54,16 +54,19 @@ static int inc_diagnose(struct devlink_health_reporter *reporter,
 	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
 	struct alink_dev *adev = sw->adev;
 	u64 counts[ALINK_SWITCH_INC_KINDS];
+	u32 epoch;
+	int err;
 
-	if (!alink_dev_active(adev))
-		return alink_devlink_refuse(adev, extack);
+	err = alink_devlink_begin(adev, &epoch, extack);
+	if (err)
+		return err;
 	devlink_fmsg_u64_pair_put(fmsg, "reductions",
 				  alink_rd64(adev, ALINK_SW_REG_REDUCTIONS));
 	devlink_fmsg_u64_pair_put(fmsg, "multicasts",
 				  alink_rd64(adev, ALINK_SW_REG_MULTICASTS));
 	if (inc_read(sw, counts))
 		inc_put(fmsg, counts);
-	return 0;
+	return alink_devlink_end(adev, epoch, extack);
 }
 
 static int inc_dump(struct devlink_health_reporter *reporter,

@@ -93,11 +93,13 @@ static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 	struct alink_dev *adev = xdev->adev;
 	struct alink_event event;
 	u64 faults;
+	u32 epoch;
 	int err;
 
-	err = alink_devlink_diagnose(adev, fmsg, extack);
+	err = alink_devlink_begin(adev, &epoch, extack);
 	if (err)
 		return err;
+	alink_devlink_diagnose(adev, fmsg);
 	devlink_fmsg_u64_pair_put(fmsg, "commands",
 				  alink_rd64(adev, ALINK_XPU_REG_COMMANDS));
 	alink_xpu_qerr_put_totals(xdev, fmsg);
@@ -109,7 +111,7 @@ static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 	devlink_fmsg_u64_pair_put(fmsg, "faults", faults);
 	if (faults)
 		alink_devlink_fault(fmsg, &event);
-	return 0;
+	return alink_devlink_end(adev, epoch, extack);
 }
 
 static int xpu_health_dump(struct devlink_health_reporter *reporter,

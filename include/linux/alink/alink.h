@@ -222,8 +222,11 @@ void alink_flash_stop(struct alink_dev *adev);
 bool alink_flash_running(struct alink_dev *adev);
 int alink_devlink_refuse(struct alink_dev *adev,
 			 struct netlink_ext_ack *extack);
-int alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg,
-			   struct netlink_ext_ack *extack);
+int alink_devlink_begin(struct alink_dev *adev, u32 *epoch,
+			struct netlink_ext_ack *extack);
+int alink_devlink_end(struct alink_dev *adev, u32 epoch,
+		      struct netlink_ext_ack *extack);
+void alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg);
 void alink_devlink_fault(struct devlink_fmsg *fmsg,
 			 const struct alink_event *event);
 
