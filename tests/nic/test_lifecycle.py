@@ -32,9 +32,10 @@ def backlog(end):
 def test_queues_are_used():
     """Streams spread over queues."""
     with pair() as (a, b):
-        with load(a, b, streams=8):
-            time.sleep(3)
-        assert len([n for n in backlog(a) if n > 10000]) >= 2, backlog(a)
+        with load(a, b, seconds=120, streams=16):
+            # Not all have begun soon.
+            wait_for('two queues with traffic', lambda: len(
+                [n for n in backlog(a) if n > 10000]) >= 2, 100)
 
 
 def test_rings_and_channels_under_load():
