@@ -98,8 +98,10 @@ static void alink_optics_cage_work(struct work_struct *work)
 	 * Changed under our hands. Not at once: with a contact that is loose, or a
 	 * device that lies, it would be so again and again.
 	 */
-	if (alink_optics_rd(ch, ALINK_OPT_CH_CHANGES) != changes)
+	if (alink_optics_rd(ch, ALINK_OPT_CH_CHANGES) != changes) {
 		queue_delayed_work(opt->wq, &ch->work, ALINK_OPTICS_SETTLE);
+		return;
+	}
 
 	if (ch->client && xchg(&ch->try_again, false))
 		alink_optics_module_again(ch);
