@@ -73,14 +73,14 @@ static void mount_shares(void)
 	char tag[64], mode[8], path[4096];
 	FILE *list;
 
-	list = fopen(CONTROL "/shares", "r");
+	list = fopen("/" CONTROL "/shares", "r");
 	if (!list)
 		fail("shares");
-	while (fscanf(list, "%63s %7s /%4095[^\n]", tag, mode, path) == 3) {
+	while (fscanf(list, "%63s %7s %4095[^\n]", tag, mode, path) == 3) {
 		bool loose = !strncmp(tag, "loose-", 6);
-		char *slash;
+		char *slash = path;
 
-		for (slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		while ((slash = strchr(slash + 1, '/'))) {
 			*slash = '\0';
 			if (mkdir(path, 0755) && errno != EEXIST)
 				fail(path);
@@ -89,6 +89,8 @@ static void mount_shares(void)
 		do_mount(tag, path, "9p", strcmp(mode, "ro") ? 0 : MS_RDONLY,
 			 loose ? P9_OPTS ",cache=loose" : P9_OPTS ",cache=none");
 	}
+	if (!feof(list))
+		fail("shares");
 	fclose(list);
 }
 
@@ -137,14 +139,14 @@ int main(void)
 	if (mkdir("run/lock", 0755) || mkdir("run/udev", 0755))
 		fail("run");
 	do_mount("tmp", "tmp", "tmpfs", MS_NOSUID, "mode=1777");
-	/* A folder of the host that programs take for writable and empty */
-	do_mount("tmp", "var/tmp", "tmpfs", 0, "mode=1777");
 	do_mount("ctl", CONTROL, "9p", 0, P9_OPTS ",cache=none");
+	if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		fail("switch root");
+
+	/* Only now: links of the host lead from the root. */
+	do_mount("tmp", "/var/tmp", "tmpfs", 0, "mode=1777");
 	mount_shares();
 	loopback_up();
-
-	if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))
-		fail("switch root");
 	execve("/bin/bash", argv, envp);
 	fail("/bin/bash");
 }
