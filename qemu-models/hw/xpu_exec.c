@@ -116,14 +116,18 @@ static enum alink_status exec_wait(XpuQueue *q,
 {
     uint64_t va = le64_to_cpu(desc->dst);
     uint64_t want = le64_to_cpu(desc->src);
+    uint64_t ms = le64_to_cpu(desc->src2);
     uint64_t have;
     enum alink_status st;
 
-    *addr = va;
+    *addr = 0;
     if (desc->subop > ALINK_WAIT_GE) {
-        *addr = 0;
         return ALINK_ST_UNSUPPORTED;
     }
+    if (ms > UINT32_MAX) {
+        return ALINK_ST_BAD_FIELD;
+    }
+    *addr = va;
     if (va % sizeof(have)) {
         return ALINK_ST_ALIGN;
     }
@@ -133,9 +137,13 @@ static enum alink_status exec_wait(XpuQueue *q,
     }
     *done = desc->subop == ALINK_WAIT_EQ ? have == want :
                                            (int64_t)(have - want) >= 0;
-    if (!*done) {
-        xpu_queue_wait(q);
+    if (*done) {
+        return ALINK_ST_OK;
     }
+    if (xpu_queue_too_late(q, ms)) {
+        return ALINK_ST_TIMEOUT;
+    }
+    xpu_queue_wait(q);
     return ALINK_ST_OK;
 }
 

@@ -159,6 +159,7 @@ struct XpuQueue {
     bool holding;               /* invalidation: pause between chunks */
     bool quiet;                 /* being destroyed: no event */
     bool waited;                /* the present WAIT was looked at before */
+    int64_t wait_until;         /* then it is too late, ns; 0: no time runs */
     bool dirty;                 /* status block is not up to date */
     bool want_irq;
     uint32_t error;
@@ -403,6 +404,8 @@ enum alink_xpu_queue_state xpu_queue_state(const XpuQueue *q);
 void xpu_queue_worked(XpuQueue *q, enum alink_status status, bool done,
                       uint64_t addr);
 void xpu_queue_wait(XpuQueue *q);
+/* Has the present WAIT lasted for @ms since this was asked first? 0: never. */
+bool xpu_queue_too_late(XpuQueue *q, uint64_t ms);
 /* Queues of any xPU that wait shall look: what they wait for may be there. */
 void xpu_wake_waiters(void);
 void xpu_sched_init(AlinkXpu *xpu);

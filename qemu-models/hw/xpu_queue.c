@@ -73,6 +73,19 @@ void xpu_queue_wait(XpuQueue *q)
     }
 }
 
+bool xpu_queue_too_late(XpuQueue *q, uint64_t ms)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    if (!ms) {
+        return false;
+    }
+    if (!q->wait_until) {
+        q->wait_until = now + ms * SCALE_MS;
+    }
+    return now >= q->wait_until;
+}
+
 static void wait_end(XpuQueue *q)
 {
     if (q->state == XPU_Q_WAIT) {
@@ -302,6 +315,7 @@ static void queue_complete(XpuQueue *q)
     q->charged = 0;
     q->done = 0;
     q->waited = false;
+    q->wait_until = 0;
     xpu_queue_ready(q);
     q->xpu->commands++;
     xpu_wake_waiters();

@@ -145,6 +145,7 @@ enum alink_devtype {
 #define ALINK_CAP_INC_ERRORS		ALINK_BIT64(15)	/* switch: group operations that failed, ALINK_SW_REG_INC_SILENT ... */
 #define ALINK_CAP_ECC			ALINK_BIT64(16)	/* xPU: ALINK_XPU_REG_ECC_CORRECTED */
 #define ALINK_CAP_CREDITS		ALINK_BIT64(17)	/* link credits that are lost are missed, ALINK_LSTAT_CREDIT_STALLS ... */
+#define ALINK_CAP_WAIT_MS		ALINK_BIT64(18)	/* xPU: how long a WAIT may last, src2 of ALINK_XPU_OP_WAIT */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

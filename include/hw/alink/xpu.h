@@ -153,7 +153,7 @@ enum alink_xpu_opcode {
 	ALINK_XPU_OP_FILL	= 2,	/* dst := low 32 bits of src, repeated; len multiple of 4 */
 	ALINK_XPU_OP_ATOMIC32	= 3,	/* dst: target; src: operand; src2: CAS compare; old value -> len field's address, 0: none */
 	ALINK_XPU_OP_ATOMIC64	= 4,	/* as ATOMIC32 */
-	ALINK_XPU_OP_WAIT	= 5,	/* wait until *(__le64 *)dst compares with src as subop says */
+	ALINK_XPU_OP_WAIT	= 5,	/* wait until *(__le64 *)dst compares with src as subop says; src2: for so many ms, 0: for ever */
 	ALINK_XPU_OP_REDUCE	= 6,	/* dst := src op src2, element by element */
 	ALINK_XPU_OP_REDUCE_READ = 7,	/* src in a group: dst := op over all members' data at that offset */
 	ALINK_XPU_OP_COMPUTE	= 8,	/* function subop of the struct alink_xpu_compute at src; len: its size */

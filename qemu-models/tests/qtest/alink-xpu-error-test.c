@@ -71,6 +71,8 @@ static void test_bad_descriptors(void)
           ALINK_ST_UNSUPPORTED, 0);
     fails(&r, xq_wait_for(ALINK_WAIT_GE + 1, XQ_HBM, 0), ALINK_ST_UNSUPPORTED,
           0);
+    fails(&r, xq_wait_ms(ALINK_WAIT_GE, XQ_HBM, 0, 1ULL << 32),
+          ALINK_ST_BAD_FIELD, 0);
     fails(&r, xq_reduce(ALINK_DT_FP32, ALINK_OP_MAX + 1, XQ_HBM, XQ_HBM,
                         XQ_HBM, 4), ALINK_ST_UNSUPPORTED, 0);
     fails(&r, xq_reduce(ALINK_DT_UINT8, 0, XQ_HBM, XQ_HBM, XQ_HBM, 4),

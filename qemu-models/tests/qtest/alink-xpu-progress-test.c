@@ -140,6 +140,40 @@ static void test_counter(void)
     rig_free(&r);
 }
 
+/* A WAIT that may last for a time only ends then, and not before. */
+static void test_wait_with_a_time(void)
+{
+    Rig r = rig_new();
+
+    g_assert(aq_rd64(r.aq, ALINK_REG_CAPS) & ALINK_CAP_WAIT_MS);
+    /* In time; the next one begins its own. */
+    xq_put(r.q[0], xq_wait_ms(ALINK_WAIT_EQ, XQ_SYS, 1, 40));
+    xq_put(r.q[0], xq_wait_ms(ALINK_WAIT_EQ, XQ_SYS, 2, 40));
+    xq_ring(r.q[0]);
+    aq_clock_us(r.aq, 30000);
+    g_assert_cmpuint(state(&r, 0), ==, ALINK_XPU_Q_WAITING);
+    qtest_writeq(r.aq->qts, r.x->sys, 1);
+    aq_clock_us(r.aq, 30000);
+    g_assert_cmpuint(state(&r, 0), ==, ALINK_XPU_Q_WAITING);
+    qtest_writeq(r.aq->qts, r.x->sys, 2);
+    aq_clock_us(r.aq, 10000);
+    xq_wait(r.q[0]);
+
+    /* It is there, and no time is too short for that. */
+    xq_run(r.q[0], xq_wait_ms(ALINK_WAIT_EQ, XQ_SYS, 2, 1));
+
+    xq_put(r.q[0], xq_wait_ms(ALINK_WAIT_GE, XQ_SYS, 3, 40));
+    xq_ring(r.q[0]);
+    aq_clock_us(r.aq, 30000);
+    g_assert_cmpuint(state(&r, 0), ==, ALINK_XPU_Q_WAITING);
+    aq_clock_us(r.aq, 30000);
+    aq_settle(r.aq);
+    g_assert_cmpuint(state(&r, 0), ==, ALINK_XPU_Q_HALTED);
+    g_assert_cmpuint(le32_to_cpu(xq_status(r.q[0]).error), ==, ALINK_ST_TIMEOUT);
+    g_assert_cmphex(le64_to_cpu(xq_status(r.q[0]).error_addr), ==, XQ_SYS);
+    rig_free(&r);
+}
+
 static void test_endless_wait(void)
 {
     Rig r = rig_new();
@@ -396,6 +430,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/xpu-progress/counter", test_counter);
+    qtest_add_func("/alink/xpu-progress/wait-with-a-time",
+                   test_wait_with_a_time);
     qtest_add_func("/alink/xpu-progress/endless-wait", test_endless_wait);
     qtest_add_func("/alink/xpu-progress/long-work", test_long_work);
     qtest_add_func("/alink/xpu-progress/late", test_late);

@@ -136,6 +136,16 @@ static inline struct alink_xpu_desc xq_wait_for(uint8_t how, uint64_t va,
     return desc;
 }
 
+/* The same, for so long at most */
+static inline struct alink_xpu_desc xq_wait_ms(uint8_t how, uint64_t va,
+                                               uint64_t value, uint64_t ms)
+{
+    struct alink_xpu_desc desc = xq_wait_for(how, va, value);
+
+    desc.src2 = cpu_to_le64(ms);
+    return desc;
+}
+
 static inline struct alink_xpu_desc xq_reduce(uint8_t dtype, uint8_t op,
                                               uint64_t dst, uint64_t src,
                                               uint64_t src2, uint64_t len)
