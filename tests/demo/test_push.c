@@ -259,6 +259,54 @@ TEST_F_TIMEOUT(push, a_rank_is_late, TESTS_S)
 	EXPECT_EQ(0, works(self));
 }
 
+/* What a ring needs beside the group */
+static int connect_all(FIXTURE_DATA(push) *self, uint32_t n)
+{
+	struct alink_handle h;
+	uint32_t i, k;
+	int err = 0;
+
+	for (i = 0; i < n && !err; i++) {
+		err = alink_comm_handle(self->comm[i], &h);
+		for (k = 0; k < n && !err; k++)
+			if (k != i)
+				err = alink_comm_connect(self->comm[k], i, &h);
+	}
+	return err;
+}
+
+/* So it is if ranks wait for each other by themselves: nobody waits for ever. */
+TEST_F_TIMEOUT(push, a_rank_is_late_without_pushes, TESTS_S)
+{
+	static const enum alink_algo algos[] = {
+		ALINK_ALGO_SWITCH, ALINK_ALGO_RING,
+	};
+	uint32_t a, i;
+	time_t from;
+
+	for (a = 0; a < 2; a++) {
+		from = now_s();
+		ASSERT_EQ(0, up(self, RANKS, 300));
+		ASSERT_EQ(0, connect_all(self, RANKS)) {
+			TH_LOG("%s", alink_error(self->ctx));
+		}
+		for (i = 0; i < RANKS - 1; i++)
+			ASSERT_EQ(0, start(self, i, algos[a]));
+		for (i = 0; i < RANKS - 1; i++)
+			EXPECT_EQ(ALINK_ST_TIMEOUT, ended(self, i)) {
+				TH_LOG("algorithm %d", algos[a]);
+			}
+		/* It misses what they would have done since. */
+		ASSERT_EQ(0, start(self, RANKS - 1, algos[a]));
+		EXPECT_EQ(ALINK_ST_TIMEOUT, ended(self, RANKS - 1)) {
+			TH_LOG("algorithm %d", algos[a]);
+		}
+		EXPECT_LT(now_s() - from, SOON_S);
+		down(self);
+		EXPECT_EQ(0, works(self));
+	}
+}
+
 /* The last rank, in a process of its own: sends its part, and stays. */
 static void be_a_rank(const struct alink_group_info *g, uint16_t generation,
 		      int go, int done)

@@ -654,6 +654,13 @@ int alink_cmd_cast(struct alink_queue *q, uint32_t m, uint32_t n,
  */
 int alink_cmd_wait(struct alink_queue *q, uint64_t va, enum alink_wait cond,
 		   uint64_t value, uint64_t *seq);
+/*
+ * The same, for @timeout_ms at most since the queue got there; 0: for ever. Then
+ * the queue halts with ALINK_ST_TIMEOUT. Errors: -EOPNOTSUPP: this xPU has no
+ * such time.
+ */
+int alink_cmd_wait_ms(struct alink_queue *q, uint64_t va, enum alink_wait cond,
+		      uint64_t value, uint32_t timeout_ms, uint64_t *seq);
 
 /* Start all that was appended: one doorbell. */
 void alink_queue_kick(struct alink_queue *q);

@@ -12,7 +12,7 @@ extern "C" {
 struct alink_comm;
 
 #define ALINK_COMM_MAX_RANKS	64
-#define ALINK_COMM_PUSH_MS	30000
+#define ALINK_COMM_TIMEOUT_MS	30000
 
 /**
  * struct alink_comm_config - one rank of a communicator
@@ -21,8 +21,10 @@ struct alink_comm;
  * @group:	group of the switches that has the xPUs of all ranks as members
  * @group_key:	its key; 0: no group, ALINK_ALGO_RING only
  * @max_bytes:	largest data, bytes; the same at all ranks
- * @timeout_ms:	ALINK_ALGO_PUSH: how long a rank waits for the others, 1..65535;
- *		0: ALINK_COMM_PUSH_MS
+ * @timeout_ms:	how long a rank waits for others, in each step of a collective,
+ *		1..65535; 0: ALINK_COMM_TIMEOUT_MS. Then its queue halts with
+ *		ALINK_ST_TIMEOUT; all ranks open the communicator anew. Without
+ *		ALINK_CAP_WAIT_MS for ALINK_ALGO_PUSH only
  * @generation:	ALINK_ALGO_PUSH: the same at all ranks; higher than before when
  *		communicators of the same group are opened again after a
  *		collective of theirs has failed
@@ -203,7 +205,11 @@ int alink_alltoall(struct alink_comm *comm, uint64_t dst, uint64_t src,
 /* Ends when all ranks have begun it. */
 int alink_barrier(struct alink_comm *comm, enum alink_algo algo, uint64_t *seq);
 
-/* As alink_queue_wait(). -ETIME may mean that another rank failed. */
+/*
+ * As alink_queue_wait(). If another rank has failed: -EIO, with what the queue says
+ * (ALINK_ST_TIMEOUT, or why that one could not be reached) in alink_error(); and
+ * -ETIME if @timeout_ms is over before that.
+ */
 int alink_comm_wait(struct alink_comm *comm, uint64_t seq, int timeout_ms);
 
 #ifdef __cplusplus

@@ -68,7 +68,7 @@ int alink_comm_open(struct alink_xpu *xpu, const struct alink_comm_config *cfg,
 	c->ranks = cfg->ranks;
 	/* Sequence numbers have 31 bits. */
 	c->epoch = (uint64_t)cfg->generation << 32;
-	c->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : ALINK_COMM_PUSH_MS;
+	c->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : ALINK_COMM_TIMEOUT_MS;
 	c->peer = calloc(c->ranks, sizeof(*c->peer));
 	if (!c->peer) {
 		err = alink_fail(ctx, -ENOMEM, "out of memory");
@@ -179,8 +179,11 @@ int comm_signal(struct alink_comm *c, uint64_t word_va)
 
 int comm_wait_word(struct alink_comm *c, uint64_t word)
 {
-	return alink_cmd_wait(c->queue, alink_bo_va(c->memory) + word,
-			      ALINK_WAIT_GE, word_of(c->seq), NULL);
+	/* Of a device that cannot the rank waits until it is closed. */
+	uint32_t ms = c->xpu->info.caps & ALINK_CAP_WAIT_MS ? c->timeout_ms : 0;
+
+	return alink_cmd_wait_ms(c->queue, alink_bo_va(c->memory) + word,
+				 ALINK_WAIT_GE, word_of(c->seq), ms, NULL);
 }
 
 /* The words that all ranks write, the one of rank 0 being @first */

@@ -304,13 +304,24 @@ int alink_cmd_atomic(struct alink_queue *q, unsigned int width, uint64_t dst,
 int alink_cmd_wait(struct alink_queue *q, uint64_t va, enum alink_wait cond,
 		   uint64_t value, uint64_t *seq)
 {
+	return alink_cmd_wait_ms(q, va, cond, value, 0, seq);
+}
+
+int alink_cmd_wait_ms(struct alink_queue *q, uint64_t va, enum alink_wait cond,
+		      uint64_t value, uint32_t timeout_ms, uint64_t *seq)
+{
 	struct alink_xpu_desc d = {
 		.opcode = ALINK_XPU_OP_WAIT,
 		.subop = (uint8_t)cond,
 		.dst = htole64(va),
 		.src = htole64(value),
+		.src2 = htole64(timeout_ms),
 	};
 
+	if (timeout_ms && !(q->xpu->info.caps & ALINK_CAP_WAIT_MS))
+		return alink_fail(q->xpu->ctx, -EOPNOTSUPP,
+				  "%s: a wait of this xPU has no time-out",
+				  q->xpu->node);
 	return alink_cmd(q, &d, seq);
 }
 
