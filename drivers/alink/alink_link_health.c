@@ -23,6 +23,7 @@
 /**
  * struct alink_link_health - the reporter of a device
  * @adev:	device
+ * @devlink:	its instance
  * @reporter:	at devlink
  * @events:	the event worker puts, under alink_dev.event_lock; @work gets
  * @work:	tells devlink, whose instance lock is outside of the event lock;
@@ -31,6 +32,7 @@
  */
 struct alink_link_health {
 	struct alink_dev *adev;
+	struct devlink *devlink;
 	struct devlink_health_reporter *reporter;
 	DECLARE_KFIFO(events, struct alink_event, ALINK_LINK_HEALTH_EVENTS);
 	struct work_struct work;
@@ -240,52 +242,56 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 	return 0;
 }
 
-static bool alink_links_good(struct alink_dev *adev)
-{
-	u32 i;
-
-	for (i = 0; i < adev->num_links; i++)
-		if (adev->ports[i] && (alink_link_failed(adev->ports[i]) ||
-				       alink_link_degraded(adev->ports[i])))
-			return false;
-	/* After a reset each link that comes up is an event. */
-	return alink_dev_active(adev);
-}
-
-/* Trains those that still do without lanes; are all whole then? */
+/* Trains those that still do without lanes, and waits for them. */
 static int alink_links_train(struct alink_dev *adev,
 			     struct netlink_ext_ack *extack)
 {
-	unsigned int waited;
-	u32 i, training;
+	DECLARE_BITMAP(trained, ALINK_MAX_PORTS) = {};
+	unsigned int waited = 0;
+	u32 i;
 
-	for (i = 0; i < adev->num_links; i++)
-		if (adev->ports[i] && alink_link_degraded(adev->ports[i]))
-			alink_port_wr32(adev->ports[i], ALINK_LINK_RETRAIN, 1);
-	for (waited = 0;; waited += ALINK_LINK_RECOVER_LOOK_MS) {
-		training = 0;
-		for (i = 0; i < adev->num_links; i++)
-			training += adev->ports[i] &&
-				    alink_link_trains(adev->ports[i]);
-		if (!training || waited > ALINK_LINK_RECOVER_MS)
-			break;
-		if (msleep_interruptible(ALINK_LINK_RECOVER_LOOK_MS))
-			return -EINTR;
-	}
-	if (!alink_dev_active(adev))
-		return alink_devlink_refuse(adev, extack);
 	for (i = 0; i < adev->num_links; i++) {
-		struct alink_port *port = adev->ports[i];
-
-		if (!port || (!alink_link_failed(port) &&
-			      !alink_link_degraded(port)))
+		if (!adev->ports[i] || !alink_link_degraded(adev->ports[i]))
 			continue;
-		NL_SET_ERR_MSG_FMT(extack, "link %u %s: mend it first", i,
-				   alink_link_failed(port) ?
-				   "is down" : "still lacks lanes");
-		return -EIO;
+		alink_port_wr32(adev->ports[i], ALINK_LINK_RETRAIN, 1);
+		__set_bit(i, trained);
+	}
+	for_each_set_bit(i, trained, adev->num_links) {
+		while (alink_link_trains(adev->ports[i])) {
+			if (waited >= ALINK_LINK_RECOVER_MS) {
+				NL_SET_ERR_MSG_FMT(extack,
+						   "link %u still trains", i);
+				return -ETIMEDOUT;
+			}
+			if (msleep_interruptible(ALINK_LINK_RECOVER_LOOK_MS))
+				return -EINTR;
+			waited += ALINK_LINK_RECOVER_LOOK_MS;
+		}
 	}
 	return 0;
+}
+
+/* Are all whole, or on their way? Else names one that is not. */
+static int alink_links_whole(struct alink_dev *adev,
+			     struct netlink_ext_ack *extack)
+{
+	u32 i, epoch;
+	int err;
+
+	err = alink_devlink_begin(adev, &epoch, extack);
+	if (err)
+		return err;
+	for (i = 0; i < adev->num_links; i++) {
+		struct alink_port *port = adev->ports[i];
+		bool failed = port && alink_link_failed(port);
+
+		if (!port || (!failed && !alink_link_degraded(port)))
+			continue;
+		NL_SET_ERR_MSG_FMT(extack, "link %u %s: mend it first", i,
+				   failed ? "is down" : "still lacks lanes");
+		err = -EIO;
+	}
+	return alink_devlink_end(adev, epoch, extack) ?: err;
 }
 
 static int alink_link_recover(struct devlink_health_reporter *reporter,
@@ -294,13 +300,14 @@ static int alink_link_recover(struct devlink_health_reporter *reporter,
 	struct alink_link_health *h = devlink_health_reporter_priv(reporter);
 	const struct alink_link_report *report = priv_ctx;
 
-	if (!report)
-		return alink_dev_active(h->adev) ?
-			       alink_links_train(h->adev, extack) :
-			       alink_devlink_refuse(h->adev, extack);
 	/* What is not over by itself nobody has mended yet. */
-	return !report->event || alink_link_is_credit(report->event) ?
-		       0 : -EOPNOTSUPP;
+	if (report)
+		return !report->event || alink_link_is_credit(report->event) ?
+			       0 : -EOPNOTSUPP;
+	/* devlink takes what goes well for the end of all that comes meanwhile. */
+	queue_work(system_long_wq, &h->work);
+	return alink_links_train(h->adev, extack) ?:
+	       alink_links_whole(h->adev, extack);
 }
 
 /* Who asks holds the lock that a report takes. */
@@ -337,8 +344,11 @@ static void alink_link_health_work(struct work_struct *work)
 						   work);
 	const enum devlink_health_reporter_state good =
 		DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
+	const enum devlink_health_reporter_state bad =
+		DEVLINK_HEALTH_REPORTER_STATE_ERROR;
 	struct alink_event event;
 	char text[64];
+	int err;
 
 	if (xchg(&h->test, false))
 		alink_link_tell(h, "a test was asked for", NULL);
@@ -355,8 +365,14 @@ static void alink_link_health_work(struct work_struct *work)
 				 le32_to_cpu(event.info));
 		alink_link_tell(h, text, &event);
 	}
-	if (alink_links_good(h->adev))
-		devlink_health_reporter_state_update(h->reporter, good);
+	/* After a recovery that goes on now */
+	devl_lock(h->devlink);
+	err = alink_links_whole(h->adev, NULL);
+	/* After a reset each link that comes up is an event. */
+	if (!err || err == -EIO)
+		devlink_health_reporter_state_update(h->reporter,
+						     err ? bad : good);
+	devl_unlock(h->devlink);
 }
 
 static bool alink_link_is_bad(const struct alink_event *event)
@@ -406,6 +422,7 @@ int alink_link_health_create(struct alink_dev *adev, struct devlink *devlink)
 	if (!h)
 		return -ENOMEM;
 	h->adev = adev;
+	h->devlink = devlink;
 	INIT_KFIFO(h->events);
 	INIT_WORK(&h->work, alink_link_health_work);
 	disable_work(&h->work);

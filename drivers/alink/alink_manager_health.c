@@ -22,6 +22,7 @@
 /**
  * struct alink_manager_health - the reporter of a switch
  * @entry:	of alink_manager_healths
+ * @devlink:	instance of the switch
  * @reporter:	at devlink
  * @work:	tells devlink, whose instance lock others hold who learn of a
  *		change; disabled while the instance is not registered
@@ -31,6 +32,7 @@
  */
 struct alink_manager_health {
 	struct list_head entry;
+	struct devlink *devlink;
 	struct devlink_health_reporter *reporter;
 	struct work_struct work;
 	u32 silences;
@@ -147,6 +149,37 @@ static void alink_manager_report(struct alink_manager_health *h,
 	devlink_health_report(h->reporter, why, &report);
 }
 
+static void alink_manager_report_loss(struct alink_manager_health *h,
+				      const struct alink_manager_view *view)
+{
+	char why[96];
+
+	h->losses = view->losses;
+	if (view->lost)
+		snprintf(why, sizeof(why),
+			 "%s (pid %d) has gone without releasing the fabric",
+			 view->name, view->pid);
+	else
+		snprintf(why, sizeof(why),
+			 "a manager had gone without releasing the fabric");
+	alink_manager_report(h, why, !alink_manager_is_bad(view));
+}
+
+static void alink_manager_report_silence(struct alink_manager_health *h,
+					 const struct alink_manager_view *view)
+{
+	char why[96];
+
+	h->silences = view->silences;
+	/* Of one that has come back meanwhile the age is a beat's. */
+	if (view->silent)
+		snprintf(why, sizeof(why), "%s (pid %d) is silent for %llu ms",
+			 view->name, view->pid, view->age_ms);
+	else
+		snprintf(why, sizeof(why), "a manager was silent");
+	alink_manager_report(h, why, !alink_manager_is_bad(view));
+}
+
 static void alink_manager_health_work(struct work_struct *work)
 {
 	struct alink_manager_health *h = container_of(work,
@@ -154,36 +187,25 @@ static void alink_manager_health_work(struct work_struct *work)
 						      work);
 	const enum devlink_health_reporter_state good =
 		DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
+	const enum devlink_health_reporter_state bad =
+		DEVLINK_HEALTH_REPORTER_STATE_ERROR;
 	struct alink_manager_view view;
-	char why[96];
 
 	if (xchg(&h->test, false))
 		alink_manager_report(h, "a test was asked for", true);
 	alink_manager_look(&view);
-	if (view.silences != h->silences) {
-		h->silences = view.silences;
-		/* Of one that has come back meanwhile the age is a beat's. */
-		if (view.silent)
-			snprintf(why, sizeof(why),
-				 "%s (pid %d) is silent for %llu ms",
-				 view.name, view.pid, view.age_ms);
-		else
-			snprintf(why, sizeof(why), "a manager was silent");
-		alink_manager_report(h, why, !alink_manager_is_bad(&view));
-	}
-	if (view.losses != h->losses) {
-		h->losses = view.losses;
-		if (view.lost)
-			snprintf(why, sizeof(why),
-				 "%s (pid %d) has gone without releasing the fabric",
-				 view.name, view.pid);
-		else
-			snprintf(why, sizeof(why),
-				 "a manager had gone without releasing the fabric");
-		alink_manager_report(h, why, !alink_manager_is_bad(&view));
-	}
-	if (!alink_manager_is_bad(&view))
-		devlink_health_reporter_state_update(h->reporter, good);
+	/* What is so now has the dump; if both came, the loss was the last. */
+	if (view.losses != h->losses)
+		alink_manager_report_loss(h, &view);
+	if (view.silences != h->silences)
+		alink_manager_report_silence(h, &view);
+	/* After a recovery that goes on now; also of what was so at the start */
+	devl_lock(h->devlink);
+	alink_manager_look(&view);
+	devlink_health_reporter_state_update(h->reporter,
+					     alink_manager_is_bad(&view) ?
+					     bad : good);
+	devl_unlock(h->devlink);
 }
 
 /* The manager has come, gone, become silent, or beats again. */
@@ -220,6 +242,7 @@ int alink_manager_health_create(struct alink_dev *adev, struct devlink *devlink)
 	alink_manager_look(&view);
 	h->silences = view.silences;
 	h->losses = view.losses;
+	h->devlink = devlink;
 	INIT_WORK(&h->work, alink_manager_health_work);
 	disable_work(&h->work);
 	h->reporter = devl_health_reporter_create(devlink,

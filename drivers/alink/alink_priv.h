@@ -7,6 +7,7 @@
  *
  *	device lock of the PCI function (PCI core: probe, remove, reset, PM)
  *	  devlink instance lock
+ *	    list of manager reporters (alink_manager_health.c)
  *	    rtnl
  *	      table lock (alink_netlink_tables.c)
  *	      alink_dev.state_lock

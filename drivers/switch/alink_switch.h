@@ -101,7 +101,7 @@ void alink_switch_asic_stop(struct alink_switch *sw);
 void alink_switch_asic_fault(struct alink_switch *sw,
 			     const struct alink_event *event);
 void alink_switch_asic_trouble(struct alink_dev *adev, const char *what);
-void alink_switch_asic_good(struct alink_switch *sw);
+void alink_switch_asic_reset(struct alink_switch *sw, int err);
 
 /* alink_switch_inc.c */
 int alink_switch_inc_create(struct alink_switch *sw, struct devlink *devlink);

@@ -11,7 +11,7 @@
 
 enum {
 	ALINK_SWITCH_ASIC_TEST,		/* a report was asked for */
-	ALINK_SWITCH_ASIC_GOOD,		/* the device has been reset, and works */
+	ALINK_SWITCH_ASIC_BAD,		/* there was trouble, and no reset since */
 };
 
 /* Context of a report of ours; what a user asks for comes without one */
@@ -97,6 +97,22 @@ static int asic_dump(struct devlink_health_reporter *reporter,
 	return 0;
 }
 
+/* Return: what is true of the device, as far as it can be asked now */
+static enum devlink_health_reporter_state asic_state(struct alink_switch *sw)
+{
+	bool bad = test_bit(ALINK_SWITCH_ASIC_BAD, &sw->asic.flags);
+	u32 epoch, state;
+
+	if (!bad && !alink_devlink_begin(sw->adev, &epoch, NULL)) {
+		state = alink_rd32(sw->adev, ALINK_REG_STATE);
+		/* Until it is reset, whatever became of the event */
+		bad = !alink_devlink_end(sw->adev, epoch, NULL) &&
+		      state == ALINK_STATE_FAULTED;
+	}
+	return bad ? DEVLINK_HEALTH_REPORTER_STATE_ERROR :
+		     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
+}
+
 static int asic_recover(struct devlink_health_reporter *reporter,
 			void *priv_ctx, struct netlink_ext_ack *extack)
 {
@@ -106,7 +122,12 @@ static int asic_recover(struct devlink_health_reporter *reporter,
 
 	if (report)
 		return report->over ? 0 : -EOPNOTSUPP;
+	/* Of a report that nobody recovered: no reset is needed. */
+	if (asic_state(sw) == DEVLINK_HEALTH_REPORTER_STATE_HEALTHY)
+		return 0;
 
+	/* devlink takes what has gone well for the end of all that came meanwhile. */
+	queue_work(system_long_wq, &sw->asic.work);
 	err = pci_try_reset_function(sw->pdev);
 	if (err == -EAGAIN) {
 		NL_SET_ERR_MSG(extack, "Device is being reset or removed");
@@ -173,14 +194,11 @@ static void asic_work(struct work_struct *work)
 	struct alink_switch_asic *asic = container_of(work,
 						      struct alink_switch_asic,
 						      work);
-	const enum devlink_health_reporter_state good =
-		DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
+	struct alink_switch *sw = container_of(asic, struct alink_switch, asic);
+	struct devlink *devlink = priv_to_devlink(sw);
 	struct alink_event event;
 	const char *trouble;
 
-	/* First: what comes after the reset is not over by it. */
-	if (test_and_clear_bit(ALINK_SWITCH_ASIC_GOOD, &asic->flags))
-		devlink_health_reporter_state_update(asic->reporter, good);
 	if (test_and_clear_bit(ALINK_SWITCH_ASIC_TEST, &asic->flags))
 		asic_tell(asic, "a test was asked for", NULL, true);
 	trouble = xchg(&asic->trouble, NULL);
@@ -188,6 +206,10 @@ static void asic_work(struct work_struct *work)
 		asic_tell(asic, trouble, NULL, false);
 	while (kfifo_get(&asic->faults, &event))
 		asic_tell_fault(asic, &event);
+	/* After a recovery that goes on now */
+	devl_lock(devlink);
+	devlink_health_reporter_state_update(asic->reporter, asic_state(sw));
+	devl_unlock(devlink);
 }
 
 /* From the event worker, the only one that puts. */
@@ -208,14 +230,23 @@ void alink_switch_asic_trouble(struct alink_dev *adev, const char *what)
 {
 	struct alink_switch *sw = alink_dev_priv(adev);
 
+	set_bit(ALINK_SWITCH_ASIC_BAD, &sw->asic.flags);
 	WRITE_ONCE(sw->asic.trouble, what);
 	queue_work(system_long_wq, &sw->asic.work);
 }
 
-/* The device has been reset, and works: whatever there was, is over. */
-void alink_switch_asic_good(struct alink_switch *sw)
+/* A reset is over, with that error or 0: then whatever there was is over, too. */
+void alink_switch_asic_reset(struct alink_switch *sw, int err)
 {
-	set_bit(ALINK_SWITCH_ASIC_GOOD, &sw->asic.flags);
+	/* One that is gone is no trouble but a loss. */
+	if (err && alink_dev_lost(sw->adev))
+		return;
+	if (err) {
+		alink_switch_asic_trouble(sw->adev,
+					  "device did not come back from reset");
+		return;
+	}
+	clear_bit(ALINK_SWITCH_ASIC_BAD, &sw->asic.flags);
 	queue_work(system_long_wq, &sw->asic.work);
 }
 

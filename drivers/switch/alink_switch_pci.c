@@ -140,8 +140,7 @@ static void alink_switch_reset_done(struct pci_dev *pdev)
 {
 	struct alink_switch *sw = pci_get_drvdata(pdev);
 
-	if (!alink_dev_reset_done(sw->adev))
-		alink_switch_asic_good(sw);
+	alink_switch_asic_reset(sw, alink_dev_reset_done(sw->adev));
 }
 
 static pci_ers_result_t
@@ -169,9 +168,12 @@ static pci_ers_result_t alink_switch_slot_reset(struct pci_dev *pdev)
 static void alink_switch_resume(struct pci_dev *pdev)
 {
 	struct alink_switch *sw = pci_get_drvdata(pdev);
+	int err;
 
-	if (!alink_dev_error_resume(sw->adev))
-		alink_switch_asic_good(sw);
+	err = alink_dev_error_resume(sw->adev);
+	/* It was never stopped. */
+	if (err != -EALREADY)
+		alink_switch_asic_reset(sw, err);
 }
 
 static void alink_switch_cor_error_detected(struct pci_dev *pdev)
@@ -206,8 +208,7 @@ static int alink_switch_pm_resume(struct device *dev)
 	int err;
 
 	err = alink_dev_reset_done(sw->adev);
-	if (!err)
-		alink_switch_asic_good(sw);
+	alink_switch_asic_reset(sw, err);
 	return err;
 }
 

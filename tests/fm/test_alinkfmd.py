@@ -278,6 +278,12 @@ def test_loss_is_reported():
     for plane in range(2):
         reported(plane, 'healthy', 'state: none')
     Manager(anew=False).kill()
+    for plane in range(2):
+        reported(plane, 'error', 'state: lost')
+    # So it is for a switch that comes then.
+    pci, folder = driver(name_of('switch', 1))
+    for how in 'unbind', 'bind':
+        write(f'{folder}/{how}', pci)
     reported(1, 'error', 'state: lost')
     sh(*HEALTH, 'recover', *on(0))
     for plane in range(2):

@@ -249,6 +249,34 @@ def test_reporters_on_request():
         asked(('dump', 'clear'), name)
 
 
+def test_report_that_nobody_recovered():
+    """With auto_recover off what is over stays until somebody says so: that
+    resets nothing."""
+    dev = f'pci/{function("sw0")}'
+    generation = read('/sys/class/alink/sw0/generation')
+    sh('devlink', 'health', 'set', dev, 'reporter', 'asic', 'auto_recover',
+       'false')
+    try:
+        # More than the driver keeps, and the one that counts comes last.
+        for _ in range(20):
+            knob('sw0', 'x-fault', '2176:1:0:3')
+        wait_for('health', lambda: reporter('asic')['state'] == 'healthy')
+        asked(('recover',), 'asic')
+        assert read('/sys/class/alink/sw0/generation') == generation
+        for _ in range(20):
+            knob('sw0', 'x-fault', '2176:1:0:3')
+        knob('sw0', 'x-fault', '1664:3:0:2')
+        wait_for('a fault', lambda: reporter('asic')['state'] == 'error')
+        asked(('recover',), 'asic')
+        assert read('/sys/class/alink/sw0/generation') != generation
+        wait_for('health', lambda: reporter('asic')['state'] == 'healthy')
+    finally:
+        sh('devlink', 'health', 'set', dev, 'reporter', 'asic', 'auto_recover',
+           'true')
+        asked(('dump', 'clear'), 'asic')
+    works('sw0')
+
+
 def test_link_health():
     """A link that fails is reported, with its reason, until it is up again; one
     that is closed is not."""
@@ -413,7 +441,8 @@ if __name__ == '__main__':
     main(test_populated_ports, test_ethtool, test_frames, test_devlink,
          test_registers_in_snapshots, test_no_split, test_fault,
          test_fault_of_the_device, test_firmware_that_hangs,
-         test_reporters_on_request, test_link_health, test_lanes_in_health,
+         test_reporters_on_request, test_report_that_nobody_recovered,
+         test_link_health, test_lanes_in_health,
          test_hwmon, test_link_fault, test_link_errors, test_reset,
          test_unbind_with_open_ports, test_surprise_removal,
          test_failed_self_test, test_module_cycles)

@@ -315,6 +315,7 @@ def tried(dev, before):
     def now():
         return next(r for r in json.loads(sh('devlink', '-j', 'health'))
                     ['health'][dev] if r['reporter'] == before['reporter'])
+    assert before['state'] == 'healthy', before
     sh('devlink', 'health', 'test', dev, 'reporter', before['reporter'])
     wait_for('a report', lambda: now()['error'] > before['error'])
     wait_for('its end', lambda: now()['state'] == before['state'])

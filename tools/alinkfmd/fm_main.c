@@ -71,6 +71,9 @@ static void detach(void)
 	loop.on_watch = NULL;
 	alink_watch_close(loop.watch);
 	loop.watch = NULL;
+	/* Who only closes his socket passes for one that crashed. */
+	if (manager.claimed)
+		alink_manager_release(manager.ctx);
 	alink_free(manager.ctx);
 	manager.ctx = NULL;
 	manager.claimed = false;
@@ -341,14 +344,12 @@ static int run(void)
 		fm_log(FM_ERR, "%s", alink_error(manager.ctx));
 		return code;
 	}
-	if (fm_state_load(&manager.state, manager.config.state) ||
-	    fm_serve(&loop))
-		return FM_EXIT_FAILED;
-	code = sd_event_loop(loop.event);
+	code = fm_state_load(&manager.state, manager.config.state);
+	if (!code)
+		code = fm_serve(&loop);
+	if (!code)
+		code = sd_event_loop(loop.event);
 	sd_notify(0, "STOPPING=1");
-	/* Who only closes his socket passes for one that crashed. */
-	if (manager.claimed && manager.ctx)
-		alink_manager_release(manager.ctx);
 	detach();
 	return code < 0 ? FM_EXIT_FAILED : code;
 }
