@@ -16,6 +16,7 @@
 #include <linux/workqueue.h>
 #include <net/devlink.h>
 
+#include <hw/alink/fabric.h>
 #include <hw/alink/switch.h>
 #include <linux/alink/alink.h>
 
@@ -23,6 +24,23 @@
 #define ALINK_SWITCH_FAULTS		16
 /* What may be wrong with a member of a group: see alink_switch_inc.c */
 #define ALINK_SWITCH_INC_KINDS		4
+
+enum alink_switch_table_id {
+	ALINK_SWITCH_ROUTES,
+	ALINK_SWITCH_GROUPS,
+	ALINK_SWITCH_PARTITIONS,
+	ALINK_SWITCH_TABLES
+};
+
+struct alink_switch;
+
+/**
+ * struct alink_switch_table - what devlink asks for the occupancy of a table
+ * @sw:	the switch; which table it is says the place in alink_switch.table
+ */
+struct alink_switch_table {
+	struct alink_switch *sw;
+};
 
 /**
  * struct alink_switch_asic - what is wrong with the device itself
@@ -68,6 +86,7 @@ struct alink_switch_inc {
  * @hop_ns:	port-to-port latency
  * @max_routes:	entries of the route table
  * @max_groups:	entries of the group table
+ * @table:	for devlink
  * @asic:	what is wrong with the device itself
  * @inc:	group operations that failed
  */
@@ -79,6 +98,7 @@ struct alink_switch {
 	u32 hop_ns;
 	u32 max_routes;
 	u32 max_groups;
+	struct alink_switch_table table[ALINK_SWITCH_TABLES];
 	struct alink_switch_asic asic;
 	struct alink_switch_inc inc;
 };

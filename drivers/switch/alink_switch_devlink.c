@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * alink_switch.ko: what devlink shows of a switch: the sizes of its tables, and
- * its health reporters, each of which has a file of its own. Ports, information,
+ * alink_switch.ko: what devlink shows of a switch: its tables, and how full they
+ * are; and its health reporters, each of which has a file of its own. Ports, information,
  * flash and reload come from alink.ko.
  */
 #include "alink_switch.h"
-
-enum alink_switch_resource {
-	ALINK_SWITCH_RESOURCE_ROUTES = 1,
-	ALINK_SWITCH_RESOURCE_GROUPS,
-};
 
 const struct devlink_ops alink_switch_devlink_ops = {
 	.info_get = alink_devlink_info_get,
@@ -19,16 +14,72 @@ const struct devlink_ops alink_switch_devlink_ops = {
 	.reload_up = alink_devlink_reload_up,
 };
 
-static int alink_switch_add_resource(struct alink_switch *sw, const char *name,
-				     u64 size, u64 id)
-{
-	struct devlink_resource_size_params params;
+/* --- resources: the tables, and how full they are ------------------------- */
 
+static const char * const alink_switch_table_names[ALINK_SWITCH_TABLES] = {
+	[ALINK_SWITCH_ROUTES] = "routes",
+	[ALINK_SWITCH_GROUPS] = "groups",
+	[ALINK_SWITCH_PARTITIONS] = "partitions",
+};
+
+static const u32 alink_switch_table_used[ALINK_SWITCH_TABLES] = {
+	[ALINK_SWITCH_ROUTES] = ALINK_SW_REG_ROUTES_USED,
+	[ALINK_SWITCH_GROUPS] = ALINK_SW_REG_GROUPS_USED,
+	[ALINK_SWITCH_PARTITIONS] = ALINK_SW_REG_PLACED,
+};
+
+/* devlink numbers resources from 1 on. */
+static u64 alink_switch_resource(unsigned int table)
+{
+	return table + 1;
+}
+
+static u64 alink_switch_occupancy(void *priv)
+{
+	struct alink_switch_table *table = priv;
+	unsigned int n = table - table->sw->table;
+	u32 used = alink_rd32(table->sw->adev, alink_switch_table_used[n]);
+
+	/* In a reset, which empties them. */
+	return used == U32_MAX ? 0 : used;
+}
+
+static u64 alink_switch_table_size(const struct alink_switch *sw,
+				   unsigned int table)
+{
+	switch (table) {
+	case ALINK_SWITCH_ROUTES:
+		return sw->max_routes;
+	case ALINK_SWITCH_GROUPS:
+		return sw->max_groups;
+	default:
+		/* The partition of each endpoint that there can be */
+		return ALINK_MAX_ENDPOINTS;
+	}
+}
+
+static int alink_switch_add_table(struct alink_switch *sw, unsigned int table)
+{
+	u64 id = alink_switch_resource(table);
+	u64 size = alink_switch_table_size(sw, table);
+	struct devlink *devlink = priv_to_devlink(sw);
+	struct devlink_resource_size_params params;
+	int err;
+
+	sw->table[table].sw = sw;
 	devlink_resource_size_params_init(&params, size, size, 1,
 					  DEVLINK_RESOURCE_UNIT_ENTRY);
-	return devl_resource_register(priv_to_devlink(sw), name, size, id,
-				      DEVLINK_RESOURCE_ID_PARENT_TOP, &params);
+	err = devl_resource_register(devlink, alink_switch_table_names[table],
+				     size, id, DEVLINK_RESOURCE_ID_PARENT_TOP,
+				     &params);
+	if (!err && alink_dev_caps(sw->adev) & ALINK_CAP_TABLES_USED)
+		devl_resource_occ_get_register(devlink, id,
+					       alink_switch_occupancy,
+					       &sw->table[table]);
+	return err;
 }
+
+/* --- health reporters ------------------------------------------------------ */
 
 /* After devlink_register(). */
 void alink_switch_reporters_start(struct alink_switch *sw)
@@ -84,19 +135,18 @@ static void alink_switch_reporters_destroy(struct alink_switch *sw)
 	alink_switch_asic_destroy(sw);
 }
 
+/* --- life ------------------------------------------------------------------ */
+
 /* Before devlink_register(). */
 int alink_switch_devlink_init(struct alink_switch *sw)
 {
 	struct devlink *devlink = priv_to_devlink(sw);
-	int err;
+	unsigned int table;
+	int err = 0;
 
 	devl_lock(devlink);
-	err = alink_switch_add_resource(sw, "routes", sw->max_routes,
-					ALINK_SWITCH_RESOURCE_ROUTES);
-	if (err)
-		goto err_unlock;
-	err = alink_switch_add_resource(sw, "groups", sw->max_groups,
-					ALINK_SWITCH_RESOURCE_GROUPS);
+	for (table = 0; table < ALINK_SWITCH_TABLES && !err; table++)
+		err = alink_switch_add_table(sw, table);
 	if (err)
 		goto err_resources;
 	err = alink_switch_reporters_create(sw, devlink);
@@ -112,7 +162,6 @@ err_reporters:
 	alink_switch_reporters_destroy(sw);
 err_resources:
 	devl_resources_unregister(devlink);
-err_unlock:
 	devl_unlock(devlink);
 	return err;
 }

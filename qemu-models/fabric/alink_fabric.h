@@ -198,6 +198,15 @@ struct af_switch_info {
 int af_switch_info(struct af_fabric *f, uint32_t plane,
 		   struct af_switch_info *info);
 
+/* How full the tables of a switch are; 0, -ENODEV. */
+struct af_tables_used {
+	uint32_t routes, groups;
+	uint32_t placed;	/* endpoints in a partition */
+};
+
+int af_tables_used(struct af_fabric *f, uint32_t plane,
+		   struct af_tables_used *used);
+
 /* --- faults of endpoints, for tests ------------------------------------ */
 /* Whether operations on it are answered, or end with ALINK_ST_UNREACHABLE. */
 int af_endpoint_set_answering(struct af_fabric *f, uint32_t id, bool answers);

@@ -205,3 +205,24 @@ int af_partition_get(struct af_fabric *f, uint32_t endpoint,
 	af_rdunlock(f);
 	return ret;
 }
+
+int af_tables_used(struct af_fabric *f, uint32_t plane,
+		   struct af_tables_used *used)
+{
+	const struct af_page *p = f->page;
+	int ret = -ENODEV;
+
+	memset(used, 0, sizeof(*used));
+	af_rdlock(f);
+	if (af_sw_ok(f, plane)) {
+		for (uint32_t i = 0; i < AF_MAX_EP; i++) {
+			used->routes += p->sw_route[plane][i].min != 0;
+			used->placed += af_ep_ok(f, i) && p->ep[i].partition;
+		}
+		for (uint32_t i = 0; i < ALINK_MAX_GROUPS; i++)
+			used->groups += p->group[plane][i].num != 0;
+		ret = 0;
+	}
+	af_rdunlock(f);
+	return ret;
+}

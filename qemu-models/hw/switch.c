@@ -104,6 +104,22 @@ static uint64_t read_counter(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
     g_assert_not_reached();
 }
 
+static uint64_t read_used(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
+{
+    struct af_tables_used used;
+
+    af_tables_used(ad->af, ALINK_SWITCH(ad)->plane, &used);
+    switch (reg->offset) {
+    case ALINK_SW_REG_ROUTES_USED:
+        return used.routes;
+    case ALINK_SW_REG_GROUPS_USED:
+        return used.groups;
+    case ALINK_SW_REG_PLACED:
+        return used.placed;
+    }
+    g_assert_not_reached();
+}
+
 #define REG(_reg, _width, _read) \
     { .name = #_reg, .offset = ALINK_##_reg, .access = ALINK_RO, \
       .width = _width, .read = _read }
@@ -131,6 +147,9 @@ static const AlinkReg switch_regs[] = {
     REG(SW_REG_INC_UNBOUND, 64, read_counter),
     REG(SW_REG_INC_REFUSED, 64, read_counter),
     REG(SW_REG_INC_POISON, 64, read_counter),
+    REG(SW_REG_ROUTES_USED, 32, read_used),
+    REG(SW_REG_GROUPS_USED, 32, read_used),
+    REG(SW_REG_PLACED, 32, read_used),
 };
 
 /* --- life cycle ---------------------------------------------------------- */
@@ -181,7 +200,7 @@ static bool switch_realize(AlinkDevice *ad, Error **errp)
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_GROUPS | ALINK_CAP_PARTITIONS |
                ALINK_CAP_INC | ALINK_CAP_FLASH | ALINK_CAP_INC_ERRORS |
-               ALINK_CAP_PUSH | ALINK_CAP_CREDITS;
+               ALINK_CAP_PUSH | ALINK_CAP_CREDITS | ALINK_CAP_TABLES_USED;
     alink_sensor_default(ad, ALINK_REG_TEMP, 52000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MAX, 95000);
     alink_sensor_default(ad, ALINK_REG_TEMP_CRIT, 110000);

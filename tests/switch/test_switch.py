@@ -80,9 +80,41 @@ def test_devlink():
     assert info['driver'] == 'alink_switch', info
     assert info['versions']['fixed']['board.id'] == 'ICNSW-64X400', info
     assert info['versions']['running']['fw'] == '1.0.2', info
-    assert 'group' in sh('devlink', 'resource', 'show', dev)
     health = json.loads(sh('devlink', '-j', 'health'))['health']
     assert health[dev][0]['state'] == 'healthy', health
+
+
+def tables():
+    """Size and occupancy of each table of the switch"""
+    dev = f'pci/{function("sw0")}'
+    found = json.loads(sh('devlink', '-j', 'resource', 'show', dev))
+    return {r['name']: (r['size'], r['occ'])
+            for r in found['resources'][dev]}
+
+
+def test_tables():
+    """devlink shows how large the tables are, and how full."""
+    write(f'/sys/bus/pci/devices/{function("sw0")}/reset', '1')
+    wait_for('the switch', lambda: read('/sys/class/alink/sw0/state') == 'ready')
+    before = tables()
+    assert before['routes'] == (1024, 0) and before['groups'] == (256, 0) and \
+        before['partitions'][0] == 1024, before
+    sh('alink', 'fabric', 'up')
+    try:
+        placed = len(glob.glob('/sys/class/alink/xpu*'))
+        assert tables() == {'routes': (1024, placed), 'groups': (256, 0),
+                            'partitions': (1024, placed)}, tables()
+        sh('alink', 'group', 'add', '3', '0,1', 'key', '24301')
+        assert tables()['groups'] == (256, 1), tables()
+        sh('alink', 'group', 'del', '3')
+        sh('alink', 'route', 'del', 'sw0', '0')
+        assert tables()['groups'] == (256, 0), tables()
+        assert tables()['routes'] == (1024, placed - 1), tables()
+    finally:
+        # What was there before goes on without, too.
+        write(f'/sys/bus/pci/devices/{function("sw0")}/reset', '1')
+    works('sw0')
+    assert tables()['routes'] == (1024, 0), tables()
 
 
 def region(dev):
@@ -438,7 +470,7 @@ def test_module_cycles():
 
 
 if __name__ == '__main__':
-    main(test_populated_ports, test_ethtool, test_frames, test_devlink,
+    main(test_populated_ports, test_ethtool, test_frames, test_devlink, test_tables,
          test_registers_in_snapshots, test_no_split, test_fault,
          test_fault_of_the_device, test_firmware_that_hangs,
          test_reporters_on_request, test_report_that_nobody_recovered,

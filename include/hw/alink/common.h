@@ -146,6 +146,7 @@ enum alink_devtype {
 #define ALINK_CAP_ECC			ALINK_BIT64(16)	/* xPU: ALINK_XPU_REG_ECC_CORRECTED */
 #define ALINK_CAP_CREDITS		ALINK_BIT64(17)	/* link credits that are lost are missed, ALINK_LSTAT_CREDIT_STALLS ... */
 #define ALINK_CAP_WAIT_MS		ALINK_BIT64(18)	/* xPU: how long a WAIT may last, src2 of ALINK_XPU_OP_WAIT */
+#define ALINK_CAP_TABLES_USED		ALINK_BIT64(19)	/* switch: how full its tables are, ALINK_SW_REG_ROUTES_USED ... */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

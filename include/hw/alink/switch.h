@@ -46,5 +46,9 @@
 #define ALINK_SW_REG_INC_UNBOUND 0x1088	/* RO 64 0x0  it had no memory there, or with another key */
 #define ALINK_SW_REG_INC_REFUSED 0x1090	/* RO 64 0x0  its memory has another partition, not the right, or ends before */
 #define ALINK_SW_REG_INC_POISON	0x1098	/* RO 64 0x0  its data was known to be bad */
+/* With ALINK_CAP_TABLES_USED */
+#define ALINK_SW_REG_ROUTES_USED 0x10a0	/* RO 32 0x0  entries of the route table that are set */
+#define ALINK_SW_REG_GROUPS_USED 0x10a4	/* RO 32 0x0  groups that there are */
+#define ALINK_SW_REG_PLACED	0x10a8	/* RO 32 0x0  endpoints that are in a partition */
 
 #endif /* HW_ALINK_SWITCH_H */

@@ -179,6 +179,14 @@ static unsigned list(AlinkQtest *aq, uint16_t opcode, uint32_t from,
     return num;
 }
 
+static void check_used(AlinkQtest *aq, uint32_t routes, uint32_t groups)
+{
+    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_ROUTES_USED), ==, routes);
+    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_GROUPS_USED), ==, groups);
+    /* This fabric has no endpoints. */
+    g_assert_cmpuint(aq_rd32(aq, ALINK_SW_REG_PLACED), ==, 0);
+}
+
 static void test_routes(void)
 {
     const uint32_t span = ALINK_TLV_SPAN(sizeof(struct alink_route));
@@ -198,12 +206,15 @@ static void test_routes(void)
     g_assert_cmpuint(aq_admin_id(aq, ALINK_ADMIN_ROUTE_DEL, 3), ==,
                      ALINK_ST_NOT_FOUND);
 
+    g_assert(aq_rd64(aq, ALINK_REG_CAPS) & ALINK_CAP_TABLES_USED);
+    check_used(aq, 0, 0);
     g_assert_cmpuint(route_set(aq, 3, 2, 0xf0, 0), ==, ALINK_ST_OK);
     g_assert(aq_event_poll(aq, &ev));
     g_assert_cmpuint(le16_to_cpu(ev.type), ==, ALINK_EVENT_ROUTE);
     g_assert_cmpuint(le32_to_cpu(ev.id), ==, 3);
     /* Replaced, not added. */
     g_assert_cmpuint(route_set(aq, 3, 1, 1ULL << 63, 0), ==, ALINK_ST_OK);
+    check_used(aq, 1, 0);
     g_assert_cmpuint(list(aq, ALINK_ADMIN_ROUTE_GET, 0, 4096, buf, &status),
                      ==, 1);
     route = (struct alink_route *)(buf + 8);
@@ -243,6 +254,7 @@ static void test_routes(void)
         from = seen + num;
     }
     g_assert_cmpuint(seen, ==, ALINK_MAX_ENDPOINTS);
+    check_used(aq, ALINK_MAX_ENDPOINTS, 0);
     list(aq, ALINK_ADMIN_ROUTE_GET, 0, span - 8, buf, &status);
     g_assert_cmpuint(status, ==, ALINK_ST_NO_ROOM);
     g_assert_cmpuint(list(aq, ALINK_ADMIN_ROUTE_GET, ~0U, span, buf, &status),
@@ -256,9 +268,11 @@ static void test_routes(void)
     g_assert_cmpuint(list(aq, ALINK_ADMIN_ROUTE_GET, 0, span, buf, &status),
                      ==, 1);
     g_assert_cmpuint(ldl_le_p(buf + 8), ==, 1);
+    check_used(aq, ALINK_MAX_ENDPOINTS - 1, 0);
 
     /* The manager is gone, and what it wrote. */
     aq_flr(aq);
+    check_used(aq, 0, 0);
     aq_admin_enable(aq, 16);
     g_assert_cmpuint(list(aq, ALINK_ADMIN_ROUTE_GET, 0, 4096, buf, &status),
                      ==, 0);
@@ -399,6 +413,7 @@ static void test_groups(void)
     }
     g_assert_cmpuint(group_add(aq, 2, 7, ALINK_MAX_ENDPOINTS, all,
                                ALINK_MAX_ENDPOINTS), ==, ALINK_ST_OK);
+    check_used(aq, 0, 2);
     /* Both, ascending; or the first whole pair that fits. */
     g_assert_cmpuint(list(aq, ALINK_ADMIN_GROUP_GET, 0, 8192, buf, &status),
                      ==, 4);
@@ -415,6 +430,7 @@ static void test_groups(void)
                      ALINK_ST_OK);
     g_assert_cmpuint(aq_admin_id(aq, ALINK_ADMIN_GROUP_DEL, 9), ==,
                      ALINK_ST_NOT_FOUND);
+    check_used(aq, 0, 1);
     g_assert_cmpuint(list(aq, ALINK_ADMIN_GROUP_GET, 3, 4096, buf, &status),
                      ==, 0);
     aq_wr32(aq, ALINK_REG_RESET, ALINK_RESET_KEY);
