@@ -333,6 +333,36 @@ void alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg)
 EXPORT_SYMBOL_GPL(alink_devlink_diagnose);
 
 /**
+ * alink_devlink_recover - reset a device, for its health reporter
+ * @adev:	device
+ * @extack:	says what went wrong
+ *
+ * By way of the PCI core and the driver's own reset_prepare and reset_done.
+ *
+ * Context: process; sleeps. The devlink instance is locked, the device is not:
+ * who removes it holds that lock, and waits for the instance's.
+ * Return: 0; -%EAGAIN: somebody resets or removes it; -%EIO: it does not work
+ * after it; or what the PCI core said.
+ */
+int alink_devlink_recover(struct alink_dev *adev,
+			  struct netlink_ext_ack *extack)
+{
+	int err;
+
+	err = pci_try_reset_function(adev->pdev);
+	if (err == -EAGAIN) {
+		NL_SET_ERR_MSG(extack, "Device is being reset or removed");
+	} else if (err) {
+		NL_SET_ERR_MSG(extack, "Device could not be reset");
+	} else if (!alink_dev_active(adev)) {
+		NL_SET_ERR_MSG(extack, "Device did not come back from reset");
+		err = -EIO;
+	}
+	return err;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_recover);
+
+/**
  * alink_devlink_fault - a fault event in a reporter's words
  * @fmsg:	from devlink
  * @event:	of class fault

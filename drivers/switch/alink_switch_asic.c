@@ -118,7 +118,6 @@ static int asic_recover(struct devlink_health_reporter *reporter,
 {
 	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
 	const struct asic_report *report = priv_ctx;
-	int err;
 
 	if (report)
 		return report->over ? 0 : -EOPNOTSUPP;
@@ -128,16 +127,7 @@ static int asic_recover(struct devlink_health_reporter *reporter,
 
 	/* devlink takes what has gone well for the end of all that came meanwhile. */
 	queue_work(system_long_wq, &sw->asic.work);
-	err = pci_try_reset_function(sw->pdev);
-	if (err == -EAGAIN) {
-		NL_SET_ERR_MSG(extack, "Device is being reset or removed");
-	} else if (err) {
-		NL_SET_ERR_MSG(extack, "Device could not be reset");
-	} else if (!alink_dev_active(sw->adev)) {
-		NL_SET_ERR_MSG(extack, "Device did not come back from reset");
-		err = -EIO;
-	}
-	return err;
+	return alink_devlink_recover(sw->adev, extack);
 }
 
 /* Who asks holds the lock that a report takes. */

@@ -145,15 +145,12 @@ static int xpu_health_recover(struct devlink_health_reporter *reporter,
 	if (report)
 		return report->over ? 0 : -EOPNOTSUPP;
 
-	err = pci_try_reset_function(xdev->pdev);
-	if (err == -EAGAIN)
-		NL_SET_ERR_MSG(extack, "Device is being reset or removed");
-	else if (err)
-		NL_SET_ERR_MSG(extack, "Device could not be reset");
-	else
-		err = alink_xpu_state_errno(xdev);
-	if (err == -EIO)
-		NL_SET_ERR_MSG(extack, "Device did not come back from reset");
+	err = alink_devlink_recover(xdev->adev, extack);
+	if (err)
+		return err;
+	err = alink_xpu_state_errno(xdev);
+	if (err)
+		NL_SET_ERR_MSG(extack, "Device cannot be used after its reset");
 	return err;
 }
 

@@ -227,6 +227,8 @@ int alink_devlink_begin(struct alink_dev *adev, u32 *epoch,
 int alink_devlink_end(struct alink_dev *adev, u32 epoch,
 		      struct netlink_ext_ack *extack);
 void alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg);
+int alink_devlink_recover(struct alink_dev *adev,
+			  struct netlink_ext_ack *extack);
 void alink_devlink_fault(struct devlink_fmsg *fmsg,
 			 const struct alink_event *event);
 
