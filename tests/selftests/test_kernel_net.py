@@ -83,6 +83,17 @@ def passes(path, env, *cases, but=()):
     assert left == set(but), f'left out: {left}, to be left out: {set(but)}'
 
 
+def sums_that_are_right(out):
+    """csum.py makes a sum wrong by its complement. Where it is 0 that says the same,
+    and a receiver that finds it good is not at fault: such a packet, the only one
+    of its run, is none that tells anything."""
+    nothing = r'csum=0xffff verify=0x0\\npkt: good csum, while bad expected' \
+        r'(\\ncmsg: expected bad csum, pf_packet returns valid)?'
+    out, found = re.subn(nothing, '', out)
+    return re.sub(r'errors at pf_packet: total=\d+ bad_csums=1 bad_valids=[01]',
+                  'missing packets at', out, count=found)
+
+
 def passes_but_for(path, env, lost, wrong):
     """Each case passes in one of some runs. A failure is forgiven when the program
     says LOST, by which it has lost a race with itself; never when it says
@@ -91,6 +102,7 @@ def passes_but_for(path, env, lost, wrong):
     for _ in range(5):
         _, out, found = run(path, env, ())
         bad = {n for bad, n, _, _ in found if bad}
+        out = sums_that_are_right(out)
         assert not re.search(wrong, out), out
         assert len(re.findall(lost, out)) >= len(bad), out
         seen |= {n for _, n, _, _ in found}
