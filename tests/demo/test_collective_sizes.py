@@ -52,16 +52,20 @@ def rows(*args):
     return data['rows']
 
 
-def least(found, *args):
-    """The modelled times of rows {(collective, size, algorithm): ns} again, where
-    less was counted. What waits for a link that another rank's step still keeps
+def key_of(row):
+    """What a row is of: collective, size, algorithm"""
+    return row['collective'], row['size_bytes'], row['algorithm']
+
+
+def least(found, got):
+    """The modelled times {key_of(row): ns} with those of the rows GOT, where these
+    are less. What waits for a link that another rank's step still keeps
     busy counts that, and when a step begins is up to the host: no time is below
     that of an idle link."""
-    for row in rows(*args):
-        key = row['collective'], row['size_bytes'], row['algorithm']
+    for row in got:
         took = row['modelled_ns']
         if took is not None:
-            found[key] = min(took, found.get(key, took))
+            found[key_of(row)] = min(took, found.get(key_of(row), took))
     return found
 
 
@@ -123,9 +127,8 @@ def test_modelled_time():
 def growth(n, found):
     """Modelled ns of an allreduce that each byte more takes, by algorithm"""
     small, large = 1 << 20, 4 << 20
-    took = {(a, s): ns for (_, s, a), ns in least(
-        found, 'allreduce', '-n', str(n), '-b', '1M', '-e', '4M', '-f',
-        '4').items()}
+    took = {(a, s): ns for (_, s, a), ns in least(found, rows(
+        'allreduce', '-n', str(n), '-b', '1M', '-e', '4M', '-f', '4')).items()}
     return {algo: (took[algo, large] - took[algo, small]) / (large - small)
             for algo in ('ring', 'switch', 'push')}, took
 
@@ -166,14 +169,13 @@ def test_formula():
     for kind in 'allreduce', 'reduce', 'reduce-scatter', 'broadcast', \
             'allgather', 'barrier':
         for n in '2', '8':
-            args = (kind, '-n', n, '-b', '1K', '-e', '1M', '-f', '1024',
-                    '--no-check')
-            says = {(r['collective'], r['size_bytes'], r['algorithm']):
-                    r['formula_ns'] for r in rows(*args)}
-            assert min(says.values()) > 0, says
             took = {}
             for _ in range(TRIES):
-                took = least(took, *args)
+                got = rows(kind, '-n', n, '-b', '1K', '-e', '1M', '-f', '1024',
+                           '--no-check')
+                says = {key_of(r): r['formula_ns'] for r in got}
+                assert min(says.values()) > 0, says
+                took = least(took, got)
                 bad = {k: (ns, says[k]) for k, ns in took.items()
                        if abs(ns / says[k] - 1) >= 0.01}
                 if not bad:
@@ -188,8 +190,8 @@ def chosen(kind, n):
     least"""
     found = {}
     for _ in range(TRIES):
-        found = least(found, kind, '-n', n, '-b', '32K', '-e', '4M', '-f', '128',
-                      '--algo', 'all', '--no-check')
+        found = least(found, rows(kind, '-n', n, '-b', '32K', '-e', '4M', '-f',
+                                  '128', '--algo', 'all', '--no-check'))
         out, worse = [], []
         for size in sorted({s for _, s, _ in found}):
             took = {a: ns for (_, s, a), ns in found.items() if s == size}

@@ -114,7 +114,8 @@ def test_tables():
         # What was there before goes on without, too.
         write(f'/sys/bus/pci/devices/{function("sw0")}/reset', '1')
     works('sw0')
-    assert tables()['routes'] == (1024, 0), tables()
+    assert tables() == {'routes': (1024, 0), 'groups': (256, 0),
+                        'partitions': (1024, placed)}, tables()
 
 
 def region(dev):
