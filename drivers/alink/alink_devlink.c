@@ -383,3 +383,26 @@ void alink_devlink_fault(struct devlink_fmsg *fmsg,
 				     alink_recovery_str(recovery));
 }
 EXPORT_SYMBOL_GPL(alink_devlink_fault);
+
+/**
+ * alink_devlink_put_report - the dump of a report about the device
+ * @fmsg:	from devlink
+ * @report:	the context of the report
+ *
+ * Context: process.
+ */
+void alink_devlink_put_report(struct devlink_fmsg *fmsg,
+			      const struct alink_devlink_report *report)
+{
+	devlink_fmsg_string_pair_put(fmsg, "reason", report->why);
+	if (report->event) {
+		alink_devlink_fault(fmsg, report->event);
+	} else if (!report->over) {
+		/* All that no fault tells of is one of the device. */
+		devlink_fmsg_u32_pair_put(fmsg, "recovery_class",
+					  ALINK_RECOVERY_DEVICE);
+		devlink_fmsg_string_pair_put(fmsg, "recovery",
+					     alink_recovery_str(ALINK_RECOVERY_DEVICE));
+	}
+}
+EXPORT_SYMBOL_GPL(alink_devlink_put_report);

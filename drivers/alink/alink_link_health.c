@@ -351,7 +351,7 @@ static void alink_link_health_work(struct work_struct *work)
 	int err;
 
 	if (xchg(&h->test, false))
-		alink_link_tell(h, "a test was asked for", NULL);
+		alink_link_tell(h, ALINK_DEVLINK_TEST, NULL);
 	while (kfifo_get(&h->events, &event)) {
 		if (alink_link_is_credit(&event))
 			snprintf(text, sizeof(text), "link %u %s, credits lost %u",

@@ -55,38 +55,31 @@ static bool alink_manager_is_bad(const struct alink_manager_view *view)
 	return view->silent || view->lost;
 }
 
-static void alink_manager_put_view(struct devlink_fmsg *fmsg,
-				   const struct alink_manager_view *view)
-{
-	static const char * const states[] = {
-		[ALINK_MANAGER_NONE] = "none",
-		[ALINK_MANAGER_ACTIVE] = "active",
-		[ALINK_MANAGER_SILENT] = "silent",
-	};
-
-	devlink_fmsg_string_pair_put(fmsg, "state", view->lost ? "lost" :
-				     states[view->state]);
-	if (view->state != ALINK_MANAGER_NONE || view->lost) {
-		devlink_fmsg_string_pair_put(fmsg, "name", view->name);
-		devlink_fmsg_u32_pair_put(fmsg, "pid", view->pid);
-		devlink_fmsg_u32_pair_put(fmsg, "beat_ms", view->beat_ms);
-		devlink_fmsg_u64_pair_put(fmsg, "age_ms", view->age_ms);
-	}
-	devlink_fmsg_u32_pair_put(fmsg, "epoch", view->epoch);
-	devlink_fmsg_u32_pair_put(fmsg, "silences", view->silences);
-	devlink_fmsg_u32_pair_put(fmsg, "losses", view->losses);
-}
-
 /* --- devlink --------------------------------------------------------------- */
 
 static int alink_manager_diagnose(struct devlink_health_reporter *reporter,
 				  struct devlink_fmsg *fmsg,
 				  struct netlink_ext_ack *extack)
 {
+	static const char * const states[] = {
+		[ALINK_MANAGER_NONE] = "none",
+		[ALINK_MANAGER_ACTIVE] = "active",
+		[ALINK_MANAGER_SILENT] = "silent",
+	};
 	struct alink_manager_view view;
 
 	alink_manager_look(&view);
-	alink_manager_put_view(fmsg, &view);
+	devlink_fmsg_string_pair_put(fmsg, "state", view.lost ? "lost" :
+				     states[view.state]);
+	if (view.state != ALINK_MANAGER_NONE || view.lost) {
+		devlink_fmsg_string_pair_put(fmsg, "name", view.name);
+		devlink_fmsg_u32_pair_put(fmsg, "pid", view.pid);
+		devlink_fmsg_u32_pair_put(fmsg, "beat_ms", view.beat_ms);
+		devlink_fmsg_u64_pair_put(fmsg, "age_ms", view.age_ms);
+	}
+	devlink_fmsg_u32_pair_put(fmsg, "epoch", view.epoch);
+	devlink_fmsg_u32_pair_put(fmsg, "silences", view.silences);
+	devlink_fmsg_u32_pair_put(fmsg, "losses", view.losses);
 	return 0;
 }
 
@@ -192,7 +185,7 @@ static void alink_manager_health_work(struct work_struct *work)
 	struct alink_manager_view view;
 
 	if (xchg(&h->test, false))
-		alink_manager_report(h, "a test was asked for", true);
+		alink_manager_report(h, ALINK_DEVLINK_TEST, true);
 	alink_manager_look(&view);
 	/* What is so now has the dump; if both came, the loss was the last. */
 	if (view.losses != h->losses)

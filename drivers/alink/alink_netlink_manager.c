@@ -45,7 +45,7 @@ const struct nla_policy alink_manager_policy[ALINK_A_MANAGER_MAX + 1] = {
  * @beat_ms:	it promised to beat that often
  * @beaten:	when it last did
  * @epoch:	claims since the module was loaded
- * @silent:	@watch has seen that it does not beat
+ * @silent:	alink_manager_watch() has seen that it does not beat
  * @lost:	it went without saying so, and nobody has come since
  * @silences:	times that @silent became true since the module was loaded
  * @losses:	the same of @lost
@@ -203,19 +203,15 @@ static void alink_manager_watch_in(u32 ms)
 static void alink_manager_watch(struct work_struct *work)
 {
 	bool silent = false;
-	s64 left = 0;
+	s64 left = -1;
 
 	spin_lock(&alink_manager.lock);
 	if (alink_manager.portid && !alink_manager.silent) {
 		left = alink_manager.beat_ms -
 		       ktime_ms_delta(ktime_get(), alink_manager.beaten);
 		silent = left < 0;
-		if (silent) {
-			alink_manager.silent = true;
-			alink_manager.silences++;
-		}
-	} else {
-		left = -1;
+		alink_manager.silent = silent;
+		alink_manager.silences += silent;
 	}
 	spin_unlock(&alink_manager.lock);
 	/* Not later than somebody who has come meanwhile wants it */

@@ -37,9 +37,11 @@ struct alink_switch;
 /**
  * struct alink_switch_table - what devlink asks for the occupancy of a table
  * @sw:	the switch; which table it is says the place in alink_switch.table
+ * @last:	entries that were set when the device was asked last
  */
 struct alink_switch_table {
 	struct alink_switch *sw;
+	u32 last;
 };
 
 /**

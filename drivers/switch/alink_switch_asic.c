@@ -14,13 +14,6 @@ enum {
 	ALINK_SWITCH_ASIC_BAD,		/* there was trouble, and no reset since */
 };
 
-/* Context of a report of ours; what a user asks for comes without one */
-struct asic_report {
-	const struct alink_event *event;	/* NULL: no fault */
-	const char *why;
-	bool over;				/* no reset is needed */
-};
-
 static const struct {
 	const char *name;
 	u32 reg;
@@ -80,20 +73,11 @@ static int asic_dump(struct devlink_health_reporter *reporter,
 		     struct devlink_fmsg *fmsg, void *priv_ctx,
 		     struct netlink_ext_ack *extack)
 {
-	const struct asic_report *report = priv_ctx;
+	const struct alink_devlink_report *report = priv_ctx;
 
 	if (!report)
 		return asic_diagnose(reporter, fmsg, extack);
-	devlink_fmsg_string_pair_put(fmsg, "reason", report->why);
-	if (report->event) {
-		alink_devlink_fault(fmsg, report->event);
-	} else if (!report->over) {
-		/* All that no fault tells of is one of the device. */
-		devlink_fmsg_u32_pair_put(fmsg, "recovery_class",
-					  ALINK_RECOVERY_DEVICE);
-		devlink_fmsg_string_pair_put(fmsg, "recovery",
-					     alink_recovery_str(ALINK_RECOVERY_DEVICE));
-	}
+	alink_devlink_put_report(fmsg, report);
 	return 0;
 }
 
@@ -117,7 +101,7 @@ static int asic_recover(struct devlink_health_reporter *reporter,
 			void *priv_ctx, struct netlink_ext_ack *extack)
 {
 	struct alink_switch *sw = devlink_health_reporter_priv(reporter);
-	const struct asic_report *report = priv_ctx;
+	const struct alink_devlink_report *report = priv_ctx;
 
 	if (report)
 		return report->over ? 0 : -EOPNOTSUPP;
@@ -154,7 +138,7 @@ static const struct devlink_health_reporter_ops asic_reporter_ops = {
 static void asic_tell(struct alink_switch_asic *asic, const char *why,
 		      const struct alink_event *event, bool over)
 {
-	struct asic_report report = {
+	struct alink_devlink_report report = {
 		.event = event,
 		.why = why,
 		.over = over,
@@ -190,7 +174,7 @@ static void asic_work(struct work_struct *work)
 	const char *trouble;
 
 	if (test_and_clear_bit(ALINK_SWITCH_ASIC_TEST, &asic->flags))
-		asic_tell(asic, "a test was asked for", NULL, true);
+		asic_tell(asic, ALINK_DEVLINK_TEST, NULL, true);
 	trouble = xchg(&asic->trouble, NULL);
 	if (trouble)
 		asic_tell(asic, trouble, NULL, false);

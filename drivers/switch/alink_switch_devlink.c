@@ -16,16 +16,13 @@ const struct devlink_ops alink_switch_devlink_ops = {
 
 /* --- resources: the tables, and how full they are ------------------------- */
 
-static const char * const alink_switch_table_names[ALINK_SWITCH_TABLES] = {
-	[ALINK_SWITCH_ROUTES] = "routes",
-	[ALINK_SWITCH_GROUPS] = "groups",
-	[ALINK_SWITCH_PARTITIONS] = "partitions",
-};
-
-static const u32 alink_switch_table_used[ALINK_SWITCH_TABLES] = {
-	[ALINK_SWITCH_ROUTES] = ALINK_SW_REG_ROUTES_USED,
-	[ALINK_SWITCH_GROUPS] = ALINK_SW_REG_GROUPS_USED,
-	[ALINK_SWITCH_PARTITIONS] = ALINK_SW_REG_PLACED,
+static const struct {
+	const char *name;
+	u32 used;		/* register */
+} alink_switch_tables[ALINK_SWITCH_TABLES] = {
+	[ALINK_SWITCH_ROUTES] = { "routes", ALINK_SW_REG_ROUTES_USED },
+	[ALINK_SWITCH_GROUPS] = { "groups", ALINK_SW_REG_GROUPS_USED },
+	[ALINK_SWITCH_PARTITIONS] = { "partitions", ALINK_SW_REG_PLACED },
 };
 
 /* devlink numbers resources from 1 on. */
@@ -38,10 +35,13 @@ static u64 alink_switch_occupancy(void *priv)
 {
 	struct alink_switch_table *table = priv;
 	unsigned int n = table - table->sw->table;
-	u32 used = alink_rd32(table->sw->adev, alink_switch_table_used[n]);
+	u32 used = alink_rd32(table->sw->adev, alink_switch_tables[n].used);
 
-	/* In a reset, which empties them. */
-	return used == U32_MAX ? 0 : used;
+	/* In a reset, or gone: as it was known last */
+	if (used == U32_MAX)
+		return READ_ONCE(table->last);
+	WRITE_ONCE(table->last, used);
+	return used;
 }
 
 static u64 alink_switch_table_size(const struct alink_switch *sw,
@@ -69,7 +69,7 @@ static int alink_switch_add_table(struct alink_switch *sw, unsigned int table)
 	sw->table[table].sw = sw;
 	devlink_resource_size_params_init(&params, size, size, 1,
 					  DEVLINK_RESOURCE_UNIT_ENTRY);
-	err = devl_resource_register(devlink, alink_switch_table_names[table],
+	err = devl_resource_register(devlink, alink_switch_tables[table].name,
 				     size, id, DEVLINK_RESOURCE_ID_PARENT_TOP,
 				     &params);
 	if (!err && alink_dev_caps(sw->adev) & ALINK_CAP_TABLES_USED)

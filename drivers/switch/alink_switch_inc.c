@@ -125,8 +125,7 @@ static void inc_work(struct work_struct *work)
 	char why[128];
 
 	if (xchg(&inc->test, false))
-		devlink_health_report(inc->reporter, "a test was asked for",
-				      NULL);
+		devlink_health_report(inc->reporter, ALINK_DEVLINK_TEST, NULL);
 	if (!inc_read(sw, counts)) {
 		/* Who watches has seen them, and would not ask again. */
 		WRITE_ONCE(inc->again, true);

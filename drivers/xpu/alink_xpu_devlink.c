@@ -78,13 +78,6 @@ static const struct devlink_ops xpu_devlink_ops = {
 
 /* --- health ------------------------------------------------------------- */
 
-/* Context of a report of ours; what a user asks for comes without one */
-struct xpu_report {
-	const struct alink_event *event;
-	const char *why;
-	bool over;
-};
-
 static int xpu_health_diagnose(struct devlink_health_reporter *reporter,
 			       struct devlink_fmsg *fmsg,
 			       struct netlink_ext_ack *extack)
@@ -118,20 +111,11 @@ static int xpu_health_dump(struct devlink_health_reporter *reporter,
 			   struct devlink_fmsg *fmsg, void *priv_ctx,
 			   struct netlink_ext_ack *extack)
 {
-	const struct xpu_report *report = priv_ctx;
+	const struct alink_devlink_report *report = priv_ctx;
 
 	if (!report)
 		return xpu_health_diagnose(reporter, fmsg, extack);
-	devlink_fmsg_string_pair_put(fmsg, "reason", report->why);
-	if (report->event)
-		alink_devlink_fault(fmsg, report->event);
-	if (report->event || report->over)
-		return 0;
-	/* All that no fault tells of is one of the device. */
-	devlink_fmsg_u32_pair_put(fmsg, "recovery_class",
-				  ALINK_RECOVERY_DEVICE);
-	devlink_fmsg_string_pair_put(fmsg, "recovery",
-				     alink_recovery_str(ALINK_RECOVERY_DEVICE));
+	alink_devlink_put_report(fmsg, report);
 	return 0;
 }
 
@@ -139,7 +123,7 @@ static int xpu_health_recover(struct devlink_health_reporter *reporter,
 			      void *priv_ctx, struct netlink_ext_ack *extack)
 {
 	struct xpu_device *xdev = devlink_health_reporter_priv(reporter);
-	const struct xpu_report *report = priv_ctx;
+	const struct alink_devlink_report *report = priv_ctx;
 	int err;
 
 	if (report)
@@ -184,7 +168,7 @@ static const struct devlink_health_reporter_ops xpu_reporter_ops = {
 void alink_xpu_health_report(struct xpu_device *xdev, const char *why,
 			     const struct alink_event *event)
 {
-	struct xpu_report report = {
+	struct alink_devlink_report report = {
 		.event = event,
 		.why = why,
 		.over = event &&
@@ -197,8 +181,8 @@ void alink_xpu_health_report(struct xpu_device *xdev, const char *why,
 /* A report that somebody asked for: nothing has failed. */
 void alink_xpu_health_test(struct xpu_device *xdev)
 {
-	struct xpu_report report = {
-		.why = "a test was asked for",
+	struct alink_devlink_report report = {
+		.why = ALINK_DEVLINK_TEST,
 		.over = true,
 	};
 

@@ -191,8 +191,7 @@ static void ecc_work(struct work_struct *work)
 	u64 num;
 
 	if (xchg(&ecc->test, false))
-		devlink_health_report(ecc->reporter, "a test was asked for",
-				      NULL);
+		devlink_health_report(ecc->reporter, ALINK_DEVLINK_TEST, NULL);
 	num = ecc_last(ecc, &last) - ecc->told;
 	ecc->told += num;
 	if (num) {

@@ -412,8 +412,7 @@ static void qerr_work(struct work_struct *work)
 	u64 num;
 
 	if (xchg(&qerrs->test, false))
-		devlink_health_report(qerrs->reporter, "a test was asked for",
-				      NULL);
+		devlink_health_report(qerrs->reporter, ALINK_DEVLINK_TEST, NULL);
 	num = qerr_news(xdev, &qerrs->users, &one);
 	if (num) {
 		snprintf(why, sizeof(why),

@@ -229,6 +229,24 @@ int alink_devlink_end(struct alink_dev *adev, u32 epoch,
 void alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg);
 int alink_devlink_recover(struct alink_dev *adev,
 			  struct netlink_ext_ack *extack);
+
+/* What devlink is told when "devlink health test" asks for a report */
+#define ALINK_DEVLINK_TEST	"a test was asked for"
+
+/**
+ * struct alink_devlink_report - context of a report about the device itself
+ * @event:	the fault, or NULL
+ * @why:	the same in words, or what else it is
+ * @over:	nothing is left to do; else the device has to be reset
+ */
+struct alink_devlink_report {
+	const struct alink_event *event;
+	const char *why;
+	bool over;
+};
+
+void alink_devlink_put_report(struct devlink_fmsg *fmsg,
+			      const struct alink_devlink_report *report);
 void alink_devlink_fault(struct devlink_fmsg *fmsg,
 			 const struct alink_event *event);
 
