@@ -363,6 +363,30 @@ int alink_devlink_recover(struct alink_dev *adev,
 EXPORT_SYMBOL_GPL(alink_devlink_recover);
 
 /**
+ * alink_devlink_state - what is true of a device, as far as it can be asked now
+ * @adev:	device
+ * @bad:	what its driver knows: there is trouble that only a reset ends
+ *
+ * Context: process.
+ * Return: for its health reporter.
+ */
+enum devlink_health_reporter_state alink_devlink_state(struct alink_dev *adev,
+						       bool bad)
+{
+	u32 epoch, state;
+
+	if (!bad && !alink_devlink_begin(adev, &epoch, NULL)) {
+		state = alink_rd32(adev, ALINK_REG_STATE);
+		/* Until it is reset, whatever became of the event */
+		bad = !alink_devlink_end(adev, epoch, NULL) &&
+		      state == ALINK_STATE_FAULTED;
+	}
+	return bad ? DEVLINK_HEALTH_REPORTER_STATE_ERROR :
+		     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
+}
+EXPORT_SYMBOL_GPL(alink_devlink_state);
+
+/**
  * alink_devlink_fault - a fault event in a reporter's words
  * @fmsg:	from devlink
  * @event:	of class fault

@@ -81,20 +81,10 @@ static int asic_dump(struct devlink_health_reporter *reporter,
 	return 0;
 }
 
-/* Return: what is true of the device, as far as it can be asked now */
 static enum devlink_health_reporter_state asic_state(struct alink_switch *sw)
 {
-	bool bad = test_bit(ALINK_SWITCH_ASIC_BAD, &sw->asic.flags);
-	u32 epoch, state;
-
-	if (!bad && !alink_devlink_begin(sw->adev, &epoch, NULL)) {
-		state = alink_rd32(sw->adev, ALINK_REG_STATE);
-		/* Until it is reset, whatever became of the event */
-		bad = !alink_devlink_end(sw->adev, epoch, NULL) &&
-		      state == ALINK_STATE_FAULTED;
-	}
-	return bad ? DEVLINK_HEALTH_REPORTER_STATE_ERROR :
-		     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY;
+	return alink_devlink_state(sw->adev, test_bit(ALINK_SWITCH_ASIC_BAD,
+						      &sw->asic.flags));
 }
 
 static int asic_recover(struct devlink_health_reporter *reporter,

@@ -7,8 +7,9 @@
  * at. A queue that halted by a fault, or was stuck, is its user's affair: such a
  * fault is over at once. One that needs a reset of the device stays, until the
  * administrator says "devlink health recover": only he knows who else works
- * there. For queues that halted by an error of their user there is the reporter
- * "queue", alink_xpu_qerr.c, and for HBM beside this one "ecc": alink_xpu_ecc.c.
+ * there. So does a device that did not come back from a reset. For queues that
+ * halted by an error of their user there is the reporter "queue",
+ * alink_xpu_qerr.c, and for HBM beside this one "ecc": alink_xpu_ecc.c.
  */
 #include <linux/pci.h>
 #include <net/devlink.h>
@@ -119,6 +120,16 @@ static int xpu_health_dump(struct devlink_health_reporter *reporter,
 	return 0;
 }
 
+static enum devlink_health_reporter_state
+xpu_health_state(struct xpu_device *xdev)
+{
+	int err = alink_xpu_state_errno(xdev);
+
+	/* In a reset its end decides, which looks again. */
+	return alink_devlink_state(xdev->adev, READ_ONCE(xdev->faults.bad) ||
+					       (err && err != -EBUSY));
+}
+
 static int xpu_health_recover(struct devlink_health_reporter *reporter,
 			      void *priv_ctx, struct netlink_ext_ack *extack)
 {
@@ -128,7 +139,12 @@ static int xpu_health_recover(struct devlink_health_reporter *reporter,
 
 	if (report)
 		return report->over ? 0 : -EOPNOTSUPP;
+	/* Of a report that nobody recovered: no reset is needed. */
+	if (xpu_health_state(xdev) == DEVLINK_HEALTH_REPORTER_STATE_HEALTHY)
+		return 0;
 
+	/* devlink takes what has gone well for the end of all that came meanwhile. */
+	queue_work(system_unbound_wq, &xdev->faults.work);
 	err = alink_devlink_recover(xdev->adev, extack);
 	if (err)
 		return err;
@@ -189,11 +205,21 @@ void alink_xpu_health_test(struct xpu_device *xdev)
 	devlink_health_report(xdev->reporter, report.why, &report);
 }
 
-/* The device has been reset, and works: whatever there was, is over. */
-void alink_xpu_health_good(struct xpu_device *xdev)
+/**
+ * alink_xpu_health_look - see what is true, whatever was reported
+ * @xdev:	device, with devlink registered
+ *
+ * Context: process; sleeps. Takes the lock of the devlink instance: what a
+ * recovery that goes on now ends with is seen.
+ */
+void alink_xpu_health_look(struct xpu_device *xdev)
 {
+	struct devlink *devlink = xdev->devlink;
+
+	devl_lock(devlink);
 	devlink_health_reporter_state_update(xdev->reporter,
-					     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
+					     xpu_health_state(xdev));
+	devl_unlock(devlink);
 }
 
 /* --- life --------------------------------------------------------------- */
@@ -241,9 +267,10 @@ int alink_xpu_devlink_init(struct xpu_device *xdev)
 	err = alink_devlink_common_register(devlink);
 	if (err)
 		goto err_link_health;
+	/* First: devlink may ask for a report at once. */
+	xdev->devlink = devlink;
 	devl_register(devlink);
 	devl_unlock(devlink);
-	xdev->devlink = devlink;
 	alink_link_health_start(xdev->adev);
 	return 0;
 

@@ -176,6 +176,7 @@ struct xpu_vector {
  * @trouble:	what else failed and is for @work to tell, or NULL
  * @wedged:	why the device was cut off, for reset_work to tell, or NULL
  * @test:	a report was asked for
+ * @bad:	there was trouble, and no reset since
  * @dump_lock:	one dump at a time
  * @work:	tells
  */
@@ -188,6 +189,7 @@ struct xpu_faults {
 	const char *trouble;
 	const char *wedged;
 	bool test;
+	bool bad;
 	/* from the look for an older dump until ours is there; alone */
 	struct mutex dump_lock;
 	struct work_struct work;
@@ -759,13 +761,14 @@ void alink_xpu_devlink_fini(struct xpu_device *xdev);
 void alink_xpu_health_report(struct xpu_device *xdev, const char *why,
 			     const struct alink_event *event);
 void alink_xpu_health_test(struct xpu_device *xdev);
-void alink_xpu_health_good(struct xpu_device *xdev);
+void alink_xpu_health_look(struct xpu_device *xdev);
 
 /* alink_xpu_dump.c */
 void alink_xpu_faults_init(struct xpu_device *xdev);
 void alink_xpu_faults_fini(struct xpu_device *xdev);
 void alink_xpu_fault(struct xpu_device *xdev, const struct alink_event *event);
 void alink_xpu_trouble(struct alink_dev *adev, const char *what);
+void alink_xpu_faults_reset(struct xpu_device *xdev, int err);
 void alink_xpu_dump(struct xpu_device *xdev, const char *why);
 void alink_xpu_tell(struct xpu_device *xdev, const char *why);
 u64 alink_xpu_last_fault(struct xpu_device *xdev, struct alink_event *event);

@@ -404,6 +404,7 @@ static void xpu_faults_work(struct work_struct *work)
 		alink_xpu_tell(xdev, trouble);
 	while (xpu_fault_next(faults, &event))
 		xpu_tell_fault(xdev, &event);
+	alink_xpu_health_look(xdev);
 }
 
 /**
@@ -431,7 +432,23 @@ void alink_xpu_trouble(struct alink_dev *adev, const char *what)
 {
 	struct xpu_device *xdev = alink_dev_priv(adev);
 
+	WRITE_ONCE(xdev->faults.bad, true);
 	WRITE_ONCE(xdev->faults.trouble, what);
+	queue_work(system_unbound_wq, &xdev->faults.work);
+}
+
+/* A reset is over, with that error or 0: then whatever there was is over, too. */
+void alink_xpu_faults_reset(struct xpu_device *xdev, int err)
+{
+	/* One that is gone is no trouble but a loss. */
+	if (err && alink_dev_lost(xdev->adev))
+		return;
+	if (err) {
+		alink_xpu_trouble(xdev->adev,
+				  "device did not come back from reset");
+		return;
+	}
+	WRITE_ONCE(xdev->faults.bad, false);
 	queue_work(system_unbound_wq, &xdev->faults.work);
 }
 

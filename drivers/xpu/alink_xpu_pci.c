@@ -56,10 +56,9 @@ static void xpu_restart(struct xpu_device *xdev, int err)
 			ERR_PTR(err));
 	}
 	alink_xpu_set_state(xdev, err ? XPU_FAILED : XPU_ACTIVE);
-	if (!err) {
-		alink_xpu_health_good(xdev);
+	alink_xpu_faults_reset(xdev, err);
+	if (!err)
 		alink_xpu_ecc_look(xdev);
-	}
 }
 
 /* alink_dev_ops.lost: the device reads all ones. It is gone, or worse. */
@@ -489,8 +488,10 @@ static pci_ers_result_t xpu_slot_reset(struct pci_dev *pdev)
 	pci_ers_result_t ret = alink_dev_slot_reset(xdev->adev);
 
 	/* Then nobody calls again. The function is disabled: no DMA. */
-	if (ret != PCI_ERS_RESULT_RECOVERED)
+	if (ret != PCI_ERS_RESULT_RECOVERED) {
 		alink_xpu_set_state(xdev, XPU_FAILED);
+		alink_xpu_faults_reset(xdev, -EIO);
+	}
 	return ret;
 }
 

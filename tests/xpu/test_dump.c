@@ -364,6 +364,51 @@ TEST_F(dump, health_waits_for_the_administrator)
 	EXPECT_EQ(state, DRM_ALINK_XPU_QUEUE_CANCELED);
 }
 
+/* A reset ends what was there before it, also what is told only after it. */
+TEST_F(dump, health_is_what_is_true)
+{
+	struct drm_alink_xpu_query_device before, after;
+	char path[512], line[128];
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "%s/reset", self->sysfs);
+	for (i = 1; i <= 8; i++) {
+		ASSERT_EQ(inject("3:8192:2"), 0);
+		ASSERT_EQ(write_file(path, "1"), 0);
+		/* A report may come late, or be lost with the event ring. */
+		sleep(1);
+		EXPECT_TRUE(device_becomes(self, "show", "state", 0));
+	}
+
+	/* And there is nothing to recover from. */
+	ASSERT_EQ(xpu_device(self->fd, &before), 0);
+	snprintf(line, sizeof(line),
+		 "devlink health recover pci/%s reporter device", bdf(self));
+	EXPECT_EQ(system(line), 0);
+	ASSERT_EQ(xpu_device(self->fd, &after), 0);
+	EXPECT_EQ(after.generation, before.generation);
+}
+
+TEST_F_TIMEOUT(dump, of_a_reset_that_does_not_end, 120)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/reset", self->sysfs);
+	ASSERT_EQ(model_put("xpu0", "x-reset-us", "600000000"), 0);
+	/* It is done, as far as the PCI core knows. */
+	EXPECT_EQ(write_file(path, "1"), 0);
+	ASSERT_EQ(model_put("xpu0", "x-reset-us", "0"), 0);
+	EXPECT_GT(dump_wait(self, path, sizeof(path)), 0);
+	EXPECT_NE(strstr(self->text, "reason: device did not come back from reset\n"),
+		  NULL);
+	EXPECT_NE(strstr(self->text, "driver state: failed,"), NULL);
+	EXPECT_TRUE(device_becomes(self, "show", "state", 1));
+
+	snprintf(path, sizeof(path), "%s/reset", self->sysfs);
+	EXPECT_EQ(write_file(path, "1"), 0);
+	EXPECT_TRUE(device_becomes(self, "show", "state", 0));
+}
+
 TEST_F_TIMEOUT(dump, of_a_device_that_does_not_answer, 120)
 {
 	char path[512];
@@ -389,6 +434,9 @@ TEST_F_TIMEOUT(dump, of_firmware_that_hangs, 120)
 	EXPECT_NE(strstr(self->text, "reason: firmware hangs: no heartbeat\n"),
 		  NULL);
 	EXPECT_TRUE(device_becomes(self, "show", "state", 1));
+	snprintf(path, sizeof(path), "%s/reset", self->sysfs);
+	EXPECT_EQ(write_file(path, "1"), 0);
+	EXPECT_TRUE(device_becomes(self, "show", "state", 0));
 }
 
 /* Taken before the queue was ended; told once, as one for its user to mend */

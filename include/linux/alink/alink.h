@@ -229,6 +229,8 @@ int alink_devlink_end(struct alink_dev *adev, u32 epoch,
 void alink_devlink_diagnose(struct alink_dev *adev, struct devlink_fmsg *fmsg);
 int alink_devlink_recover(struct alink_dev *adev,
 			  struct netlink_ext_ack *extack);
+enum devlink_health_reporter_state alink_devlink_state(struct alink_dev *adev,
+						       bool bad);
 
 /* What devlink is told when "devlink health test" asks for a report */
 #define ALINK_DEVLINK_TEST	"a test was asked for"
