@@ -5,7 +5,12 @@
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mount.h>
+#include <linux/pagemap.h>
+#include <linux/shmem_fs.h>
 #include <linux/wait_bit.h>
 
 #include <drm/drm_drv.h>
@@ -342,15 +347,74 @@ struct xpu_bo *alink_xpu_bo_lookup(struct drm_file *file, u32 handle)
 
 /* --- ioctls ------------------------------------------------------------- */
 
+/* Read only, once the module is there; NULL: what there is has small pages */
+static struct vfsmount *xpu_huge_mnt;
+
+/**
+ * alink_xpu_huge_init - have host objects in large pages, if there are any
+ *
+ * The kernel's own mount of shmem has none unless the administrator says so. It
+ * is no error if that cannot be had: what is copied goes page by page then.
+ */
+void alink_xpu_huge_init(void)
+{
+	struct file_system_type *type = get_fs_type("tmpfs");
+	char options[] = "huge=within_size";
+	struct vfsmount *mnt;
+
+	if (!type)
+		return;
+	mnt = vfs_kern_mount(type, SB_KERNMOUNT, type->name, options);
+	if (IS_ERR(mnt))
+		pr_notice("alink_xpu: host objects have small pages: %pe\n",
+			  mnt);
+	else
+		xpu_huge_mnt = mnt;
+}
+
+/* No object is left. */
+void alink_xpu_huge_fini(void)
+{
+	if (xpu_huge_mnt)
+		kern_unmount(xpu_huge_mnt);
+}
+
+/*
+ * Nobody knows the object yet. The helper takes the file of a new object from the
+ * kernel's mount, and from no other before Linux 6.13.
+ */
+static int xpu_make_huge(struct drm_gem_object *obj)
+{
+	struct file *file;
+
+	if (!xpu_huge_mnt || obj->size < XPU_LARGE_PAGE_SIZE)
+		return 0;
+	file = shmem_file_setup_with_mnt(xpu_huge_mnt, "alink_xpu host",
+					 obj->size, VM_NORESERVE);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	mapping_set_gfp_mask(file->f_mapping,
+			     mapping_gfp_mask(obj->filp->f_mapping));
+	fput(obj->filp);
+	obj->filp = file;
+	return 0;
+}
+
 static struct xpu_bo *xpu_create_host(struct xpu_device *xdev, u64 size)
 {
 	struct drm_gem_shmem_object *shmem;
+	int err;
 
 	if (size > (u64)totalram_pages() << PAGE_SHIFT)
 		return ERR_PTR(-E2BIG);
 	shmem = drm_gem_shmem_create(&xdev->drm, size);
 	if (IS_ERR(shmem))
 		return ERR_CAST(shmem);
+	err = xpu_make_huge(&shmem->base);
+	if (err) {
+		drm_gem_object_put(&shmem->base);
+		return ERR_PTR(err);
+	}
 	return to_xpu_bo(&shmem->base);
 }
 

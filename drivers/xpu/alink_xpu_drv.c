@@ -160,17 +160,24 @@ const struct drm_driver alink_xpu_drm_driver = {
 
 static int __init xpu_init(void)
 {
+	int err;
+
 	/* Doorbell pages are 4 KiB; larger CPU pages would map neighbours. */
 	if (PAGE_SIZE != XPU_PAGE_SIZE) {
 		pr_err("alink_xpu: needs a kernel with 4 KiB pages\n");
 		return -EOPNOTSUPP;
 	}
-	return pci_register_driver(&alink_xpu_pci_driver);
+	alink_xpu_huge_init();
+	err = pci_register_driver(&alink_xpu_pci_driver);
+	if (err)
+		alink_xpu_huge_fini();
+	return err;
 }
 
 static void __exit xpu_exit(void)
 {
 	pci_unregister_driver(&alink_xpu_pci_driver);
+	alink_xpu_huge_fini();
 }
 
 module_init(xpu_init);

@@ -602,6 +602,8 @@ void alink_xpu_flush_events(struct xpu_device *xdev);
 void alink_xpu_event(struct alink_dev *adev, const struct alink_event *event);
 
 /* alink_xpu_bo.c */
+void alink_xpu_huge_init(void);
+void alink_xpu_huge_fini(void);
 struct drm_gem_object *alink_xpu_gem_create_object(struct drm_device *drm,
 						   size_t size);
 struct drm_gem_object *

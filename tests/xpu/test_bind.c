@@ -742,6 +742,55 @@ TEST_F_TIMEOUT(bind, splits_of_all_sizes, 240)
 	free(shadow);
 }
 
+/* Bytes of large pages in shmem, of all that there are in the system */
+static long shmem_large(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *f;
+
+	f = fopen("/proc/meminfo", "re");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f) &&
+	       sscanf(line, "ShmemHugePages: %ld kB", &kib) != 1)
+		;
+	fclose(f);
+	return kib * 1024;
+}
+
+/* What is smaller than a large page, at the end, has small ones. */
+TEST_F(bind, host_objects_have_large_pages)
+{
+	uint64_t size = 2 * LARGE + LARGE / 2, i, *p;
+	long before = shmem_large();
+	uint32_t bo;
+
+	ASSERT_GE(before, 0);
+	ASSERT_EQ(gem_create(self->fd, HOST, size, &bo), 0);
+	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA, size, RW), 0);
+	EXPECT_EQ(shmem_large(), before + 2 * LARGE);
+	p = gem_map(self->fd, bo, size);
+	ASSERT_NE(p, MAP_FAILED);
+	for (i = 0; i < size / PAGE; i++) {
+		EXPECT_EQ(p[i * PAGE / 8], 0);
+		p[i * PAGE / 8] = i + 1;
+	}
+	for (i = 0; i < size / PAGE; i++)
+		ASSERT_EQ(at(self, VA + i * PAGE), i + 1);
+	EXPECT_EQ(engine_at(_metadata, self, VA), 1);
+	EXPECT_EQ(engine_at(_metadata, self, VA + LARGE - PAGE), LARGE / PAGE);
+	EXPECT_EQ(engine_at(_metadata, self, VA + LARGE), LARGE / PAGE + 1);
+	EXPECT_EQ(engine_at(_metadata, self, VA + size - PAGE), size / PAGE);
+	munmap(p, size);
+	ASSERT_EQ(vm_unmap(self->fd, self->vm, VA, size), 0);
+	ASSERT_EQ(gem_close(self->fd, bo), 0);
+	/* A file is put by who leaves the kernel next. */
+	for (i = 0; i < 100 && shmem_large() != before; i++)
+		usleep(100000);
+	EXPECT_EQ(shmem_large(), before);
+}
+
 /* All pages of an object, each by an operation of its own, in one call */
 TEST_F(bind, operations_without_number)
 {
