@@ -12,9 +12,9 @@
  *   bench_coll*.c	collectives, see bench_coll.h
  *
  * Measures, one area a file: bench_doorbell.c, bench_rate.c, bench_dma.c,
- * bench_window.c, bench_gemm.c, bench_probe.c. Each prepares what it needs,
- * lets ours and the peer take turns for some rounds, checks that the work was
- * done, and gives its rows to the report.
+ * bench_window.c, bench_gemm.c, bench_allreduce.c, bench_probe.c. Each prepares
+ * what it needs, lets ours and the peer take turns for some rounds, checks that
+ * the work was done, and gives its rows to the report.
  *
  * Functions that can fail return 0 or a negative errno, and have told
  * bench_fail() why.
@@ -93,6 +93,7 @@ enum bench_bar {
 	BENCH_BAR_DMA_HOST,	/* full queue, by memcpy() on the host */
 	BENCH_BAR_WINDOW,	/* load and store, by ivshmem */
 	BENCH_BAR_GEMM,		/* by the loop on the host */
+	BENCH_BAR_ALLREDUCE,	/* by the switches, by a ring */
 	BENCH_BAR_PROBE,	/* 8 xPUs, by 8 NVMe */
 	BENCH_BAR_LINEAR,	/* each of 32 xPUs, by each of 8 */
 	BENCH_BAR_UNLOAD,	/* 8 xPUs, by a second */
@@ -226,6 +227,7 @@ int bench_dma(struct bench *b);
 int bench_remote(struct bench *b);
 int bench_window(struct bench *b);
 int bench_gemm(struct bench *b);
+int bench_allreduce(struct bench *b);
 int bench_probe(struct bench *b);
 int bench_probe32(struct bench *b);
 

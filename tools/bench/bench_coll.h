@@ -5,6 +5,7 @@
  *   bench_coll.c		options, the sweep over sizes
  *   bench_coll_node.c		ranks: their xPUs, memory and communicators
  *   bench_coll_data.c		what ranks have, and must have afterwards
+ *   bench_coll_run.c		a collective from its data to its results
  *   bench_coll_count.c	what the devices count: bytes, modelled time
  *   bench_coll_report.c	the table and JSON
  */
@@ -113,6 +114,13 @@ void coll_fill(const struct coll_node *m, const struct coll_case *c,
 /* How many elements of a rank's result are not what they must be */
 uint64_t coll_wrong(const struct coll_node *m, const struct coll_case *c,
 		    uint32_t rank, const uint8_t *dst);
+
+/* Data to all ranks, with a bit of rank @spoil's flipped; no rank: ALINK_ID_NONE */
+int coll_bring(struct coll_node *m, const struct coll_case *c, uint32_t spoil);
+/* Once, by all ranks; @seq of each is for who wants to know. */
+int coll_run(struct coll_node *m, const struct coll_case *c, uint64_t *seq);
+/* Adds the elements that are wrong, of all ranks. */
+int coll_look(struct coll_node *m, const struct coll_case *c, uint64_t *wrong);
 
 /**
  * struct coll_result - what came out of a line

@@ -17,6 +17,7 @@ const struct bench_floor bench_floors[BENCH_NUM_BARS] = {
 	[BENCH_BAR_DMA_HOST] = { .floor = 0.7 },
 	[BENCH_BAR_WINDOW] = { .floor = 0.95, .goal = 0.98 },
 	[BENCH_BAR_GEMM] = { .floor = 0.6 },
+	[BENCH_BAR_ALLREDUCE] = { .floor = 1.5 },
 	[BENCH_BAR_PROBE] = { .less = true, .floor = 1.0 },
 	[BENCH_BAR_LINEAR] = { .less = true, .floor = 1.0 },
 	[BENCH_BAR_UNLOAD] = { .less = true, .floor = 1.0 },

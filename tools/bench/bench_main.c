@@ -36,6 +36,7 @@ static const struct measure {
 	{ "remote", bench_remote, "copies to HBM of another xPU" },
 	{ "window", bench_window, "load and store in HBM" },
 	{ "gemm", bench_gemm, "GEMM of 512^3 in BF16" },
+	{ "allreduce", bench_allreduce, "all-reduce by switches and by a ring" },
 	{ "probe", bench_probe, "modprobe, bind and rmmod of 8 xPUs" },
 	{ "probe32", bench_probe32, "modprobe and rmmod of 32 xPUs" },
 };
