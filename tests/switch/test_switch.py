@@ -267,6 +267,23 @@ def test_firmware_that_hangs():
     works('sw0')
 
 
+def test_reset_that_does_not_end():
+    """Told, and so until another one has gone well."""
+    errors = reporter('asic')['error']
+    reset = f'/sys/bus/pci/devices/{function("sw0")}/reset'
+    knob('sw0', 'x-reset-us', 600000000)
+    try:
+        # It is done, as far as the PCI core knows.
+        write(reset, '1')
+        unhealthy('asic', errors, 'device did not come back from reset',
+                  'recovery_class: 3')
+    finally:
+        knob('sw0', 'x-reset-us', 0)
+    write(reset, '1')
+    wait_for('health', lambda: reporter('asic')['state'] == 'healthy')
+    works('sw0')
+
+
 def test_reporters_on_request():
     """Each reporter can be tried: that is a report, which is over at once."""
     works('sw0')
