@@ -57,7 +57,7 @@ static const struct dma_fence_ops xpu_bind_fence_ops = {
 
 static void xpu_vm_binds_kick(struct xpu_vm *vm)
 {
-	queue_work(vm->xdev->bind_wq, &vm->bind_work);
+	queue_work(alink_xpu_wqs.bind, &vm->bind_work);
 }
 
 /* --- running ------------------------------------------------------------ */
@@ -155,7 +155,7 @@ static void xpu_binds_work(struct work_struct *work)
 		vm->done++;
 		spin_unlock(&vm->job_lock);
 		wake_up_all(&vm->job_wait);
-		queue_work(vm->xdev->free_wq, &vm->free_work);
+		queue_work(alink_xpu_wqs.free, &vm->free_work);
 	}
 	dma_fence_end_signalling(cookie);
 }
@@ -350,23 +350,4 @@ void alink_xpu_binds_stop(struct xpu_device *xdev)
 {
 	alink_xpu_binds_kick(xdev);
 	wait_var_event(&xdev->num_jobs, !atomic_read(&xdev->num_jobs));
-}
-
-int alink_xpu_binds_init(struct xpu_device *xdev)
-{
-	/* Freezable, so that no job waits for a device that is suspended. */
-	xdev->bind_wq = alloc_workqueue("alink_xpu_bind", WQ_MEM_RECLAIM |
-					WQ_UNBOUND | WQ_FREEZABLE, 0);
-	xdev->free_wq = alloc_workqueue("alink_xpu_free", WQ_UNBOUND |
-					WQ_FREEZABLE, 0);
-	return xdev->bind_wq && xdev->free_wq ? 0 : -ENOMEM;
-}
-
-/* With the DRM device: no VM is left. */
-void alink_xpu_binds_fini(struct xpu_device *xdev)
-{
-	if (xdev->bind_wq)
-		destroy_workqueue(xdev->bind_wq);
-	if (xdev->free_wq)
-		destroy_workqueue(xdev->free_wq);
 }

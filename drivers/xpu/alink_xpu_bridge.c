@@ -295,7 +295,7 @@ static void xpu_bridges_work(struct work_struct *work)
 	for (i = 0; i < XPU_BRIDGE_LISTS; i++)
 		left |= !list_empty(&bridges->lists[i].list);
 	if (left)
-		queue_delayed_work(bridges->wq, &bridges->work,
+		queue_delayed_work(alink_xpu_wqs.fence, &bridges->work,
 				   more ? 0 : delay);
 	dma_fence_end_signalling(cookie);
 
@@ -316,7 +316,7 @@ static void xpu_bridges_kick(struct xpu_device *xdev, unsigned long lists)
 		return;
 	for_each_set_bit(i, &lists, XPU_BRIDGE_LISTS)
 		set_bit(i, &bridges->dirty);
-	mod_delayed_work(bridges->wq, &bridges->work, 0);
+	mod_delayed_work(alink_xpu_wqs.fence, &bridges->work, 0);
 }
 
 /**
@@ -342,7 +342,7 @@ void alink_xpu_bridges_kick_vector(struct xpu_vector *vec)
 				    BIT(XPU_BRIDGES_ANY));
 }
 
-int alink_xpu_bridges_init(struct xpu_device *xdev)
+void alink_xpu_bridges_init(struct xpu_device *xdev)
 {
 	struct xpu_bridges *bridges = &xdev->bridges;
 	unsigned int i;
@@ -355,9 +355,6 @@ int alink_xpu_bridges_init(struct xpu_device *xdev)
 	bridges->rounded = jiffies;
 	INIT_WORK(&bridges->put_work, xpu_bridges_put_work);
 	INIT_DELAYED_WORK(&bridges->work, xpu_bridges_work);
-	bridges->wq = alloc_workqueue("alink_xpu", WQ_MEM_RECLAIM | WQ_UNBOUND,
-				      0);
-	return bridges->wq ? 0 : -ENOMEM;
 }
 
 /* With the DRM device. It is gone for good: whoever is looked at now ends. */
@@ -365,15 +362,12 @@ void alink_xpu_bridges_fini(struct xpu_device *xdev)
 {
 	struct xpu_bridges *bridges = &xdev->bridges;
 
-	if (!bridges->wq)
-		return;
 	while (bridges->num) {
 		alink_xpu_bridges_kick(xdev);
 		flush_delayed_work(&bridges->work);
 	}
 	cancel_delayed_work_sync(&bridges->work);
 	flush_work(&bridges->put_work);
-	destroy_workqueue(bridges->wq);
 }
 
 /* --- making --------------------------------------------------------------- */
@@ -436,10 +430,10 @@ static int xpu_bridge_start(struct xpu_device *xdev, struct xpu_loc *loc,
 	list_add_tail(&bridge->node, &bridges->fresh);
 	spin_unlock(&bridges->lock);
 	if (ret > 0)
-		queue_delayed_work(bridges->wq, &bridges->work,
+		queue_delayed_work(alink_xpu_wqs.fence, &bridges->work,
 				   nsecs_to_jiffies(XPU_POLL_NS));
 	else
-		mod_delayed_work(bridges->wq, &bridges->work, 0);
+		mod_delayed_work(alink_xpu_wqs.fence, &bridges->work, 0);
 	return 0;
 
 err_unreserve:

@@ -43,7 +43,6 @@ struct xpu_bridge_list {
  * @lists:	all that @work has taken
  * @dirty:	bitmap of @lists: something happened that those may wait for
  * @rounded:	when @work last went on with its round, jiffies
- * @wq:		runs @work
  * @work:	looks at them
  * @put_work:	puts all of @over
  */
@@ -56,14 +55,13 @@ struct xpu_bridges {
 	struct xpu_bridge_list lists[XPU_BRIDGE_LISTS];
 	unsigned long dirty;
 	unsigned long rounded;
-	struct workqueue_struct *wq;
 	struct delayed_work work;
 	struct work_struct put_work;
 };
 
 struct xpu_bridge_share *alink_xpu_bridge_share_new(void);
 void alink_xpu_bridge_share_put(struct xpu_bridge_share *share);
-int alink_xpu_bridges_init(struct xpu_device *xdev);
+void alink_xpu_bridges_init(struct xpu_device *xdev);
 void alink_xpu_bridges_kick(struct xpu_device *xdev);
 void alink_xpu_bridges_kick_vector(struct xpu_vector *vec);
 void alink_xpu_bridges_fini(struct xpu_device *xdev);

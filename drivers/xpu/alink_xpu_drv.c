@@ -77,8 +77,6 @@ static void xpu_release(struct drm_device *drm)
 {
 	struct xpu_device *xdev = to_xpu(drm);
 
-	alink_xpu_binds_fini(xdev);
-	alink_xpu_fault_fini(xdev);
 	alink_xpu_bridges_fini(xdev);
 	alink_xpu_evict_fini(xdev);
 	alink_xpu_hbm_fini(xdev);
@@ -158,6 +156,40 @@ const struct drm_driver alink_xpu_drm_driver = {
 	.minor = 6,
 };
 
+struct xpu_wqs alink_xpu_wqs;
+
+static void xpu_wqs_fini(void)
+{
+	struct workqueue_struct *wqs[] = {
+		alink_xpu_wqs.fence, alink_xpu_wqs.bind, alink_xpu_wqs.free,
+		alink_xpu_wqs.fault,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wqs); i++)
+		if (wqs[i])
+			destroy_workqueue(wqs[i]);
+}
+
+static int xpu_wqs_init(void)
+{
+	struct xpu_wqs *wqs = &alink_xpu_wqs;
+
+	wqs->fence = alloc_workqueue("alink_xpu", WQ_MEM_RECLAIM | WQ_UNBOUND,
+				     0);
+	/* Freezable, so that nothing waits for a device that is suspended. */
+	wqs->bind = alloc_workqueue("alink_xpu_bind", WQ_MEM_RECLAIM |
+				    WQ_UNBOUND | WQ_FREEZABLE, 0);
+	wqs->free = alloc_workqueue("alink_xpu_free", WQ_UNBOUND |
+				    WQ_FREEZABLE, 0);
+	wqs->fault = alloc_workqueue("alink_xpu_fault", WQ_UNBOUND |
+				     WQ_FREEZABLE, 0);
+	if (wqs->fence && wqs->bind && wqs->free && wqs->fault)
+		return 0;
+	xpu_wqs_fini();
+	return -ENOMEM;
+}
+
 static int __init xpu_init(void)
 {
 	int err;
@@ -167,10 +199,15 @@ static int __init xpu_init(void)
 		pr_err("alink_xpu: needs a kernel with 4 KiB pages\n");
 		return -EOPNOTSUPP;
 	}
+	err = xpu_wqs_init();
+	if (err)
+		return err;
 	alink_xpu_huge_init();
 	err = pci_register_driver(&alink_xpu_pci_driver);
-	if (err)
+	if (err) {
 		alink_xpu_huge_fini();
+		xpu_wqs_fini();
+	}
 	return err;
 }
 
@@ -178,6 +215,7 @@ static void __exit xpu_exit(void)
 {
 	pci_unregister_driver(&alink_xpu_pci_driver);
 	alink_xpu_huge_fini();
+	xpu_wqs_fini();
 }
 
 module_init(xpu_init);

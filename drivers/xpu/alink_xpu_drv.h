@@ -239,9 +239,6 @@ struct xpu_faults {
  *		objects
  * @count_pass:	counts looks at the memory of files
  * @count_busy:	bitmap of @info.num_ctx + 1 bits, for one look
- * @bind_wq:	runs xpu_vm.bind_work
- * @free_wq:	runs xpu_vm.free_work
- * @fault_wq:	runs xpu_queue.fault_work and xpu_hang.work
  * @num_jobs:	asynchronous VM_BINDs that are not over, all VMs
  */
 struct xpu_device {
@@ -294,9 +291,6 @@ struct xpu_device {
 	struct mutex count_lock;
 	u64 count_pass;
 	unsigned long *count_busy;
-	struct workqueue_struct *bind_wq;
-	struct workqueue_struct *free_wq;
-	struct workqueue_struct *fault_wq;
 	atomic_t num_jobs;
 };
 
@@ -679,8 +673,6 @@ void alink_xpu_vm_unbind_all(struct xpu_vm *vm);
 int alink_xpu_bind_again(struct xpu_vm *vm, struct xpu_bo *bo, u64 addr);
 
 /* alink_xpu_bind_async.c */
-int alink_xpu_binds_init(struct xpu_device *xdev);
-void alink_xpu_binds_fini(struct xpu_device *xdev);
 void alink_xpu_binds_kick(struct xpu_device *xdev);
 void alink_xpu_binds_stop(struct xpu_device *xdev);
 void alink_xpu_vm_binds_init(struct xpu_vm *vm);
@@ -691,8 +683,6 @@ int alink_xpu_vm_bind_ioctl(struct drm_device *drm, void *data,
 			    struct drm_file *file);
 
 /* alink_xpu_fault.c */
-int alink_xpu_fault_init(struct xpu_device *xdev);
-void alink_xpu_fault_fini(struct xpu_device *xdev);
 void alink_xpu_fault_queue_init(struct xpu_queue *q);
 void alink_xpu_fault_kick(struct xpu_queue *q);
 
@@ -777,6 +767,26 @@ u64 alink_xpu_last_fault(struct xpu_device *xdev, struct alink_event *event);
 
 /* alink_xpu_drv.c */
 extern const struct drm_driver alink_xpu_drm_driver;
+
+/**
+ * struct xpu_wqs - work of all xPUs
+ * @fence:	runs xpu_bridges.work
+ * @bind:	runs xpu_vm.bind_work
+ * @free:	runs xpu_vm.free_work
+ * @fault:	runs xpu_queue.fault_work and xpu_hang.work
+ *
+ * The first two are waited for where memory is reclaimed, so each has a thread
+ * kept for that: one of its own for each xPU was a third of the time of a probe.
+ */
+struct xpu_wqs {
+	struct workqueue_struct *fence;
+	struct workqueue_struct *bind;
+	struct workqueue_struct *free;
+	struct workqueue_struct *fault;
+};
+
+/* From the module's start to its end */
+extern struct xpu_wqs alink_xpu_wqs;
 
 /* alink_xpu_pci.c */
 extern struct pci_driver alink_xpu_pci_driver;

@@ -78,7 +78,7 @@ static int fault_resolve(struct xpu_queue *q, u64 addr, u32 rights)
 
 static void fault_again(struct xpu_queue *q, unsigned int delay_ms)
 {
-	queue_delayed_work(q->xdev->fault_wq, &q->fault_work,
+	queue_delayed_work(alink_xpu_wqs.fault, &q->fault_work,
 			   msecs_to_jiffies(delay_ms));
 }
 
@@ -146,19 +146,4 @@ void alink_xpu_fault_kick(struct xpu_queue *q)
 void alink_xpu_fault_queue_init(struct xpu_queue *q)
 {
 	INIT_DELAYED_WORK(&q->fault_work, fault_work);
-}
-
-int alink_xpu_fault_init(struct xpu_device *xdev)
-{
-	/* Freezable, as the device is suspended then. */
-	xdev->fault_wq = alloc_workqueue("alink_xpu_fault", WQ_UNBOUND |
-					 WQ_FREEZABLE, 0);
-	return xdev->fault_wq ? 0 : -ENOMEM;
-}
-
-/* With the DRM device: no queue is left. */
-void alink_xpu_fault_fini(struct xpu_device *xdev)
-{
-	if (xdev->fault_wq)
-		destroy_workqueue(xdev->fault_wq);
 }

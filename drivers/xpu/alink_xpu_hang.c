@@ -100,7 +100,7 @@ static void hang_look(struct xpu_device *xdev, struct xpu_queue *q, u32 hw_id)
 	spin_lock(&q->lock);
 	/* Who has ended it cancels the work, and wants no other. */
 	if (q->state == DRM_ALINK_XPU_QUEUE_RUNNING)
-		queue_work(xdev->fault_wq, &hang->work);
+		queue_work(alink_xpu_wqs.fault, &hang->work);
 	spin_unlock(&q->lock);
 }
 

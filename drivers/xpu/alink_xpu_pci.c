@@ -317,13 +317,7 @@ static int xpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return PTR_ERR(xdev);
 	xdev->pdev = pci_dev_get(pdev);
 	xpu_init_locks(xdev);
-	err = alink_xpu_bridges_init(xdev);
-	if (!err)
-		err = alink_xpu_binds_init(xdev);
-	if (!err)
-		err = alink_xpu_fault_init(xdev);
-	if (err)
-		return err;
+	alink_xpu_bridges_init(xdev);
 
 	xdev->adev = alink_dev_probe(pdev, &xpu_alink_ops, xdev);
 	if (IS_ERR(xdev->adev))
