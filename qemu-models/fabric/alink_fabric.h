@@ -345,6 +345,18 @@ int af_partition_get(struct af_fabric *f, uint32_t endpoint,
 /* --- segments, imports, groups of an endpoint (enum alink_status) ------ */
 int af_seg_export(struct af_fabric *f, uint32_t id, uint32_t seg, uint64_t key,
 		  uint32_t rights, const struct af_extent *ext, size_t n);
+struct af_segment_info {
+	uint32_t id;
+	uint32_t rights;
+	uint64_t len;
+	uint32_t num_extents;
+	uint32_t partition;
+	uint32_t num_bindings;
+};
+
+/* First segment with an id >= @from; ALINK_ST_NOT_FOUND past the last. */
+int af_seg_get(struct af_fabric *f, uint32_t id, uint32_t from,
+	       struct af_segment_info *info);
 /* Returns when no access is in flight. */
 int af_seg_revoke(struct af_fabric *f, uint32_t id, uint32_t seg);
 int af_seg_import(struct af_fabric *f, uint32_t id, uint32_t slot,

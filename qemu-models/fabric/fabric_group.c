@@ -223,6 +223,19 @@ void af_group_drop_seg(struct af_fabric *f, uint32_t id, uint32_t seg)
 	}
 }
 
+uint32_t af_group_num_binds(const struct af_fabric *f, uint32_t id,
+			    uint32_t seg)
+{
+	const struct af_bind *b;
+	uint32_t num = 0;
+
+	for (uint32_t i = 0; i < ALINK_MAX_GROUPS; i++) {
+		b = &f->page->bind[id][i];
+		num += b->len && b->seg == seg;
+	}
+	return num;
+}
+
 void af_group_drop_all(struct af_fabric *f, uint32_t id)
 {
 	struct af_page *p = f->page;

@@ -464,6 +464,8 @@ void af_seg_heal(struct af_fabric *f, uint32_t id,
 /* --- fabric_group.c ------------------------------------------------------ */
 void af_group_drop_all(struct af_fabric *f, uint32_t id);	/* writer */
 void af_group_drop_seg(struct af_fabric *f, uint32_t id, uint32_t seg);
+uint32_t af_group_num_binds(const struct af_fabric *f, uint32_t id,
+			    uint32_t seg);
 
 static inline bool af_is_member(const struct af_group *g, uint32_t id)
 {

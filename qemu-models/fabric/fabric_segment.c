@@ -97,6 +97,32 @@ out:
 	return ret;
 }
 
+int af_seg_get(struct af_fabric *f, uint32_t id, uint32_t from,
+	       struct af_segment_info *info)
+{
+	const struct af_segment *s = NULL;
+	int ret = ALINK_ST_NOT_FOUND;
+
+	memset(info, 0, sizeof(*info));
+	af_rdlock(f);
+	if (!af_ep_ok(f, id))
+		from = AF_MAX_SEGS;
+	for (; from < AF_MAX_SEGS && !s; from++) {
+		s = af_seg_find(f, id, from);
+		info->id = from;
+	}
+	if (s) {
+		info->rights = s->rights;
+		info->len = s->len;
+		info->num_extents = s->num;
+		info->partition = s->partition;
+		info->num_bindings = af_group_num_binds(f, id, info->id);
+		ret = ALINK_ST_OK;
+	}
+	af_rdunlock(f);
+	return ret;
+}
+
 /* Writer: nothing is in flight. */
 static void seg_drop(struct af_fabric *f, uint32_t id, uint32_t seg)
 {

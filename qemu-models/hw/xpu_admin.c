@@ -214,6 +214,31 @@ static void seg_export(AlinkDevice *ad, AlinkAdminCmd *cmd)
            ALINK_TLV_XPU_SEGMENT);
 }
 
+static void seg_get(AlinkDevice *ad, AlinkAdminCmd *cmd)
+{
+    uint32_t from = alink_admin_tlv_id(cmd);
+    struct af_segment_info have;
+
+    while (af_seg_get(ad->af, ad->fabric_id, from, &have) == ALINK_ST_OK) {
+        struct alink_xpu_segment_info info = {
+            .id = cpu_to_le32(have.id),
+            .rights = cpu_to_le32(have.rights),
+            .len = cpu_to_le64(have.len),
+            .num_extents = cpu_to_le32(have.num_extents),
+            .partition = cpu_to_le32(have.partition),
+            .num_bindings = cpu_to_le32(have.num_bindings),
+        };
+
+        if (!alink_admin_put(cmd, ALINK_TLV_XPU_SEGMENT_INFO, &info,
+                             sizeof(info))) {
+            break;
+        }
+        from = have.id + 1;
+    }
+    alink_admin_complete(cmd, cmd->resp_needed && !cmd->resp_len ?
+                         ALINK_ST_NO_ROOM : ALINK_ST_OK);
+}
+
 static void seg_revoke(AlinkDevice *ad, AlinkAdminCmd *cmd)
 {
     answer(cmd, af_seg_revoke(ad->af, ad->fabric_id, alink_admin_tlv_id(cmd)),
@@ -345,6 +370,9 @@ const AlinkAdminSpec xpu_admin[] = {
     CMD(QUEUE_DESTROY, queue_destroy, ID, 4),
     CMD(SEG_EXPORT, seg_export, XPU_SEGMENT,
         sizeof(struct alink_xpu_segment)),
+    { .opcode = ALINK_XPU_ADMIN_SEG_GET, .name = "SEG_GET",
+      .caps = ALINK_CAP_SEGMENTS, .run = seg_get,
+      .tlv = { { ALINK_TLV_ID, true, 4, 4 } } },
     CMD(SEG_REVOKE, seg_revoke, ID, 4),
     CMD(SEG_IMPORT, seg_import, XPU_IMPORT, sizeof(struct alink_xpu_import)),
     CMD(SEG_RELEASE, seg_release, ID, 4),

@@ -147,6 +147,7 @@ enum alink_devtype {
 #define ALINK_CAP_CREDITS		ALINK_BIT64(17)	/* link credits that are lost are missed, ALINK_LSTAT_CREDIT_STALLS ... */
 #define ALINK_CAP_WAIT_MS		ALINK_BIT64(18)	/* xPU: how long a WAIT may last, src2 of ALINK_XPU_OP_WAIT */
 #define ALINK_CAP_TABLES_USED		ALINK_BIT64(19)	/* switch: how full its tables are, ALINK_SW_REG_ROUTES_USED ... */
+#define ALINK_CAP_SEGMENTS		ALINK_BIT64(20)	/* xPU: ALINK_XPU_ADMIN_SEG_GET */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

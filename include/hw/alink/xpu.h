@@ -253,6 +253,8 @@ enum alink_xpu_admin_opcode {
 	ALINK_XPU_ADMIN_SEG_REVOKE	= 0x0111,	/* ID: returns when no access is in flight */
 	ALINK_XPU_ADMIN_SEG_IMPORT	= 0x0112,	/* IMPORT */
 	ALINK_XPU_ADMIN_SEG_RELEASE	= 0x0113,	/* ID: import slot */
+	/* with ALINK_CAP_SEGMENTS */
+	ALINK_XPU_ADMIN_SEG_GET		= 0x0114,	/* ID: first to show -> SEGMENT_INFO list in ascending id; resumes */
 	ALINK_XPU_ADMIN_GROUP_BIND	= 0x0118,	/* GROUP_BIND: own segment becomes this member's memory */
 	ALINK_XPU_ADMIN_GROUP_UNBIND	= 0x0119,	/* ID: group */
 	ALINK_XPU_ADMIN_GROUP_IMPORT	= 0x011a,	/* IMPORT with group id and key: a slot for the GROUP aperture */
@@ -270,6 +272,7 @@ enum alink_xpu_admin_opcode {
 #define ALINK_TLV_XPU_IMPORT		0x0103	/* struct alink_xpu_import */
 #define ALINK_TLV_XPU_GROUP_BIND	0x0104	/* struct alink_xpu_group_bind */
 #define ALINK_TLV_XPU_PAGE		0x0105	/* struct alink_xpu_page */
+#define ALINK_TLV_XPU_SEGMENT_INFO	0x0106	/* struct alink_xpu_segment_info */
 #define ALINK_TLV_XPU_RESUME		0x0110	/* struct alink_xpu_resume */
 
 struct alink_xpu_ctx {
@@ -317,6 +320,18 @@ struct alink_xpu_segment {
 	struct alink_xpu_extent extents[ALINK_XPU_SEG_MAX_EXTENTS];
 };
 static_assert(sizeof(struct alink_xpu_segment) == 280, "segment is 280 bytes");
+
+/* What there is to be known of a segment: all but its key and where it is */
+struct alink_xpu_segment_info {
+	__le32 id;
+	__le32 rights;		/* ALINK_SEG_* */
+	__le64 len;		/* bytes, all extents */
+	__le32 num_extents;
+	__le32 partition;	/* that it belongs to; 0: none yet */
+	__le32 num_bindings;	/* to groups */
+	__le32 reserved;
+};
+static_assert(sizeof(struct alink_xpu_segment_info) == 32, "segment info is 32 bytes");
 
 struct alink_xpu_import {
 	__le32 slot;		/* 0..NUM_IMPORTS - 1 */

@@ -135,6 +135,76 @@ static void test_key(void)
     rig_free(r);
 }
 
+/* What an xPU tells of its segments from @from on; returns how many fit. */
+static unsigned segments(XpuQtest *x, uint32_t from, uint32_t room,
+                         struct alink_xpu_segment_info *info,
+                         uint16_t want)
+{
+    const size_t span = ALINK_TLV_SPAN(sizeof(*info));
+    uint32_t id = cpu_to_le32(from), len;
+    struct alink_admin_cpl cpl;
+    uint8_t req[16], tlv[4];
+    unsigned i;
+
+    len = aq_put_tlv(req, 0, ALINK_TLV_ID, &id, 4);
+    cpl = aq_admin(x->aq, ALINK_XPU_ADMIN_SEG_GET, req, len, room);
+    g_assert_cmpuint(le16_to_cpu(cpl.status), ==, want);
+    if (want != ALINK_ST_OK) {
+        return 0;
+    }
+    len = le32_to_cpu(cpl.resp_len);
+    g_assert_cmpuint(len, <=, room);
+    g_assert_cmpuint(len % span, ==, 0);
+    for (i = 0; i < len / span; i++) {
+        qtest_memread(x->aq->qts, x->aq->resp + i * span, tlv, sizeof(tlv));
+        g_assert_cmphex(lduw_le_p(tlv), ==, ALINK_TLV_XPU_SEGMENT_INFO);
+        g_assert_cmpuint(lduw_le_p(tlv + 2), ==, sizeof(*info));
+        qtest_memread(x->aq->qts, x->aq->resp + i * span + sizeof(tlv) + 4,
+                      &info[i], sizeof(*info));
+    }
+    return i;
+}
+
+static void test_segments(void)
+{
+    const uint32_t span = ALINK_TLV_SPAN(sizeof(struct alink_xpu_segment_info));
+    struct alink_xpu_segment_info info[4];
+    Rig *r = rig_new();
+    XpuQtest *x1 = r->x[1];
+
+    rig_group(r);
+    OK(export(x1, 1000, KEY, ALINK_SEG_READ));
+    g_assert_cmpuint(segments(x1, 0, 4096, info, ALINK_ST_OK), ==, 2);
+    g_assert_cmpuint(le32_to_cpu(info[0].id), ==, 0);
+    g_assert_cmphex(le32_to_cpu(info[0].rights), ==, ALL_RIGHTS);
+    g_assert_cmpuint(le64_to_cpu(info[0].len), ==, SEG_LEN);
+    g_assert_cmpuint(le32_to_cpu(info[0].num_extents), ==, 1);
+    g_assert_cmpuint(le32_to_cpu(info[0].partition), ==, 1);
+    g_assert_cmpuint(le32_to_cpu(info[0].num_bindings), ==, 1);
+    g_assert_cmpuint(info[0].reserved, ==, 0);
+    g_assert_cmpuint(le32_to_cpu(info[1].id), ==, 1000);
+    g_assert_cmphex(le32_to_cpu(info[1].rights), ==, ALINK_SEG_READ);
+    g_assert_cmpuint(le32_to_cpu(info[1].num_bindings), ==, 0);
+
+    /* In pieces; of what does not fit at all, that. */
+    g_assert_cmpuint(segments(x1, 0, 2 * span - 1, info, ALINK_ST_OK), ==, 1);
+    g_assert_cmpuint(segments(x1, 1, span, info, ALINK_ST_OK), ==, 1);
+    g_assert_cmpuint(le32_to_cpu(info[0].id), ==, 1000);
+    segments(x1, 0, span - 8, info, ALINK_ST_NO_ROOM);
+    g_assert_cmpuint(segments(x1, 1001, span - 8, info, ALINK_ST_OK), ==, 0);
+    g_assert_cmpuint(segments(x1, ~0U, span, info, ALINK_ST_OK), ==, 0);
+
+    /* A segment stays where it was exported. */
+    partition(r, 1, 2);
+    OK(aq_admin_id(x1->aq, ALINK_XPU_ADMIN_SEG_REVOKE, 0));
+    OK(export(x1, 0, KEY + 1, ALINK_SEG_WRITE));
+    g_assert_cmpuint(segments(x1, 0, 4096, info, ALINK_ST_OK), ==, 2);
+    g_assert_cmpuint(le32_to_cpu(info[0].partition), ==, 2);
+    g_assert_cmpuint(le32_to_cpu(info[0].num_bindings), ==, 0);
+    g_assert_cmpuint(le32_to_cpu(info[1].partition), ==, 1);
+    rig_free(r);
+}
+
 /* Beyond the end: the first byte beyond is at fault, and none is written. */
 static void test_range(void)
 {
@@ -342,6 +412,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu-refuse/port-down", test_port_down);
     qtest_add_func("/alink/xpu-refuse/partition", test_partition);
     qtest_add_func("/alink/xpu-refuse/key", test_key);
+    qtest_add_func("/alink/xpu-refuse/segments", test_segments);
     qtest_add_func("/alink/xpu-refuse/range", test_range);
     qtest_add_func("/alink/xpu-refuse/poison", test_remote_poison);
     qtest_add_func("/alink/xpu-refuse/unreachable", test_unreachable);

@@ -669,6 +669,36 @@ TEST(export_arguments)
 	rig_free(r);
 }
 
+TEST(segment_listing)
+{
+	struct rig *r = rig_new(2, 1);
+	struct af_extent e[] = { { 0, 8192 }, { 16384, 4096 } };
+	struct af_segment_info i;
+
+	/* That of the rig is the first. */
+	EXPECT_EQ(af_seg_get(r->f, 1, 0, &i), ALINK_ST_OK);
+	EXPECT_EQ(i.id, 0);
+	EXPECT_EQ(i.partition, RIG_PARTITION);
+	EXPECT_EQ(af_seg_get(r->f, 1, 1, &i), ALINK_ST_NOT_FOUND);
+	af_partition_set(r->f, 1, 0);
+	EXPECT_EQ(af_seg_export(r->f, 1, 4095, 5, ALINK_SEG_READ, e, 2),
+		  ALINK_ST_OK);
+	EXPECT_EQ(af_seg_get(r->f, 1, 1, &i), ALINK_ST_OK);
+	EXPECT(i.id == 4095 && i.rights == ALINK_SEG_READ && i.len == 12288);
+	EXPECT(i.num_extents == 2 && !i.partition && !i.num_bindings);
+	/* The first partition is its, and stays so. */
+	af_partition_set(r->f, 1, 9);
+	af_partition_set(r->f, 1, 10);
+	EXPECT_EQ(af_seg_get(r->f, 1, 4095, &i), ALINK_ST_OK);
+	EXPECT_EQ(i.partition, 9);
+	EXPECT_EQ(af_seg_get(r->f, 1, 4096, &i), ALINK_ST_NOT_FOUND);
+	EXPECT_EQ(af_seg_get(r->f, 1, UINT32_MAX, &i), ALINK_ST_NOT_FOUND);
+	EXPECT_EQ(af_seg_get(r->f, 9, 0, &i), ALINK_ST_NOT_FOUND);
+	EXPECT_EQ(af_seg_get(r->f, ALINK_MAX_ENDPOINTS, 0, &i),
+		  ALINK_ST_NOT_FOUND);
+	rig_free(r);
+}
+
 /* The pool of the whole fabric ends before the ids of its endpoints do. */
 TEST(segment_pool_runs_out)
 {

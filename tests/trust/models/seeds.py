@@ -439,7 +439,7 @@ def xpu_fabric():
         out[name] = run(xpu_queue(seed), aperture, *descriptor)
         if name == 'remote_read':
             seed.admin(*(by_id(f'ALINK_XPU_ADMIN_{what}') for what in (
-                'GROUP_RELEASE', 'SEG_RELEASE', 'SEG_REVOKE')),
+                'SEG_GET', 'GROUP_RELEASE', 'SEG_RELEASE', 'SEG_REVOKE')),
                        by_id('ALINK_XPU_ADMIN_GROUP_UNBIND', 1))
     assert hbm
     return out
