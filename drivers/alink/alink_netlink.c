@@ -128,6 +128,20 @@ static const struct genl_split_ops alink_nl_ops[] = {
 		.doit		= alink_nl_manager_release_doit,
 		.flags		= ALINK_NL_DO | GENL_ADMIN_PERM,
 	},
+	{
+		.cmd		= ALINK_CMD_SEGMENT_GET,
+		.dumpit		= alink_nl_segment_get_dumpit,
+		.policy		= alink_segment_policy,
+		.maxattr	= ALINK_A_SEGMENT_DEV_INDEX,
+		.flags		= ALINK_NL_READ,
+	},
+	{
+		.cmd		= ALINK_CMD_SEGMENT_REVOKE,
+		.doit		= alink_nl_segment_revoke_doit,
+		.policy		= alink_segment_policy,
+		.maxattr	= ALINK_A_SEGMENT_ID,
+		.flags		= ALINK_NL_DO | GENL_ADMIN_PERM,
+	},
 };
 
 struct genl_family alink_genl_family __ro_after_init = {

@@ -19,6 +19,7 @@ extern const struct nla_policy alink_route_policy[ALINK_A_ROUTE_MAX + 1];
 extern const struct nla_policy alink_group_policy[ALINK_A_GROUP_MAX + 1];
 extern const struct nla_policy alink_partition_policy[];
 extern const struct nla_policy alink_manager_policy[ALINK_A_MANAGER_MAX + 1];
+extern const struct nla_policy alink_segment_policy[ALINK_A_SEGMENT_MAX + 1];
 
 /* alink_netlink.c */
 typedef int (*alink_nl_dump_fn)(struct sk_buff *skb,
@@ -56,6 +57,7 @@ int alink_nl_route_del_doit(struct sk_buff *skb, struct genl_info *info);
 int alink_nl_group_add_doit(struct sk_buff *skb, struct genl_info *info);
 int alink_nl_group_del_doit(struct sk_buff *skb, struct genl_info *info);
 int alink_nl_partition_set_doit(struct sk_buff *skb, struct genl_info *info);
+int alink_nl_segment_revoke_doit(struct sk_buff *skb, struct genl_info *info);
 
 /* alink_netlink_show.c */
 u32 alink_nl_partition_of(struct alink_dev *adev, u32 endpoint, int *err);
@@ -64,5 +66,7 @@ int alink_nl_route_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int alink_nl_group_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int alink_nl_partition_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb);
+int alink_nl_segment_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb);
 
 #endif /* ALINK_NETLINK_H */

@@ -14,7 +14,8 @@
  * release: a device that does not answer holds the socket of who asked it, and
  * a manager has to beat, and to look after the others, meanwhile.
  *
- * Groups are not the manager's: they belong to jobs, which come and go.
+ * Groups and segments are not the manager's: they belong to jobs, which come and
+ * go.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>

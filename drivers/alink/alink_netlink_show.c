@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Generic netlink: showing routes, groups and partitions, page by page, as
- * the device gives them. Entries come in ascending order of their id, so a
+ * Generic netlink: showing routes, groups, partitions and segments, page by page,
+ * as the device gives them. Entries come in ascending order of their id, so a
  * dump that goes on after a change shows each entry once at most.
  */
 #include <linux/bitmap.h>
 #include <linux/slab.h>
 
 #include <hw/alink/fabric.h>
+#include <hw/alink/xpu.h>
 
 #include "alink_netlink.h"
 
@@ -313,4 +314,66 @@ u32 alink_nl_partition_of(struct alink_dev *adev, u32 endpoint, int *err)
 	}
 	kfree(page);
 	return partition;
+}
+
+/* --- segments ------------------------------------------------------------- */
+
+static int alink_nl_put_owner(struct sk_buff *skb, struct alink_dev *adev,
+			      u32 id)
+{
+	struct alink_owner owner;
+
+	/* A device may claim to have what its driver knows nothing of. */
+	if (!adev->ops->segment_owner ||
+	    !adev->ops->segment_owner(adev, id, &owner))
+		return 0;
+	return nla_put_u32(skb, ALINK_A_SEGMENT_PID, owner.pid) ?:
+	       nla_put_string(skb, ALINK_A_SEGMENT_COMM, owner.comm);
+}
+
+static int alink_nl_fill_segment(struct sk_buff *skb,
+				 const struct netlink_callback *cb,
+				 struct alink_dev *adev,
+				 const struct alink_nl_page *page,
+				 const struct alink_tlv *tlv, u32 *id)
+{
+	const struct alink_xpu_segment_info *seg = alink_tlv_data(tlv);
+
+	if (alink_tlv_len(tlv) < sizeof(*seg))
+		return -EPROTO;
+	*id = le32_to_cpu(seg->id);
+	if (nla_put_u32(skb, ALINK_A_SEGMENT_DEV_INDEX, adev->index) ||
+	    nla_put_u32(skb, ALINK_A_SEGMENT_ID, *id) ||
+	    nla_put_u32(skb, ALINK_A_SEGMENT_ENDPOINT, adev->fabric_id) ||
+	    nla_put_u32(skb, ALINK_A_SEGMENT_RIGHTS,
+			le32_to_cpu(seg->rights)) ||
+	    nla_put_u64_64bit(skb, ALINK_A_SEGMENT_SIZE, le64_to_cpu(seg->len),
+			      ALINK_A_SEGMENT_PAD) ||
+	    nla_put_u32(skb, ALINK_A_SEGMENT_EXTENTS,
+			le32_to_cpu(seg->num_extents)) ||
+	    nla_put_u32(skb, ALINK_A_SEGMENT_PARTITION,
+			le32_to_cpu(seg->partition)) ||
+	    nla_put_u32(skb, ALINK_A_SEGMENT_BINDINGS,
+			le32_to_cpu(seg->num_bindings)) ||
+	    alink_nl_put_owner(skb, adev, *id))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int alink_nl_dump_segments(struct sk_buff *skb,
+				  struct netlink_callback *cb,
+				  struct alink_dev *adev, unsigned long *next)
+{
+	return alink_nl_dump_table(skb, cb, adev, next,
+				   ALINK_XPU_ADMIN_SEG_GET,
+				   ALINK_CMD_SEGMENT_GET,
+				   ALINK_TLV_XPU_SEGMENT_INFO,
+				   alink_nl_fill_segment);
+}
+
+int alink_nl_segment_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb)
+{
+	return alink_nl_dump_devs(skb, cb, ALINK_A_SEGMENT_DEV_INDEX,
+				  ALINK_CAP_SEGMENTS, alink_nl_dump_segments);
 }

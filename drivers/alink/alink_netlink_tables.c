@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Generic netlink: writing routes, groups and partitions. The tables
- * themselves are in the devices, and nowhere else: nothing here can differ
- * from them.
+ * Generic netlink: writing routes, groups and partitions, and revoking segments.
+ * The tables themselves are in the devices, and nowhere else: nothing here can
+ * differ from them.
  */
 #include <linux/bitmap.h>
 #include <linux/slab.h>
@@ -49,6 +49,12 @@ const struct nla_policy alink_partition_policy[ALINK_A_PARTITION_MAX + 1] = {
 						      ALINK_MAX_ENDPOINTS - 1),
 	[ALINK_A_PARTITION_PARTITION] = NLA_POLICY_MAX(NLA_U32,
 						       ALINK_MAX_PARTITIONS - 1),
+};
+
+const struct nla_policy alink_segment_policy[ALINK_A_SEGMENT_MAX + 1] = {
+	[ALINK_A_SEGMENT_DEV_INDEX] = { .type = NLA_U32 },
+	[ALINK_A_SEGMENT_ID]	= NLA_POLICY_MAX(NLA_U32,
+						 ALINK_MAX_SEGMENTS - 1),
 };
 
 /* Says which device refused, and why, and returns @err. */
@@ -540,5 +546,44 @@ int alink_nl_partition_set_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&alink_table_lock);
 	err = alink_manager_check(info) ?: alink_nl_partition_set(info);
 	mutex_unlock(&alink_table_lock);
+	return err;
+}
+
+/* --- segments ------------------------------------------------------------- */
+
+static int alink_nl_segment_revoke(struct genl_info *info,
+				   struct alink_dev *adev)
+{
+	struct nlattr *id = info->attrs[ALINK_A_SEGMENT_ID];
+	int err;
+
+	err = alink_nl_check_cap(info, ALINK_A_SEGMENT_DEV_INDEX, adev,
+				 ALINK_CAP_SEGMENTS);
+	if (err)
+		return err;
+	err = adev->ops->segment_revoke ?
+	      adev->ops->segment_revoke(adev, nla_get_u32(id)) : -ENOENT;
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, id, "%s has no segment %u",
+					adev->name, nla_get_u32(id));
+	else if (err)
+		alink_nl_refused(info, id, adev, err, ALINK_ST_ABORTED);
+	return err;
+}
+
+/* Like groups, segments belong to jobs: whoever manages the fabric. */
+int alink_nl_segment_revoke_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct alink_dev *adev;
+	int err;
+
+	err = alink_nl_need(info, ALINK_A_SEGMENT_ID, "Id of the segment");
+	if (err)
+		return err;
+	adev = alink_nl_get_dev(info, ALINK_A_SEGMENT_DEV_INDEX);
+	if (IS_ERR(adev))
+		return PTR_ERR(adev);
+	err = alink_nl_segment_revoke(info, adev);
+	alink_dev_put(adev);
 	return err;
 }

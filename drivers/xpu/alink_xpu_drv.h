@@ -15,6 +15,7 @@
  *	    xpu_bo.gpuva_lock		list of bindings of one object
  *	  xpu_kq.lock			kernel queue
  *	  xpu_hbm.lock			HBM allocator
+ *	  xpu_segment.lock		is it in the device? End of a reset is waited for
  *	    xpu_device.reset_lock	state of the device; read over each command
  *	      locks of alink.ko
  *	      xarray locks, xpu_queue.lock, xpu_bridges.lock,
@@ -554,27 +555,34 @@ struct xpu_turns {
 /**
  * struct xpu_segment - an export
  * @xdev:	device
+ * @ref:	users: who made it, and who revokes it by netlink
  * @bo:		object, referenced
  * @id:		segment of the device
- * @generation:	xpu_device.generation when made
+ * @pid:	process that made it, referenced
+ * @comm:	its name then
+ * @lock:	protects @generation, and what it says from changing
+ * @generation:	xpu_device.generation when made; 0: not in the device
  */
 struct xpu_segment {
 	struct xpu_device *xdev;
+	struct kref ref;
 	struct xpu_bo *bo;
 	u32 id;
+	struct pid *pid;
+	char comm[TASK_COMM_LEN];
+	/* protects generation; held over commands that change whether it is true */
+	struct mutex lock;
 	u64 generation;
 };
 
 /**
  * struct xpu_group - our memory in a group
- * @seg:	the memory
+ * @seg:	the memory; as long as the device has that it has the binding
  * @group:	group id
- * @generation:	xpu_device.generation when bound
  */
 struct xpu_group {
 	struct xpu_segment *seg;
 	u32 group;
-	u64 generation;
 };
 
 /* alink_xpu_hw.c */
@@ -723,6 +731,9 @@ int alink_xpu_wait_fence_ioctl(struct drm_device *drm, void *data,
 			       struct drm_file *file);
 
 /* alink_xpu_fabric.c */
+bool alink_xpu_segment_owner(struct alink_dev *adev, u32 id,
+			     struct alink_owner *owner);
+int alink_xpu_segment_revoke(struct alink_dev *adev, u32 id);
 void alink_xpu_segment_destroy(struct xpu_segment *seg);
 void alink_xpu_group_destroy(struct xpu_group *group);
 void alink_xpu_import_release(struct xpu_bo *bo);

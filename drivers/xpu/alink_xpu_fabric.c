@@ -4,7 +4,9 @@
  * others that we import, and groups. The fabric checks key, partition and
  * rights of each access; the driver hands out ids and takes them back.
  */
+#include <linux/pid.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -27,10 +29,19 @@ static_assert(DRM_ALINK_XPU_SEGMENT_ATOMIC == DRM_ALINK_XPU_VM_BIND_ATOMIC);
 
 static void xpu_segment_free(struct xpu_segment *seg)
 {
-	xa_erase(&seg->xdev->segments, seg->id);
 	alink_xpu_unpin(seg->bo);
 	drm_gem_object_put(xpu_gem(seg->bo));
+	put_pid(seg->pid);
+	mutex_destroy(&seg->lock);
 	kfree(seg);
+}
+
+static void xpu_segment_release(struct kref *ref)
+{
+	struct xpu_segment *seg = container_of(ref, struct xpu_segment, ref);
+
+	xa_erase(&seg->xdev->segments, seg->id);
+	xpu_segment_free(seg);
 }
 
 /**
@@ -41,9 +52,75 @@ static void xpu_segment_free(struct xpu_segment *seg)
  */
 void alink_xpu_segment_destroy(struct xpu_segment *seg)
 {
+	mutex_lock(&seg->lock);
 	alink_xpu_admin_undo(seg->xdev, seg->generation,
 			     ALINK_XPU_ADMIN_SEG_REVOKE, seg->id);
-	xpu_segment_free(seg);
+	seg->generation = 0;
+	mutex_unlock(&seg->lock);
+	kref_put(&seg->ref, xpu_segment_release);
+}
+
+/**
+ * alink_xpu_segment_owner - alink_dev_ops.segment_owner
+ * @adev:	device
+ * @id:		segment
+ * @owner:	filled in, if there is one that the caller may know
+ *
+ * Return: there is.
+ */
+bool alink_xpu_segment_owner(struct alink_dev *adev, u32 id,
+			     struct alink_owner *owner)
+{
+	struct xpu_device *xdev = alink_dev_priv(adev);
+	struct xpu_segment *seg;
+
+	xa_lock(&xdev->segments);
+	seg = xa_load(&xdev->segments, id);
+	owner->pid = seg ? pid_vnr(seg->pid) : 0;
+	if (owner->pid)
+		strscpy(owner->comm, seg->comm);
+	xa_unlock(&xdev->segments);
+	return owner->pid;
+}
+
+/**
+ * alink_xpu_segment_revoke - alink_dev_ops.segment_revoke
+ * @adev:	device
+ * @id:		segment
+ *
+ * The device forgets it, as in a reset, and its bindings to groups. Who made it
+ * keeps its ids, which he gives back as if nothing had happened, and the memory.
+ *
+ * Return: 0 when no access of others is in flight; -ENOENT; -EINTR on a fatal
+ * signal; an error by state; -EIO if the device does not answer, and is reset.
+ */
+int alink_xpu_segment_revoke(struct alink_dev *adev, u32 id)
+{
+	struct xpu_device *xdev = alink_dev_priv(adev);
+	__le32 req = cpu_to_le32(id);
+	struct xpu_segment *seg;
+	int err;
+
+	xa_lock(&xdev->segments);
+	seg = xa_load(&xdev->segments, id);
+	if (seg && !kref_get_unless_zero(&seg->ref))
+		seg = NULL;
+	xa_unlock(&xdev->segments);
+	if (!seg)
+		return -ENOENT;
+
+	err = mutex_lock_killable(&seg->lock);
+	if (err)
+		goto out_put;
+	/* Of one that a reset has taken the device knows nothing. */
+	err = alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_SEG_REVOKE,
+				  ALINK_TLV_ID, &req, sizeof(req), NULL);
+	if (!err)
+		seg->generation = 0;
+	mutex_unlock(&seg->lock);
+out_put:
+	kref_put(&seg->ref, xpu_segment_release);
+	return err;
 }
 
 static void xpu_segment_fill(const struct xpu_segment *seg, u32 rights,
@@ -87,24 +164,28 @@ static struct xpu_segment *xpu_segment_of(struct xpu_device *xdev,
 		return ERR_PTR(-ENOMEM);
 	}
 	seg->xdev = xdev;
+	kref_init(&seg->ref);
+	mutex_init(&seg->lock);
+	seg->pid = get_pid(task_tgid(current));
+	get_task_comm(seg->comm, current);
 	seg->bo = bo;
 	drm_gem_object_get(xpu_gem(bo));
 	err = xa_alloc(&xdev->segments, &seg->id, seg,
 		       XA_LIMIT(0, xdev->info.num_segments - 1), GFP_KERNEL);
 	if (err) {
-		alink_xpu_unpin(bo);
-		drm_gem_object_put(xpu_gem(bo));
-		kfree(seg);
+		xpu_segment_free(seg);
 		return ERR_PTR(err == -EBUSY ? -ENOSPC : err);
 	}
 
 	xpu_segment_fill(seg, rights, key, &req);
+	mutex_lock(&seg->lock);
 	err = alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_SEG_EXPORT,
 				  ALINK_TLV_XPU_SEGMENT, &req, sizeof(req),
 				  &seg->generation);
+	mutex_unlock(&seg->lock);
 	memzero_explicit(&req, sizeof(req));
 	if (err) {
-		xpu_segment_free(seg);
+		kref_put(&seg->ref, xpu_segment_release);
 		return ERR_PTR(err);
 	}
 	return seg;
@@ -368,8 +449,13 @@ static void xpu_group_free(struct xpu_group *group)
  */
 void alink_xpu_group_destroy(struct xpu_group *group)
 {
-	alink_xpu_admin_undo(group->seg->xdev, group->generation,
+	struct xpu_segment *seg = group->seg;
+
+	/* A segment that was revoked has taken its binding with it. */
+	mutex_lock(&seg->lock);
+	alink_xpu_admin_undo(seg->xdev, seg->generation,
 			     ALINK_XPU_ADMIN_GROUP_UNBIND, group->group);
+	mutex_unlock(&seg->lock);
 	xpu_group_free(group);
 }
 
@@ -409,7 +495,7 @@ xpu_group_create(struct xpu_device *xdev, struct xpu_bo *bo,
 	req.segment = cpu_to_le32(seg->id);
 	err = alink_xpu_admin_tlv(xdev, ALINK_XPU_ADMIN_GROUP_BIND,
 				  ALINK_TLV_XPU_GROUP_BIND, &req, sizeof(req),
-				  &group->generation);
+				  NULL);
 	if (err) {
 		xpu_group_free(group);
 		return ERR_PTR(err);

@@ -80,6 +80,8 @@ static const struct alink_dev_ops xpu_alink_ops = {
 	.lost = xpu_lost,
 	.trouble = alink_xpu_trouble,
 	.watch = alink_xpu_hang_watch,
+	.segment_owner = alink_xpu_segment_owner,
+	.segment_revoke = alink_xpu_segment_revoke,
 };
 
 /*

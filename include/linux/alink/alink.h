@@ -15,6 +15,7 @@
 #include <linux/netdevice.h>
 #include <linux/notifier.h>
 #include <linux/pci.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 #include <net/devlink.h>
 
@@ -26,6 +27,16 @@ struct alink_port;
 
 /* alink_dev_ops.watch is called this often, or less */
 #define ALINK_WATCH_MS		1000
+
+/**
+ * struct alink_owner - a process, for others to see
+ * @pid:	as the pid namespace of the caller has it
+ * @comm:	its name
+ */
+struct alink_owner {
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+};
 
 /**
  * struct alink_dev_ops - what a driver tells the core
@@ -46,6 +57,11 @@ struct alink_port;
  *		ALINK_WATCH_MS while the device works, for what only the driver
  *		can judge. Must not wait for events or the admin queue; may be
  *		NULL
+ * @segment_owner: who made a segment; false if nobody did, or the caller's pid
+ *		namespace does not have him; may be NULL
+ * @segment_revoke: take a segment from who made it; returns 0 when no access is
+ *		in flight, -ENOENT if there is none, or -errno; may sleep; may be
+ *		NULL
  *
  * None is called before alink_dev_register() has been entered, nor after
  * alink_dev_unregister() has returned.
@@ -56,6 +72,9 @@ struct alink_dev_ops {
 	void (*lost)(struct alink_dev *adev);
 	void (*trouble)(struct alink_dev *adev, const char *what);
 	void (*watch)(struct alink_dev *adev);
+	bool (*segment_owner)(struct alink_dev *adev, u32 id,
+			      struct alink_owner *owner);
+	int (*segment_revoke)(struct alink_dev *adev, u32 id);
 };
 
 /*

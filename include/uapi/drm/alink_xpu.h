@@ -841,7 +841,9 @@ struct drm_alink_xpu_fence_syncobj {
  * the exporting xPU that compares the key and looks at the rights, in each
  * access. So the importer may be on another host. A handle is stale once its
  * export is revoked, its exporter's file closed or its xPU reset: a later
- * export of the same segment has another key.
+ * export of the same segment has another key. The administrator can revoke it,
+ * too (segment-revoke of the alink netlink family); its exporter is not told,
+ * and gives it back as after a reset.
  */
 struct drm_alink_xpu_segment_handle {
 	/** @endpoint: fabric id of the exporter */
