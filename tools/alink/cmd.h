@@ -121,6 +121,8 @@ int cmd_port_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_route_add(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_route_del(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_route_show(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_segment_revoke(struct alink_cmd_env *env, int argc, char **argv);
+int cmd_segment_show(struct alink_cmd_env *env, int argc, char **argv);
 int cmd_topo(struct alink_cmd_env *env, int argc, char **argv);
 
 #endif /* ALINK_CMD_H */

@@ -132,6 +132,22 @@ const struct alink_command alink_commands[] = {
 		.run = cmd_partition_set,
 	},
 	{
+		.object = "segment",
+		.verb = "show",
+		.args = "[DEV]",
+		.help = "memory that xPUs open to others, and whose",
+		.schema = "alink.segment",
+		.version = 1,
+		.run = cmd_segment_show,
+	},
+	{
+		.object = "segment",
+		.verb = "revoke",
+		.args = "DEV ID",
+		.help = "take a segment from its owner",
+		.run = cmd_segment_revoke,
+	},
+	{
 		.object = "fm",
 		.verb = "show",
 		.help = "the fabric manager, and where each xPU is",

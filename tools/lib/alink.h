@@ -264,6 +264,32 @@ struct alink_partition_info {
 	uint32_t partition;
 };
 
+/**
+ * struct alink_segment_info - memory that an xPU opens to others
+ * @dev:	index of the xPU
+ * @id:		number of the segment there
+ * @endpoint:	of the xPU
+ * @rights:	ALINK_SEG_*
+ * @size:	bytes
+ * @extents:	pieces of HBM
+ * @partition:	that it belongs to; 0: none so far
+ * @bindings:	groups that it is memory of
+ * @pid:	process that opened it; 0: not known here
+ * @comm:	its name then; what is not printable is '?'
+ */
+struct alink_segment_info {
+	uint32_t dev;
+	uint32_t id;
+	uint32_t endpoint;
+	uint32_t rights;
+	uint64_t size;
+	uint32_t extents;
+	uint32_t partition;
+	uint32_t bindings;
+	uint32_t pid;
+	char comm[16];
+};
+
 /*
  * Show links and tables of the device with index @dev, or of ALINK_ALL. *list
  * is for the caller to free; NULL when empty. Errors: -ENOPROTOOPT: alink.ko is
@@ -278,6 +304,8 @@ int alink_groups(struct alink_ctx *ctx, uint32_t dev,
 		 struct alink_group_info **list, size_t *n);
 int alink_partitions(struct alink_ctx *ctx, uint32_t dev,
 		     struct alink_partition_info **list, size_t *n);
+int alink_segments(struct alink_ctx *ctx, uint32_t dev,
+		   struct alink_segment_info **list, size_t *n);
 
 /*
  * Change tables; CAP_NET_ADMIN. Groups and partitions go to one switch, or to
@@ -290,6 +318,8 @@ int alink_group_add(struct alink_ctx *ctx, const struct alink_group_info *g);
 int alink_group_del(struct alink_ctx *ctx, uint32_t dev, uint32_t id);
 int alink_partition_set(struct alink_ctx *ctx, uint32_t dev, uint32_t endpoint,
 			uint32_t partition);
+/* Nobody uses the segment any more when this returns. */
+int alink_segment_revoke(struct alink_ctx *ctx, uint32_t dev, uint32_t id);
 
 /**
  * alink_group_make() - make a group on every switch

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Links, routes, groups and partitions. */
+/* Links, routes, groups, partitions and segments. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,11 @@ static const char *const partition_names[] = {
 	[ALINK_A_PARTITION_DEV_INDEX] = "device",
 	[ALINK_A_PARTITION_ENDPOINT] = "endpoint",
 	[ALINK_A_PARTITION_PARTITION] = "partition",
+};
+
+static const char *const segment_names[] = {
+	[ALINK_A_SEGMENT_DEV_INDEX] = "device",
+	[ALINK_A_SEGMENT_ID] = "segment",
 };
 
 #define REQUEST(text, table) { \
@@ -257,6 +263,48 @@ int alink_partitions(struct alink_ctx *ctx, uint32_t dev,
 	return err;
 }
 
+/* A process chooses its name: what is no text becomes '?'. */
+static void take_comm(char *to, size_t room, const char *from)
+{
+	size_t i;
+
+	for (i = 0; from[i] && i < room - 1; i++)
+		to[i] = isascii(from[i]) && isprint(from[i]) ? from[i] : '?';
+}
+
+static int fill_segment(const struct nlattr *tb[], void *entry)
+{
+	const struct nlattr *comm = tb[ALINK_A_SEGMENT_COMM];
+	struct alink_segment_info *s = entry;
+
+	if (alink_nl_get_u32(tb[ALINK_A_SEGMENT_DEV_INDEX], &s->dev) ||
+	    alink_nl_get_u32(tb[ALINK_A_SEGMENT_ID], &s->id) ||
+	    alink_nl_get_u32(tb[ALINK_A_SEGMENT_ENDPOINT], &s->endpoint) ||
+	    alink_nl_get_u32(tb[ALINK_A_SEGMENT_RIGHTS], &s->rights) ||
+	    alink_nl_get_u64(tb[ALINK_A_SEGMENT_SIZE], &s->size) ||
+	    alink_nl_get_u32(tb[ALINK_A_SEGMENT_EXTENTS], &s->extents) ||
+	    alink_nl_get_u32(tb[ALINK_A_SEGMENT_PARTITION], &s->partition) ||
+	    alink_nl_get_u32(tb[ALINK_A_SEGMENT_BINDINGS], &s->bindings) ||
+	    alink_nl_get_u32(tb[ALINK_A_SEGMENT_PID], &s->pid) ||
+	    (comm && mnl_attr_validate(comm, MNL_TYPE_NUL_STRING) < 0))
+		return -EPROTO;
+	if (comm)
+		take_comm(s->comm, sizeof(s->comm), mnl_attr_get_str(comm));
+	return 0;
+}
+
+int alink_segments(struct alink_ctx *ctx, uint32_t dev,
+		   struct alink_segment_info **list, size_t *n)
+{
+	struct nl_request req = REQUEST("show segments", segment_names);
+	struct list l = { .size = sizeof(**list), .fill = fill_segment };
+	int err = list_get(ctx, &req, ALINK_CMD_SEGMENT_GET, dev, &l);
+
+	*list = l.entries;
+	*n = l.n;
+	return err;
+}
+
 /* --- changes -------------------------------------------------------------- */
 
 int alink_route_add(struct alink_ctx *ctx, const struct alink_route_info *r)
@@ -345,5 +393,17 @@ int alink_partition_set(struct alink_ctx *ctx, uint32_t dev, uint32_t endpoint,
 		alink_nl_u32(&req, ALINK_A_PARTITION_DEV_INDEX, dev);
 	alink_nl_u32(&req, ALINK_A_PARTITION_ENDPOINT, endpoint);
 	alink_nl_u32(&req, ALINK_A_PARTITION_PARTITION, partition);
+	return alink_nl_run(ctx, &req, NULL, NULL);
+}
+
+int alink_segment_revoke(struct alink_ctx *ctx, uint32_t dev, uint32_t id)
+{
+	struct nl_request req = REQUEST("revoke segment", segment_names);
+	int err = alink_nl_start(ctx, &req, ALINK_CMD_SEGMENT_REVOKE, false);
+
+	if (err)
+		return err;
+	alink_nl_u32(&req, ALINK_A_SEGMENT_DEV_INDEX, dev);
+	alink_nl_u32(&req, ALINK_A_SEGMENT_ID, id);
 	return alink_nl_run(ctx, &req, NULL, NULL);
 }
