@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -17,6 +18,7 @@ sys.path.append(os.path.join(HERE, '..', 'trust'))
 
 # pylint: disable=wrong-import-position
 import uapi  # noqa: E402
+import xpufile  # noqa: E402
 from guestlib import PATIENCE, knob, wait_for  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
@@ -49,6 +51,12 @@ def data(*args, prefix=()):
     doc = json.loads(good('-j', *args, prefix=prefix))
     assert doc['schema'].startswith('alink.') and doc['version'] == 1, doc
     return doc['data']
+
+
+def name_of(pid):
+    """What a process is called."""
+    with open(f'/proc/{pid}/comm', encoding='utf-8') as f:
+        return f.read().rstrip('\n')
 
 
 def refused(code, text, *args, prefix=()):
@@ -236,6 +244,84 @@ def test_groups():
     refused(2, 'members', 'group', 'add', '7', '')
     refused(3, 'xpu0 has no such table', 'group', 'add', '7', '0', 'dev',
             'xpu0')
+
+
+def test_segments():
+    """What is shown of them, but no key; the administrator takes one away."""
+    good('fabric', 'up', '9')
+    assert data('segment', 'show') == [] and good('segment', 'show') == ''
+    xpu = xpufile.Xpu(os.listdir('/sys/class/alink/xpu1/device/accel')[0]
+                      .removeprefix('accel'))
+    try:
+        shared = xpu.call('SEGMENT_EXPORT', handle=xpu.bo(xpufile.HBM),
+                          rights=xpufile.READ | 4).segment
+        me = {'pid': os.getpid(), 'command': name_of(os.getpid())}
+        assert data('segment', 'show') == data('segment', 'show', 'xpu1') == [
+            {'device': 'xpu1', 'id': shared.segment, 'endpoint': 1,
+             'size_bytes': xpufile.SIZE, 'extents': 1, 'partition': 9,
+             'bindings': 0, 'rights': ['read', 'atomic'], **me}]
+        assert data('segment', 'show', 'xpu0') == []
+        row = good('segment', 'show', prefix=NOBODY).splitlines()[1].split()
+        assert row == ['xpu1', str(shared.segment), '1', str(xpufile.SIZE),
+                       '1', '9', '0', 'read,atomic',
+                       f'{me["command"]}[{me["pid"]}]'], row
+        enums = uapi.enums(uapi.ALINK_H)
+        sock = uapi.Genl('alink')
+        told = sock.call(enums['ALINK_CMD_SEGMENT_GET'], dump=True)
+        sock.close()
+        assert len(told) == 1 and \
+            struct.pack('=Q', shared.key) not in told[0], told
+        one = 'xpu1', str(shared.segment)
+        refused(4, 'run as root', 'segment', 'revoke', *one, prefix=NOBODY)
+        refused(9, 'initial network namespace', 'segment', 'show',
+                prefix=['unshare', '-n'])
+        refused(2, 'usage', 'segment', 'revoke', 'xpu1')
+        refused(2, 'id: "4096"', 'segment', 'revoke', 'xpu1', '4096')
+        refused(3, 'sw0 has no such table', 'segment', 'revoke', 'sw0', '0')
+        refused(3, 'sw0 has no such table', 'segment', 'show', 'sw0')
+        refused(6, 'xpu1 has no segment 99', 'segment', 'revoke', 'xpu1', '99')
+        assert len(data('segment', 'show')) == 1
+        good('segment', 'revoke', *one)
+        assert data('segment', 'show') == []
+        refused(6, f'xpu1 has no segment {shared.segment}', 'segment',
+                'revoke', *one)
+        # A name that would act on a terminal
+        with open(f'/proc/self/task/{threading.get_native_id()}/comm', 'wb') \
+                as f:
+            f.write(b'\x1b[2J\xff')
+        xpu.call('SEGMENT_EXPORT', handle=xpu.bo(xpufile.HBM),
+                 rights=xpufile.READ)
+        assert data('segment', 'show')[0]['command'] == '?[2J?'
+    finally:
+        xpu.close()
+        with open(f'/proc/self/task/{threading.get_native_id()}/comm', 'w',
+                  encoding='ascii') as f:
+            f.write('test_alink')
+    assert data('segment', 'show') == []
+
+
+def test_segments_in_reset():
+    """They are gone, and until that is over nobody can be asked."""
+    xpu = xpufile.Xpu(os.listdir('/sys/class/alink/xpu1/device/accel')[0]
+                      .removeprefix('accel'))
+    export = xpu.call('SEGMENT_EXPORT', handle=xpu.bo(xpufile.HBM),
+                      rights=xpufile.READ)
+    one = 'xpu1', str(export.segment.segment)
+    assert len(data('segment', 'show')) == 1
+    knob('xpu1', 'x-reset-us', RESET_US)
+    try:
+        with subprocess.Popen(['sh', '-c', 'echo 1 >reset'],
+                              cwd='/sys/class/alink/xpu1/device') as child:
+            wait_for('reset', lambda: sysfs('xpu1', 'state') != 'ready')
+            code, _, err = alink('segment', 'revoke', *one)
+            assert code == 1 and 'xpu1 is in reset' in err, (code, err)
+            assert data('segment', 'show') == []
+            assert child.wait(PATIENCE) == 0
+        refused(6, 'xpu1 has no segment', 'segment', 'revoke', *one)
+        xpu.call('SEGMENT_REVOKE', export_id=export.export_id)
+    finally:
+        knob('xpu1', 'x-reset-us', 0)
+        xpu.close()
 
 
 def test_partitions_and_path():

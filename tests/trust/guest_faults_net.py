@@ -19,6 +19,7 @@ import uapi
 from faultlib import Sweeper
 from netdone import (DEVLINK, ENUM, SIOCETHTOOL, DevlinkDone, Netdev, answer,
                      devlink_handle)
+from xpufile import HBM, READ, Xpu
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
@@ -72,6 +73,7 @@ class Netlink:
         self.control = uapi.Genl('alink')
         self.switch = self.index('switch')
         self.xpu = self.index('xpu')
+        self.owner = self.shared = self.memory = None
 
     def index(self, kind):
         """Index of the first device of a kind."""
@@ -97,7 +99,7 @@ class Netlink:
                    if k <= ENUM['ALINK_A_GROUP_MEMBERS']}
                   for m in self.dump('GROUP_GET')]
         return (self.dump('ROUTE_GET'), str(groups),
-                self.dump('PARTITION_GET'))
+                self.dump('PARTITION_GET'), self.dump('SEGMENT_GET'))
 
     def sweep(self, name, body, back=None, dump=False, what=''):
         """One operation; BACK() takes it back, if it is there."""
@@ -139,6 +141,17 @@ class Netlink:
             self.sweep(name, body[name])
         if 'dump' in kinds:
             self.sweep(name, b'', dump=True, what=' dump')
+
+    def share(self, _=None):
+        """The one segment that there is, whatever has become of the last."""
+        if not self.owner:
+            self.owner = Xpu(os.listdir(
+                '/sys/class/alink/xpu0/device/accel')[0].removeprefix('accel'))
+            self.memory = self.owner.bo(HBM)
+        if self.shared:
+            self.owner.call('SEGMENT_REVOKE', export_id=self.shared.export_id)
+        self.shared = self.owner.call('SEGMENT_EXPORT', rights=READ,
+                                      handle=self.memory)
 
     def managed(self):
         """Who manages the fabric, without what changes by itself"""
@@ -197,12 +210,16 @@ class Netlink:
                            'PARTITION_PARTITION', FABRIC_UP)))
         elif name.startswith('manager-'):
             self.manages(name)
+        elif name == 'segment-revoke':
+            self.sweep(name, a32('SEGMENT_DEV_INDEX', self.xpu) + a32(
+                'SEGMENT_ID', self.shared.segment.segment), self.share)
         else:
             self.sweeper.result(f'netlink {name} swept',
                                 'no sweep is written for it')
 
     def run(self, wanted=()):
         """Every operation of the spec, or those wanted."""
+        self.share()
         for name, kinds in uapi.operations().items():
             if wanted and name not in wanted:
                 continue
@@ -210,6 +227,7 @@ class Netlink:
                 self.changes(name)
             else:
                 self.shows(name)
+        self.owner.close()
 
 
 def structures(name, folder='*'):

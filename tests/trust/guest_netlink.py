@@ -15,6 +15,7 @@ import threading
 
 import guest_calls
 from guest_calls import Netlink, attributes, operations, result
+from xpufile import HBM, READ, Xpu
 
 REFUSED = (errno.EINVAL, errno.ERANGE, errno.EOPNOTSUPP)
 
@@ -40,11 +41,12 @@ def tables():
     """What the tables hold."""
     return [subprocess.run(['alink', '-j', what, 'show'], check=True, text=True,
                            stdout=subprocess.PIPE).stdout
-            for what in ('route', 'group', 'partition')]
+            for what in ('route', 'group', 'partition', 'segment')]
 
 
-def good_requests(switch):
-    """Operation: attributes that it takes, good ones."""
+def good_requests(switch, segment):
+    """Operation: attributes that it takes, good ones. SEGMENT: those that name
+    one."""
     route = [u32(1, switch), u32(2, 500), u32(3, 1),
              attr(4, struct.pack('<II', 0, 1))]
     group = [u32(1, switch), u32(2, 99), attr(3, struct.pack('<Q', 7)),
@@ -60,7 +62,8 @@ def good_requests(switch):
             'partition-set do': [u32(1, switch), u32(2, 500), u32(3, 4)],
             'manager-get do': [],
             'manager-claim do': [attr(1, b'tester\0'), u32(2, 5000)],
-            'manager-beat do': [], 'manager-release do': []}
+            'manager-beat do': [], 'manager-release do': [],
+            'segment-get dump': segment[:1], 'segment-revoke do': segment}
 
 
 def spoilt(attrs):
@@ -92,11 +95,11 @@ def spoilt(attrs):
                              for i in range(49)))
 
 
-def test_messages(ops, switch):
+def test_messages(ops, switch, segment):
     """Each form is refused, and no table has changed after all of them."""
     link = Netlink()
     family = link.family()
-    good = good_requests(switch)
+    good = good_requests(switch, segment)
     missing = set(ops) - set(good) - {'dev-get dump'}
     result('every operation has its bad messages', not missing, str(missing))
     before = tables()
@@ -192,14 +195,14 @@ def test_twice(ops, switch):
                table(name, kinds) == (0, before), f'{errs}, {after}')
 
 
-def test_nested(ops, switch):
+def test_nested(ops, switch, segment):
     """What holds attributes where there should be a number or a list is
     refused, at any depth, and also before a good one of its type."""
     link = Netlink()
     family = link.family()
     before = tables()
     sent, taken = 0, []
-    for name, attrs in good_requests(switch).items():
+    for name, attrs in good_requests(switch, segment).items():
         number, flags, _ = ops[name]
         for i, good in enumerate(attrs):
             kind = number_of(good)
@@ -325,11 +328,18 @@ def main():
     ops = operations(spec, numbers)
     print('TAP version 13')
     subprocess.run(['alink', 'fabric', 'up'], check=True)
-    with open('/sys/class/alink/sw0/index', encoding='ascii') as f:
-        switch = int(f.read())
-    test_messages(ops, switch)
+    index = {}
+    for name in 'sw0', 'xpu0':
+        with open(f'/sys/class/alink/{name}/index', encoding='ascii') as f:
+            index[name] = int(f.read())
+    switch = index['sw0']
+    xpu = Xpu(os.listdir('/sys/class/alink/xpu0/device/accel')[0]
+              .removeprefix('accel'))
+    shared = xpu.call('SEGMENT_EXPORT', rights=READ, handle=xpu.bo(HBM))
+    segment = [u32(1, index['xpu0']), u32(2, shared.segment.segment)]
+    test_messages(ops, switch, segment)
     test_twice(ops, switch)
-    test_nested(ops, switch)
+    test_nested(ops, switch, segment)
     test_dump_across_changes(ops)
     test_sysfs()
     print(f'1..{guest_calls.NUMBER}')
