@@ -140,12 +140,16 @@ class Lane:
         self.lists[key] = list(lines)
 
     def vm(self, command, topology='node2', kernel='debug', append='',
-           timeout=300, more=(), smp=None):
+           timeout=300, more=(), smp=None, locks=True):
         """Runs COMMAND in a VM: (exit status, all that was printed). The VM's
         own verdict on the kernel log is status VM_FAILED. SMP: processors, for
         another number than the topology's. With one, the same work takes two
-        thirds of the host's time, as long as it is one thing after another."""
+        thirds of the host's time, as long as it is one thing after another.
+        LOCKS: lockdep proves their order; not where the same is done again and
+        again, which another lane does with it, at a tenth of the time more."""
         build_tools()
+        if not locks:
+            append = f'{append} lockdep.prove_locking=0'
         line = [VM, 'run', '--topology', topology, '--kernel', kernel,
                 '--timeout', str(timeout), '--append', append, *more,
                 *(['--smp', str(smp)] if smp else []), '--', *command]
