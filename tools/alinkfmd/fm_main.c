@@ -281,11 +281,14 @@ static int on_reload(sd_event_source *source,
 	(void)source;
 	(void)info;
 	(void)arg;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)monotonic_us());
+	/* Before the first round it is not ready, with no configuration. */
+	if (manager.ready)
+		sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+			   (unsigned long long)monotonic_us());
 	fm_reload(&manager);
 	loop.events = true;
-	sd_notify(0, "READY=1");
+	if (manager.ready)
+		sd_notify(0, "READY=1");
 	return 0;
 }
 
