@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import PATIENCE, knob, read, wait_for  # noqa: E402
+from guestlib import PATIENCE, knob, read, sh, wait_for  # noqa: E402
 
 WHERE = '/run/fm-test'
 CONFIG, STATE, LOG = (f'{WHERE}/{n}' for n in ('conf', 'state', 'log'))
@@ -22,7 +22,9 @@ HOLD_MS = 300
 # debug kernel
 LONG = '1M' if '-alink-' in os.uname().release else '64K'
 # Exit codes of alinkfmd
-PERMISSION, BAD_CONFIG, MANAGED = 4, 6, 7
+PERMISSION, BAD_CONFIG, MANAGED, BAD_STATE = 4, 6, 7, 8
+SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))), 'tools', 'alinkfmd')
 
 
 def alink(*args, prefix=()):
@@ -39,12 +41,35 @@ def data(*args):
     return json.loads(out)['data']
 
 
-def configure(text=''):
+def configure(text='', state_file=STATE):
     """Writes the configuration."""
     os.makedirs(WHERE, exist_ok=True)
     with open(CONFIG, 'w', encoding='utf-8') as f:
         f.write(f'heartbeat_ms = {BEAT_MS}; hold_ms = {HOLD_MS};\n'
-                f'state_file = "{STATE}";\n{text}\n')
+                f'state_file = "{state_file}";\n{text}\n')
+
+
+def daemon(*args, prefix=()):
+    """One that ends by itself: status and standard error."""
+    done = subprocess.run([*prefix, 'alinkfmd', *args], capture_output=True,
+                          text=True, timeout=PATIENCE, check=False)
+    return done.returncode, done.stderr.strip()
+
+
+def like_a_host():
+    """For a program whose manager is a service: its user and groups are there,
+    and /run/alink, which here is the launcher's, is a folder as on any host."""
+    if 'FM_LIKE_A_HOST' not in os.environ:
+        os.execvp('unshare', ['unshare', '--mount', 'env', 'FM_LIKE_A_HOST=1',
+                              *sys.argv])
+    sh('systemd-sysusers', os.path.join(SOURCE, 'alinkfmd.sysusers'))
+    sh('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run/alink')
+
+
+def in_group(name):
+    """Prefix of a command: somebody who is in this group only"""
+    return ['setpriv', '--reuid', '65534', '--regid', '65534', '--groups',
+            name]
 
 
 def log():
@@ -55,11 +80,11 @@ def log():
 
 class Manager:
     """A manager that runs, with the configuration that is there; by default one
-    without a past, until the fabric is whole."""
+    without a past, until the fabric is whole. more: for Popen."""
 
     latest = None
 
-    def __init__(self, anew=True, whole=True):
+    def __init__(self, anew=True, whole=True, prefix=(), **more):
         # A test that failed leaves none behind.
         if Manager.latest and not Manager.latest.died():
             Manager.latest.kill()
@@ -68,9 +93,9 @@ class Manager:
         # It is what the kernel writes at the end of each line that counts.
         with open(LOG, 'w', encoding='utf-8') as out:
             # pylint: disable-next=consider-using-with
-            self.child = subprocess.Popen(['alinkfmd', '--config', CONFIG],
-                                          stdin=subprocess.DEVNULL, stdout=out,
-                                          stderr=out)
+            self.child = subprocess.Popen(
+                [*prefix, 'alinkfmd', '--config', CONFIG],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more)
         Manager.latest = self
         try:
             wait_for('the manager', lambda: self.died() or (

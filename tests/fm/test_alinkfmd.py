@@ -12,10 +12,10 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
-from fmlib import (BAD_CONFIG, BEAT_MS, CONFIG, HOLD_MS, LONG,  # noqa: E402
-                   MANAGED, NOBODY, PERMISSION, STATE, Manager, alink, become,
-                   configure, data, driver, log, manager, name_of, partitions,
-                   set_link, stages, state, stuck, usable)
+from fmlib import (BAD_CONFIG, BAD_STATE, BEAT_MS, CONFIG,  # noqa: E402
+                   HOLD_MS, LONG, MANAGED, NOBODY, PERMISSION, STATE, Manager,
+                   alink, become, configure, daemon, data, driver, log, manager,
+                   name_of, partitions, set_link, stages, state, stuck, usable)
 from guestlib import PATIENCE, fails, sh, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
@@ -24,13 +24,6 @@ TWO = 'partitions = ( { id = 5; xpus = [ 0, 1 ]; }, ' \
 
 # What a command may take, ALINK_ADMIN_TIMEOUT_MS
 COMMAND_S = 10
-
-
-def daemon(*args, prefix=()):
-    """One that ends by itself: status and standard error."""
-    done = subprocess.run([*prefix, 'alinkfmd', *args], capture_output=True,
-                          text=True, timeout=PATIENCE, check=False)
-    return done.returncode, done.stderr.strip()
 
 
 def test_nobody_manages():
@@ -418,15 +411,35 @@ def test_nothing_to_manage():
 
 
 def test_bad_state():
-    """A state file that is none is put aside, and it goes on."""
+    """Without it nobody knows who is out: no manager then, and the fabric is let
+    go of; all stays as it is, until somebody mends the file or discards it."""
     configure()
-    for bad in ('', '{', '{"version": 2}', '[]', '{"version": 1, "xpus": [{}]}'):
+    with Manager() as m:
+        assert alink('fm', 'disable', '2')[0] == 0
+        m.kill()
+    with open(STATE, encoding='utf-8') as f:
+        good = f.read()
+    for bad in good[:len(good) // 2], good.replace('"version":1', '"version":2'):
+        assert bad != good
         with open(STATE, 'w', encoding='utf-8') as f:
             f.write(bad)
-        with Manager(anew=False):
-            assert 'begun anew' in log(), (bad, log())
-        with open(f'{STATE}.bad', encoding='utf-8') as f:
-            assert f.read() == bad
+        code, err = daemon('--config', CONFIG)
+        assert code == BAD_STATE and STATE in err, (code, err)
+        assert data('fm', 'show')['stage'] == 'not-managed'
+        # Who gives it back has not lost it.
+        reported(0, 'healthy', 'state: none')
+        assert partitions() == {0: 1, 1: 1} and usable(0, 1) == 2
+    with open(STATE, 'w', encoding='utf-8') as f:
+        f.write(good)
+    with Manager(anew=False, whole=False):
+        become(2, 'disabled')
+        assert partitions() == {0: 1, 1: 1}
+        assert daemon('--config', CONFIG, '--discard-state')[0] == MANAGED
+        with open(STATE, encoding='utf-8') as f:
+            assert f.read() == good
+    assert daemon('--config', CONFIG, '--discard-state')[0] == 0
+    with Manager(anew=False):
+        assert partitions() == {0: 1, 1: 1, 2: 1}
 
 
 def test_state_cannot_be_written():

@@ -248,8 +248,13 @@ struct fm_state {
 };
 
 void fm_state_init(struct fm_state *s);
-/* 0 also without a file; else what is wrong with it is logged. */
+/*
+ * 0 also without a file; else what is wrong with it is logged, and nothing may be
+ * done without what it says.
+ */
 int fm_state_load(struct fm_state *s, const char *path);
+/* Puts the file aside, for good. 0 or a negative errno, logged as what was done. */
+int fm_state_discard(const char *path);
 /* The last folder of a path, if it is not there: systemd makes it else. */
 int fm_make_folder(const char *path);
 /* The file is the old one or the new one, whatever happens. */

@@ -2,7 +2,7 @@
 /*
  * alinkfmd: the fabric manager.
  *
- * usage: alinkfmd [--config FILE] [--check-config]
+ * usage: alinkfmd [--config FILE] [--check-config|--discard-state]
  *
  * It claims the fabric, makes the tables of switches and xPUs what its
  * configuration and the cabling say, and does so again whenever something
@@ -27,6 +27,7 @@ enum {
 	FM_EXIT_PERMISSION	= 4,
 	FM_EXIT_CONFIG		= 6,	/* as systemd.exec(5) has it */
 	FM_EXIT_MANAGED		= 7,	/* somebody else manages the fabric */
+	FM_EXIT_STATE		= 8,	/* the state file cannot be relied on */
 };
 
 #define MS		1000ULL		/* in us */
@@ -335,7 +336,17 @@ static int prepare(void)
 	return err < 0 ? err : 0;
 }
 
-static int run(void)
+static int manage(void)
+{
+	int code;
+
+	if (fm_state_load(&manager.state, manager.config.state))
+		return FM_EXIT_STATE;
+	code = fm_serve(&loop);
+	return code ? code : sd_event_loop(loop.event);
+}
+
+static int run(bool discard)
 {
 	int err, code;
 
@@ -347,11 +358,7 @@ static int run(void)
 		fm_log(FM_ERR, "%s", alink_error(manager.ctx));
 		return code;
 	}
-	code = fm_state_load(&manager.state, manager.config.state);
-	if (!code)
-		code = fm_serve(&loop);
-	if (!code)
-		code = sd_event_loop(loop.event);
+	code = discard ? fm_state_discard(manager.config.state) : manage();
 	sd_notify(0, "STOPPING=1");
 	detach();
 	return code < 0 ? FM_EXIT_FAILED : code;
@@ -360,11 +367,12 @@ static int run(void)
 static int usage(int code)
 {
 	fprintf(code ? stderr : stdout,
-		"usage: alinkfmd [--config FILE] [--check-config]\n"
+		"usage: alinkfmd [--config FILE] [--check-config|--discard-state]\n"
 		"\n"
 		"Manages the fabric of an ALink supernode, in the foreground.\n"
 		"  --config FILE    instead of " FM_CONFIG "\n"
-		"  --check-config   names the lines of FILE that are wrong, and ends\n");
+		"  --check-config   names the lines of FILE that are wrong, and ends\n"
+		"  --discard-state  puts the state file aside, and ends\n");
 	return code;
 }
 
@@ -373,11 +381,12 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'k' },
+		{ "discard-state", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{}
 	};
-	bool check = false;
+	bool check = false, discard = false;
 	int o, err;
 
 	manager.path = FM_CONFIG;
@@ -389,6 +398,9 @@ int main(int argc, char **argv)
 		case 'k':
 			check = true;
 			break;
+		case 'd':
+			discard = true;
+			break;
 		case 'h':
 			return usage(FM_EXIT_OK);
 		case 'V':
@@ -398,7 +410,7 @@ int main(int argc, char **argv)
 			return usage(FM_EXIT_USAGE);
 		}
 	}
-	if (optind < argc)
+	if (optind < argc || (check && discard))
 		return usage(FM_EXIT_USAGE);
 	err = fm_config_load(&manager.config, manager.path);
 	if (err)
@@ -408,7 +420,7 @@ int main(int argc, char **argv)
 		fm_config_free(&manager.config);
 		return FM_EXIT_OK;
 	}
-	err = run();
+	err = run(discard);
 	fm_config_free(&manager.config);
 	return err;
 }

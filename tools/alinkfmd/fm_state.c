@@ -14,6 +14,7 @@
 
 #include "fm.h"
 
+/* Another one if who knows this one only would forget a decision */
 #define VERSION	1
 
 const char *const fm_stage_names[FM_NUM_STAGES] = {
@@ -49,12 +50,15 @@ static bool number(const struct json_object *o, const char *key, uint32_t max,
 	return n >= 0 && n <= max;
 }
 
-static bool truth(const struct json_object *o, const char *key)
+static bool truth(const struct json_object *o, const char *key, bool *value)
 {
 	struct json_object *v;
 
-	return json_object_object_get_ex(o, key, &v) &&
-	       json_object_get_boolean(v);
+	if (!json_object_object_get_ex(o, key, &v) ||
+	    !json_object_is_type(v, json_type_boolean))
+		return false;
+	*value = json_object_get_boolean(v);
+	return true;
 }
 
 static bool read_xpu(struct fm_state *s, const struct json_object *o)
@@ -65,8 +69,8 @@ static bool read_xpu(struct fm_state *s, const struct json_object *o)
 	if (!number(o, "xpu", ALINK_MAX_ENDPOINTS - 1, &id))
 		return false;
 	x = &s->xpu[id];
-	x->out = truth(o, "out");
-	x->by_hand = truth(o, "by_hand");
+	if (!truth(o, "out", &x->out) || !truth(o, "by_hand", &x->by_hand))
+		return false;
 	if (json_object_object_get_ex(o, "spare_for", NULL))
 		return number(o, "spare_for", ALINK_MAX_ENDPOINTS - 1,
 			      &x->spare_for);
@@ -115,35 +119,32 @@ static bool read_array(struct fm_state *s, const struct json_object *root,
 }
 
 /*
- * A file that is not understood is put aside, and the manager begins anew: its
- * decisions are lost, but the fabric is managed.
+ * Who was out must not come back because nobody can read that he was: without a
+ * manager the tables stay as they are, and a person decides.
  */
-static int put_aside(struct fm_state *s, const char *path, const char *why)
+static int refuse(const char *path, const char *what)
 {
-	char *bad;
-	int err = 0;
+	fm_log(FM_ERR, "%s: %s: who is out is not known, and the tables stay as they are",
+	       path, what);
+	fm_log(FM_ERR, "mend it, or forget who was out: alinkfmd --discard-state");
+	return -EINVAL;
+}
 
-	fm_state_init(s);
-	if (asprintf(&bad, "%s.bad", path) < 0)
-		return -ENOMEM;
-	if (rename(path, bad)) {
-		err = -errno;
-		fm_log(FM_ERR, "%s: %s, and it cannot be put aside: %s", path,
-		       why, strerror(errno));
-	} else {
-		fm_log(FM_WARN, "%s: %s: kept as %s, begun anew", path, why,
-		       bad);
-	}
-	free(bad);
-	return err;
+/* Keys that are not known are of a later alinkfmd, and nothing is lost with them. */
+static bool read_all(struct fm_state *s, const struct json_object *root)
+{
+	return read_array(s, root, "xpus", read_xpu) &&
+	       read_array(s, root, "planes", read_plane) &&
+	       (!json_object_object_get_ex(root, "groups", NULL) ||
+		read_array(s, root, "groups", read_group));
 }
 
 int fm_state_load(struct fm_state *s, const char *path)
 {
 	struct json_object *root;
 	uint32_t version = 0;
-	bool good;
-	int err;
+	char what[80];
+	int err = 0;
 
 	fm_state_init(s);
 	if (access(path, R_OK)) {
@@ -154,15 +155,37 @@ int fm_state_load(struct fm_state *s, const char *path)
 		return err;
 	}
 	root = json_object_from_file(path);
-	if (!root)
-		return put_aside(s, path, "no JSON");
-	good = number(root, "version", VERSION, &version) &&
-	       version == VERSION && read_array(s, root, "xpus", read_xpu) &&
-	       read_array(s, root, "planes", read_plane) &&
-	       (!json_object_object_get_ex(root, "groups", NULL) ||
-		read_array(s, root, "groups", read_group));
+	if (!number(root, "version", UINT32_MAX, &version)) {
+		err = refuse(path, "damaged");
+	} else if (version != VERSION) {
+		snprintf(what, sizeof(what),
+			 "of version %u, and this alinkfmd reads %u", version,
+			 VERSION);
+		err = refuse(path, what);
+	} else if (!read_all(s, root)) {
+		err = refuse(path, "damaged");
+	}
 	json_object_put(root);
-	return good ? 0 : put_aside(s, path, "not a state of this version");
+	return err;
+}
+
+int fm_state_discard(const char *path)
+{
+	char *kept;
+	int err = 0;
+
+	if (asprintf(&kept, "%s.discarded", path) < 0)
+		return -ENOMEM;
+	if (rename(path, kept)) {
+		err = -errno;
+		fm_log(FM_ERR, "%s: cannot be put aside: %s", path,
+		       strerror(-err));
+	} else {
+		fm_log(FM_NOTE, "%s: kept as %s; the next manager begins without it",
+		       path, kept);
+	}
+	free(kept);
+	return err;
 }
 
 /* --- writing --------------------------------------------------------------------- */
@@ -252,6 +275,16 @@ static struct json_object *state_json(const struct fm_state *s)
 	return root;
 }
 
+/* json-c does not say that a text has become shorter for lack of memory. */
+static bool is_text_of(struct json_object *root, const char *text)
+{
+	struct json_object *read = json_tokener_parse(text);
+	bool same = json_object_equal(root, read);
+
+	json_object_put(read);
+	return same;
+}
+
 static int write_all(int fd, const char *text)
 {
 	size_t len = strlen(text);
@@ -319,7 +352,8 @@ int fm_state_save(const struct fm_state *s, const char *path)
 	if (root)
 		text = json_object_to_json_string_ext(root,
 						      JSON_C_TO_STRING_PRETTY);
-	if (!text || asprintf(&new, "%s.new", path) < 0) {
+	if (!text || !is_text_of(root, text) ||
+	    asprintf(&new, "%s.new", path) < 0) {
 		json_object_put(root);
 		fm_log(FM_ERR, "%s: cannot be written: no memory", path);
 		return -ENOMEM;
