@@ -10,8 +10,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
 from fmlib import (CONFIG, LONG, STATE, Manager, alink, become,  # noqa: E402
-                   configure, data, log, partitions, stages, stuck, usable)
-from guestlib import PATIENCE, wait_for  # noqa: E402
+                   configure, data, driver, log, name_of, partitions, stages,
+                   stuck, usable)
+from guestlib import PATIENCE, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 
@@ -153,6 +154,35 @@ def test_all_go_back():
         elsewhere(p5='0', p6='1, 2')
         reload()
         wait_for('no group', lambda: not made(), PATIENCE)
+
+
+def test_xpu_comes_back_meanwhile():
+    """Another configuration is there wholly or not at all, whatever the xPU
+    that comes has got to; and in the end it is where it belongs."""
+    report = 'policy = { xpu = "report"; links = "report"; };'
+    texts = {5: {'p5': '0, 1, 2'}, 6: {'p5': '0', 'p6': '1, 2'}}
+    home, taken = 5, 0
+    places(report, **texts[home])
+    with Manager() as m:
+        for _ in range(3):
+            pci, folder = driver(name_of('xpu', 1))
+            write(f'{folder}/unbind', pci)
+            with subprocess.Popen(['sh', '-c', f'echo {pci} >{folder}/bind']) \
+                    as binding:
+                while binding.poll() is None:
+                    places(report, **texts[11 - home])
+                    code, _, err = alink('fm', 'reload')
+                    assert not code or 'stays as it was' in err, (code, err)
+                    if not code:
+                        home, taken = 11 - home, taken + 1
+                    found = {x: s[2] for x, s in stages().items()}
+                    assert found == {0: 5, 1: home, 2: home}, (found, log())
+            assert not binding.returncode
+            wait_for('xPU 1', lambda: name_of('xpu', 1), PATIENCE)
+            m.wait()
+            assert partitions() == {0: 5, 1: home, 2: home}
+            assert usable(1, 2) == 2 and 'leaves partition' not in log(), log()
+        assert taken, log()
 
 
 def test_wrong_one():
