@@ -364,7 +364,8 @@ def test_text_is_escaped():
         assert 'state: <&>' in d.words('xpu1'), d.words('xpu1')
         dot = fabric.run('dot')
         labels = re.findall(r'label="((?:[^"\\]|\\.)*)"', dot)
-        quoted = shown.replace('\\', '\\\\').replace('"', '\\"')
+        quoted = shown.replace('\\', '\\\\').replace('"', '\\"').replace(
+            '&', '&amp;')
         assert any(l.startswith(quoted + '\\n') for l in labels), labels
         # Without its strings nothing is left that could come from a name.
         bare = re.sub(r'"(?:[^"\\]|\\.)*"', '', dot)
@@ -387,6 +388,31 @@ def test_dot():
                        re.M)
     assert len(set(looks)) == len(STYLES), looks
     assert re.search(r'label="legend"', dot)
+
+
+def test_graphviz_draws_it():
+    """Fabrics as those of tools/vm/topologies, none, one that is broken, and
+    names that graphviz could take for its own: each box, each line, the words."""
+    fabrics = [Fabric(x, p, n) for x, p, n in (
+        (0, 0, 0), (0, 0, 2), (0, 2, 0), (2, 2, 2), (3, 2, 0), (8, 8, 9),
+        (32, 4, 0), (2, 64, 0))]
+    fabrics[3].cut('xpu1', 0, 'laser')
+    fabrics[4].rename('xpu0', '\\N"];x')
+    fabrics[4].rename('sw1', '<b>\\n%s&amp;')
+    for fabric in fabrics:
+        done = subprocess.run(['dot', '-Tsvg'], input=fabric.run('dot'),
+                              capture_output=True, text=True, timeout=120,
+                              check=False)
+        assert (done.returncode, done.stderr) == (0, ''), done
+        box, lines = set(), 0
+        for g in ET.fromstring(done.stdout).iter(f'{SVG}g'):
+            title = g.find(f'{SVG}title')
+            if g.get('class') == 'node' and re.fullmatch(r'n\d+', title.text):
+                box.add(g.find(f'{SVG}text').text)
+            lines += g.get('class') == 'edge' and \
+                not title.text.startswith('legend')
+        d = fabric.svg()
+        assert box == set(d.box) and lines == len(d.line), (box, lines)
 
 
 def test_128_xpus():

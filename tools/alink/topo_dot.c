@@ -13,13 +13,19 @@ static const char *const edge_look[DRAW_STYLES] = {
 	[DRAW_DOWN]	= "style=dotted, penwidth=3, color=\"#d55e00\"",
 };
 
-/* In a string in double quotes; what is no text becomes '?' */
+/*
+ * In a string in double quotes, in which graphviz looks for HTML's names of
+ * characters; what is no text becomes '?'
+ */
 static void put_text(FILE *out, const char *text)
 {
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
 			fputc('\\', out);
-		fputc(*text < ' ' || *text > '~' ? '?' : *text, out);
+		if (*text == '&')
+			fputs("&amp;", out);
+		else
+			fputc(*text < ' ' || *text > '~' ? '?' : *text, out);
 	}
 }
 
