@@ -325,13 +325,31 @@ void af_link_frame_in(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		      bool kept);
 
 /* --- tables (each returns enum alink_status) -------------------------- */
-int af_route_set(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		 const struct alink_route *route);
+/* @spares: bitmap of links of an endpoint */
+int af_route_set_spares(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+			const struct alink_route *route, uint64_t spares);
 int af_route_del(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		 uint32_t dst);
 /* First route with dst >= @from; ALINK_ST_NOT_FOUND past the last. */
-int af_route_get(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		 uint32_t from, struct alink_route *route);
+int af_route_get_spares(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+			uint32_t from, struct alink_route *route,
+			uint64_t *spares);
+
+static inline int af_route_set(struct af_fabric *f, uint32_t dev_type,
+			       uint32_t dev_id, const struct alink_route *route)
+{
+	return af_route_set_spares(f, dev_type, dev_id, route, 0);
+}
+
+static inline int af_route_get(struct af_fabric *f, uint32_t dev_type,
+			       uint32_t dev_id, uint32_t from,
+			       struct alink_route *route)
+{
+	uint64_t spares;
+
+	return af_route_get_spares(f, dev_type, dev_id, from, route, &spares);
+}
+
 int af_group_add(struct af_fabric *f, uint32_t plane,
 		 const struct alink_group *group, const uint32_t *members);
 int af_group_del(struct af_fabric *f, uint32_t plane, uint32_t id);

@@ -42,7 +42,7 @@
 #endif
 
 #define AF_PAGE_MAGIC		0x31424641	/* "AFB1" */
-#define AF_PAGE_VERSION		4
+#define AF_PAGE_VERSION		5
 
 #define AF_MAX_LINKS		AF_MAX_PLANES
 #define AF_MAX_EP		ALINK_MAX_ENDPOINTS
@@ -158,6 +158,7 @@ struct af_switch {
 /* min 0: no route. page->lock */
 struct af_ep_route {
 	uint64_t links;
+	uint64_t spares;	/* none of them in links */
 	uint32_t min;
 	uint32_t reserved;
 };

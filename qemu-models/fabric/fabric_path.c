@@ -5,7 +5,8 @@
  *
  * A fabric has one stage, so that a path is: initiator's link, switch, target's
  * link. The initiator checks its own table and links, the switch the partition
- * and its table.
+ * and its table. Spare links are tried after the others, and only if one of those
+ * is missing: what is not wanted is not looked at, and counts nothing.
  */
 #include "fabric_internal.h"
 
@@ -80,11 +81,14 @@ static bool same_partition(const struct af_page *p, uint32_t a, uint32_t b)
 	       p->ep[a].partition == p->ep[b].partition;
 }
 
+/* Lanes are in ascending order of the initiator's links, spares among them. */
 static void add_lane(struct af_path *path, const struct af_page *p,
 		     uint32_t src, uint32_t in, uint32_t out, uint32_t turn)
 {
 	struct af_lane *l = &path->lane[path->num++];
 
+	for (; l > path->lane && l[-1].src > src; l--)
+		l[0] = l[-1];
 	memset(l, 0, sizeof(*l));
 	l->src = src;
 	l->in = in;
@@ -93,24 +97,20 @@ static void add_lane(struct af_path *path, const struct af_page *p,
 	l->turn = turn;
 }
 
-enum alink_status af_path_unicast(struct af_fabric *f, uint32_t src,
-				  uint32_t dst, struct af_path *path)
+/* Adds live ones of these links until the path has @wanted. */
+static enum alink_status try_links(struct af_fabric *f, uint32_t src,
+				   uint32_t dst, uint64_t links, uint32_t wanted,
+				   struct af_path *path, bool *any_down)
 {
 	const struct af_page *p = f->page;
-	const struct af_ep_route *r = &p->ep_route[src][dst];
-	bool down, any_down = false;
 	uint32_t side, in, out, turn;
+	bool down;
 
-	path->num = 0;
-	path->group = NULL;
-	if (src == dst || !r->min)
-		return ALINK_ST_NO_PATH;
-
-	for (uint64_t w = r->links; w; w &= w - 1) {
+	for (uint64_t w = links; w && path->num < wanted; w &= w - 1) {
 		side = af_ep_side(src, __builtin_ctzll(w));
 		if (!af_side_up(p, side)) {
 			give_up(f, side);
-			any_down = true;
+			*any_down = true;
 			continue;
 		}
 		in = af_side_peer(p, side);
@@ -123,11 +123,32 @@ enum alink_status af_path_unicast(struct af_fabric *f, uint32_t src,
 		out = af_path_egress(f, af_side_dev(in), dst, turn, &down);
 		if (out == AF_NO_SIDE) {
 			drop(f, in, false);
-			any_down |= down;
+			*any_down |= down;
 			continue;
 		}
 		add_lane(path, p, side, in, out, turn);
 	}
+	return ALINK_ST_OK;
+}
+
+enum alink_status af_path_unicast(struct af_fabric *f, uint32_t src,
+				  uint32_t dst, struct af_path *path)
+{
+	const struct af_ep_route *r = &f->page->ep_route[src][dst];
+	uint32_t wanted = __builtin_popcountll(r->links);
+	bool any_down = false;
+	enum alink_status st;
+
+	path->num = 0;
+	path->group = NULL;
+	if (src == dst || !r->min)
+		return ALINK_ST_NO_PATH;
+
+	st = try_links(f, src, dst, r->links, wanted, path, &any_down);
+	if (!st)
+		st = try_links(f, src, dst, r->spares, wanted, path, &any_down);
+	if (st)
+		return st;
 	if (!path->num && any_down)
 		return ALINK_ST_PORT_DOWN;
 	if (path->num < r->min)
@@ -151,14 +172,51 @@ static bool reaches_all(struct af_fabric *f, uint32_t src, uint32_t in,
 	return true;
 }
 
+/* What the routes of @src to the other members say of its links */
+static void group_links(const struct af_page *p, uint32_t src,
+			const struct af_group *g, uint64_t *links,
+			uint64_t *spares)
+{
+	uint32_t m;
+
+	*links = 0;
+	*spares = 0;
+	for (m = af_next_member(g, 0); m < AF_MAX_EP;
+	     m = af_next_member(g, m + 1)) {
+		*links |= p->ep_route[src][m].links;
+		*spares |= p->ep_route[src][m].spares;
+	}
+	*spares &= ~*links;
+}
+
+/* By a link that is up, into a switch that has the group: does it serve? */
+static bool try_plane(struct af_fabric *f, uint32_t src, uint32_t side,
+		      const struct af_group *g, bool again,
+		      struct af_path *path, bool *any_down)
+{
+	uint32_t in = af_side_peer(f->page, side);
+	uint32_t turn = turn_of(path, af_side_dev(in));
+	bool down = false;
+
+	if (!reaches_all(f, src, in, turn, g, &down)) {
+		if (!again)
+			drop(f, in, false);
+		*any_down |= down;
+		return false;
+	}
+	add_lane(path, f->page, side, in, AF_NO_SIDE, turn);
+	return true;
+}
+
 enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
 				uint32_t group, uint64_t key, bool again,
 				struct af_path *path)
 {
+	uint64_t links = 0, spares = 0, idle = 0;
 	const struct af_page *p = f->page;
 	const struct af_group *g, *first = NULL;
-	bool down, any_down = false, any_key = false;
-	uint32_t side, in, turn, m;
+	bool any_down = false, any_key = false;
+	uint32_t side, in, m, wanted;
 
 	path->num = 0;
 	path->group = NULL;
@@ -197,17 +255,17 @@ enum alink_status af_path_group(struct af_fabric *f, uint32_t src,
 					return ALINK_ST_PARTITION;
 				}
 			}
+			group_links(p, src, g, &links, &spares);
 		}
-		turn = turn_of(path, af_side_dev(in));
-		down = false;
-		if (!reaches_all(f, src, in, turn, g, &down)) {
-			if (!again)
-				drop(f, in, false);
-			any_down |= down;
-			continue;
-		}
-		add_lane(path, p, side, in, AF_NO_SIDE, turn);
+		if (spares >> i & 1)
+			idle |= 1ULL << i;
+		else if (try_plane(f, src, side, g, again, path, &any_down))
+			links &= ~(1ULL << i);
 	}
+	wanted = path->num + __builtin_popcountll(links);
+	for (; idle && path->num < wanted; idle &= idle - 1)
+		try_plane(f, src, af_ep_side(src, __builtin_ctzll(idle)), first,
+			  again, path, &any_down);
 	path->group = first;
 	if (path->num)
 		return ALINK_ST_OK;

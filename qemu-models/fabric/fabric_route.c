@@ -2,8 +2,9 @@
 /*
  * Routes and partitions.
  *
- * An xPU's table maps the destination to a bitmap of its own links, a switch's
- * table to a bitmap of its ports. Both carry the least number of live ones.
+ * An xPU's table maps the destination to a bitmap of its own links and one of
+ * those that are spare, a switch's table to a bitmap of its ports. Both carry the
+ * least number of live ones.
  */
 #include "fabric_internal.h"
 
@@ -44,8 +45,8 @@ static uint32_t dev_ports(struct af_fabric *f, uint32_t dev_type,
 	return 0;
 }
 
-int af_route_set(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		 const struct alink_route *route)
+int af_route_set_spares(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+			const struct alink_route *route, uint64_t spares)
 {
 	struct af_event_list list = { 0 };
 	struct af_page *p = f->page;
@@ -56,6 +57,8 @@ int af_route_set(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	if (dst >= AF_MAX_EP || !route->min_ports ||
 	    popcount_ports(route) < route->min_ports)
 		return ALINK_ST_BAD_FIELD;
+	if (spares & (dev_type == ALINK_DEVTYPE_XPU ? route->ports[0] : ~0ULL))
+		return ALINK_ST_BAD_FIELD;
 	if (dev_type == ALINK_DEVTYPE_XPU && dst == dev_id)
 		return ALINK_ST_BAD_FIELD;	/* loop path */
 
@@ -63,10 +66,12 @@ int af_route_set(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	limit = dev_ports(f, dev_type, dev_id);
 	if (!limit) {
 		ret = ALINK_ST_NOT_FOUND;
-	} else if (ports_beyond(route, limit)) {
+	} else if (ports_beyond(route, limit) ||
+		   (limit < 64 && spares >> limit)) {
 		ret = ALINK_ST_BAD_FIELD;
 	} else if (dev_type == ALINK_DEVTYPE_XPU) {
 		p->ep_route[dev_id][dst].links = route->ports[0];
+		p->ep_route[dev_id][dst].spares = spares;
 		p->ep_route[dev_id][dst].min = route->min_ports;
 	} else {
 		memcpy(p->sw_route[dev_id][dst].ports, route->ports,
@@ -109,14 +114,16 @@ int af_route_del(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return ret;
 }
 
-int af_route_get(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
-		 uint32_t from, struct alink_route *route)
+int af_route_get_spares(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+			uint32_t from, struct alink_route *route,
+			uint64_t *spares)
 {
 	struct af_page *p = f->page;
 	int ret = ALINK_ST_NOT_FOUND;
 	uint32_t dst;
 
 	memset(route, 0, sizeof(*route));
+	*spares = 0;
 	af_rdlock(f);
 	if (!dev_ports(f, dev_type, dev_id))
 		goto out;
@@ -128,6 +135,7 @@ int af_route_get(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 				continue;
 			route->min_ports = r->min;
 			route->ports[0] = r->links;
+			*spares = r->spares;
 		} else {
 			const struct af_sw_route *r = &p->sw_route[dev_id][dst];
 

@@ -328,11 +328,17 @@ bool alink_link_lit(AlinkDevice *ad, unsigned n)
 static void run_route_set(AlinkDevice *ad, AlinkAdminCmd *cmd)
 {
     AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
+    const void *spares = alink_admin_tlv(cmd, ALINK_TLV_SPARES, NULL);
     struct alink_route route;
     enum alink_status status;
 
+    if (spares && !(ad->caps & ALINK_CAP_SPARES)) {
+        alink_admin_fail(cmd, ALINK_ST_TLV, ALINK_TLV_SPARES);
+        return;
+    }
     memcpy(&route, alink_admin_tlv(cmd, ALINK_TLV_ROUTE, NULL), sizeof(route));
-    status = af_route_set(ad->af, adc->devtype, ad->fabric_id, &route);
+    status = af_route_set_spares(ad->af, adc->devtype, ad->fabric_id, &route,
+                                 spares ? ldq_le_p(spares) : 0);
     alink_admin_fail(cmd, status,
                      status == ALINK_ST_OK ? 0 : ALINK_TLV_ROUTE);
 }
@@ -350,12 +356,22 @@ static void run_route_get(AlinkDevice *ad, AlinkAdminCmd *cmd)
     AlinkDeviceClass *adc = ALINK_DEVICE_GET_CLASS(ad);
     uint64_t from = alink_admin_tlv_id(cmd);
     struct alink_route route;
+    uint64_t spares;
 
     while (from <= UINT32_MAX &&
-           af_route_get(ad->af, adc->devtype, ad->fabric_id, from, &route) ==
-           ALINK_ST_OK) {
+           af_route_get_spares(ad->af, adc->devtype, ad->fabric_id, from,
+                               &route, &spares) == ALINK_ST_OK) {
+        if (spares && !alink_admin_fits(cmd, sizeof(route), sizeof(spares))) {
+            cmd->resp_needed = ALINK_TLV_SPAN(sizeof(route)) +
+                               ALINK_TLV_SPAN(sizeof(spares));
+            break;
+        }
         if (!alink_admin_put(cmd, ALINK_TLV_ROUTE, &route, sizeof(route))) {
             break;
+        }
+        if (spares) {
+            spares = cpu_to_le64(spares);
+            alink_admin_put(cmd, ALINK_TLV_SPARES, &spares, sizeof(spares));
         }
         from = (uint64_t)le32_to_cpu(route.dst) + 1;
     }
@@ -466,12 +482,13 @@ static void run_partition_get(AlinkDevice *ad, AlinkAdminCmd *cmd)
 #define MEMBERS { ALINK_TLV_MEMBERS, true, 4, 4 * ALINK_MAX_ENDPOINTS }
 #define ROUTE   { ALINK_TLV_ROUTE, true, sizeof(struct alink_route), \
                   sizeof(struct alink_route) }
+#define SPARES  { ALINK_TLV_SPARES, false, 8, 8 }
 #define PART    { ALINK_TLV_PARTITION, true, sizeof(struct alink_partition), \
                   sizeof(struct alink_partition) }
 
 /* Devices with these capabilities have a fabric: realize sees to it. */
 const AlinkAdminSpec alink_table_specs[] = {
-    { ALINK_ADMIN_ROUTE_SET, "route-set", ALINK_CAP_ROUTES, { ROUTE },
+    { ALINK_ADMIN_ROUTE_SET, "route-set", ALINK_CAP_ROUTES, { ROUTE, SPARES },
       run_route_set },
     { ALINK_ADMIN_ROUTE_DEL, "route-del", ALINK_CAP_ROUTES, { ID },
       run_route_del },

@@ -148,6 +148,7 @@ enum alink_devtype {
 #define ALINK_CAP_WAIT_MS		ALINK_BIT64(18)	/* xPU: how long a WAIT may last, src2 of ALINK_XPU_OP_WAIT */
 #define ALINK_CAP_TABLES_USED		ALINK_BIT64(19)	/* switch: how full its tables are, ALINK_SW_REG_ROUTES_USED ... */
 #define ALINK_CAP_SEGMENTS		ALINK_BIT64(20)	/* xPU: ALINK_XPU_ADMIN_SEG_GET */
+#define ALINK_CAP_SPARES		ALINK_BIT64(21)	/* xPU: routes may have spare links, ALINK_TLV_SPARES */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */
@@ -287,9 +288,9 @@ enum alink_admin_opcode {
 	ALINK_ADMIN_IDENTIFY		= 0x0001,	/* -> strings */
 	ALINK_ADMIN_EVENT_MASK		= 0x0002,	/* MASK(u64): event types wanted */
 	/* with ALINK_CAP_ROUTES; on an xPU ports are its links */
-	ALINK_ADMIN_ROUTE_SET		= 0x0010,	/* ROUTE: adds or replaces */
+	ALINK_ADMIN_ROUTE_SET		= 0x0010,	/* ROUTE (+ SPARES): adds or replaces */
 	ALINK_ADMIN_ROUTE_DEL		= 0x0011,	/* ID */
-	ALINK_ADMIN_ROUTE_GET		= 0x0012,	/* ID: first to show -> ROUTE list in ascending id; resumes */
+	ALINK_ADMIN_ROUTE_GET		= 0x0012,	/* ID: first to show -> (ROUTE (+ SPARES)) list in ascending id; resumes */
 	/* with ALINK_CAP_GROUPS */
 	ALINK_ADMIN_GROUP_ADD		= 0x0018,	/* GROUP + MEMBERS */
 	ALINK_ADMIN_GROUP_DEL		= 0x0019,	/* ID */
@@ -313,6 +314,7 @@ enum alink_admin_opcode {
 #define ALINK_TLV_PART_NUMBER		0x0005	/* text */
 #define ALINK_TLV_BOARD_SERIAL		0x0006	/* text */
 #define ALINK_TLV_ROUTE			0x0010	/* struct alink_route */
+#define ALINK_TLV_SPARES		0x0011	/* __le64: bitmap of an xPU's links that stand in for those of its ROUTE */
 #define ALINK_TLV_GROUP			0x0018	/* struct alink_group */
 #define ALINK_TLV_MEMBERS		0x0019	/* __le32 fabric ids, ascending */
 #define ALINK_TLV_PARTITION		0x0020	/* struct alink_partition */

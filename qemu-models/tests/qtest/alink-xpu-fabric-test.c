@@ -474,6 +474,99 @@ static void test_counters(void)
     rig_free(r);
 }
 
+/* --- spare links --------------------------------------------------------- */
+
+static uint16_t route_spares(AlinkQtest *aq, uint32_t min, uint64_t ports,
+                             uint64_t spares)
+{
+    struct alink_route route = {
+        .dst = cpu_to_le32(1),
+        .min_ports = cpu_to_le32(min),
+        .ports = { cpu_to_le64(ports) },
+    };
+    uint8_t req[ALINK_TLV_SPAN(sizeof(route)) + ALINK_TLV_SPAN(8)];
+    uint32_t len;
+
+    spares = cpu_to_le64(spares);
+    len = aq_put_tlv(req, 0, ALINK_TLV_ROUTE | ALINK_TLV_MUST, &route,
+                     sizeof(route));
+    len = aq_put_tlv(req, len, ALINK_TLV_SPARES | ALINK_TLV_MUST, &spares, 8);
+    return le16_to_cpu(aq_admin(aq, ALINK_ADMIN_ROUTE_SET, req, len,
+                                0).status);
+}
+
+/* Both TLVs of the one route that there is, or neither when room is short. */
+static void check_listed(AlinkQtest *aq, uint64_t ports, uint64_t spares)
+{
+    const uint32_t span = ALINK_TLV_SPAN(sizeof(struct alink_route));
+    const uint32_t all = span + ALINK_TLV_SPAN(8);
+    struct alink_admin_cpl cpl;
+    uint32_t id = 0, len, room;
+    uint8_t req[16];
+
+    len = aq_put_tlv(req, 0, ALINK_TLV_ID, &id, 4);
+    for (room = span; room <= all; room += 8) {
+        cpl = aq_admin(aq, ALINK_ADMIN_ROUTE_GET, req, len, room);
+        g_assert_cmpuint(le32_to_cpu(cpl.resp_len), ==, all);
+        g_assert_cmpuint(le16_to_cpu(cpl.status), ==,
+                         room < all ? ALINK_ST_NO_ROOM : ALINK_ST_OK);
+    }
+    g_assert_cmphex(qtest_readq(aq->qts, aq->resp + 16), ==, ports);
+    g_assert_cmpuint(qtest_readw(aq->qts, aq->resp + span), ==,
+                     ALINK_TLV_SPARES);
+    g_assert_cmphex(qtest_readq(aq->qts, aq->resp + span + 8), ==, spares);
+}
+
+/* What each link of xPU 0 sends of a copy of 64 blocks */
+static void check_sent(Rig *r, uint64_t to, uint64_t blocks0, uint64_t blocks1)
+{
+    AlinkQtest *aq = r->x[0]->aq;
+    uint64_t was[2] = { counts(aq, 0).tx_bytes, counts(aq, 1).tx_bytes };
+
+    xq_pattern(r->x[0], r->x[0]->hbm, 64 * 256, to);
+    xq_run(r->q, xq_copy(to, XQ_HBM, 64 * 256));
+    xq_check(r->x[1], r->x[1]->hbm + SEG_AT, 64 * 256, to);
+    g_assert_cmpuint(counts(aq, 0).tx_bytes - was[0], ==, blocks0 * 256);
+    g_assert_cmpuint(counts(aq, 1).tx_bytes - was[1], ==, blocks1 * 256);
+}
+
+static void test_spares(void)
+{
+    Rig *r = rig_new();
+    AlinkQtest *aq = r->x[0]->aq;
+    uint64_t ns;
+
+    rig_group(r);
+    check_sent(r, XQ_REMOTE, 32, 32);
+    check_sent(r, XQ_GROUP, 32, 32);
+    g_assert_cmpuint(route_spares(aq, 1, 1, 3), ==, ALINK_ST_BAD_FIELD);
+    g_assert_cmpuint(route_spares(aq, 1, 1, 1ULL << 8), ==,
+                     ALINK_ST_BAD_FIELD);
+    g_assert_cmpuint(route_spares(aq, 2, 1, 2), ==, ALINK_ST_BAD_FIELD);
+    g_assert_cmpuint(route_spares(r->sw[0], 1, 1, 2), ==, ALINK_ST_TLV);
+    check_sent(r, XQ_REMOTE, 32, 32);
+
+    OK(route_spares(aq, 1, 1, 2));
+    check_listed(aq, 1, 2);
+    check_sent(r, XQ_REMOTE, 64, 0);
+    ns = le64_to_cpu(xq_status(r->q).model_last_ns);
+    check_sent(r, XQ_GROUP, 64, 0);
+    /* The other end of the plane, and the own one */
+    link_ctrl(r->x[1]->aq, 0, 0);
+    check_sent(r, XQ_REMOTE, 0, 64);
+    g_assert_cmpuint(le64_to_cpu(xq_status(r->q).model_last_ns), ==, ns);
+    check_sent(r, XQ_GROUP, 0, 64);
+    link_ctrl(r->x[1]->aq, 0, ALINK_LINK_CTRL_ENABLE);
+    check_sent(r, XQ_REMOTE, 64, 0);
+    link_ctrl(aq, 0, 0);
+    check_sent(r, XQ_REMOTE, 0, 64);
+    link_ctrl(aq, 0, ALINK_LINK_CTRL_ENABLE);
+    check_sent(r, XQ_GROUP, 64, 0);
+    OK(route(aq, 1, 1, 3));
+    check_sent(r, XQ_REMOTE, 32, 32);
+    rig_free(r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -484,5 +577,6 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu-fabric/reduce-read", test_reduce_read);
     qtest_add_func("/alink/xpu-fabric/timing", test_timing);
     qtest_add_func("/alink/xpu-fabric/counters", test_counters);
+    qtest_add_func("/alink/xpu-fabric/spares", test_spares);
     return g_test_run();
 }

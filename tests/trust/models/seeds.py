@@ -347,7 +347,8 @@ def share(seed, peer):
     segment = struct.pack('<IIQII', 0, 0xf, 0x1234, 1, 0) + \
         struct.pack('<QQ', 0, 1 << 20) + bytes(15 * 16)
     return seed.admin(
-        route(peer, 1),
+        (*route(peer, 1), ('ALINK_TLV_SPARES', struct.pack('<Q', 2))),
+        by_id('ALINK_ADMIN_ROUTE_GET'),
         ('ALINK_XPU_ADMIN_SEG_EXPORT', ('ALINK_TLV_XPU_SEGMENT', segment)),
         ('ALINK_XPU_ADMIN_SEG_IMPORT', ('ALINK_TLV_XPU_IMPORT', struct.pack(
             '<IIIIQ', 0, peer, 0, 0, 0x1234))),
