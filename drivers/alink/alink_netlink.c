@@ -60,7 +60,7 @@ static const struct genl_split_ops alink_nl_ops[] = {
 		.cmd		= ALINK_CMD_ROUTE_ADD,
 		.doit		= alink_nl_route_add_doit,
 		.policy		= alink_route_policy,
-		.maxattr	= ALINK_A_ROUTE_PORTS,
+		.maxattr	= ALINK_A_ROUTE_SPARES,
 		.flags		= ALINK_NL_DO | GENL_ADMIN_PERM,
 	},
 	{

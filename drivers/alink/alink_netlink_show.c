@@ -149,6 +149,28 @@ static int alink_nl_put_ports(struct sk_buff *skb,
 	return 0;
 }
 
+/* Spares of the route whose TLV is @tlv, if it has any: they are right behind. */
+static int alink_nl_put_spares(struct sk_buff *skb,
+			       const struct alink_nl_page *page,
+			       const struct alink_tlv *tlv)
+{
+	unsigned int i, num = 0;
+	u32 links[64];
+	u64 spares;
+
+	tlv = alink_tlv_next(page->data, page->len, tlv);
+	if (!tlv || alink_tlv_type(tlv) != ALINK_TLV_SPARES)
+		return 0;
+	if (alink_tlv_len(tlv) < sizeof(__le64))
+		return -EPROTO;
+	spares = le64_to_cpup(alink_tlv_data(tlv));
+	for (i = 0; i < 64; i++)
+		if (spares & BIT_ULL(i))
+			links[num++] = i;
+	return num ? nla_put(skb, ALINK_A_ROUTE_SPARES, num * sizeof(*links),
+			     links) : 0;
+}
+
 static int alink_nl_fill_route(struct sk_buff *skb,
 			       const struct netlink_callback *cb,
 			       struct alink_dev *adev,
@@ -166,7 +188,7 @@ static int alink_nl_fill_route(struct sk_buff *skb,
 			le32_to_cpu(route->min_ports)) ||
 	    alink_nl_put_ports(skb, route))
 		return -EMSGSIZE;
-	return 0;
+	return alink_nl_put_spares(skb, page, tlv);
 }
 
 static int alink_nl_dump_routes(struct sk_buff *skb,

@@ -31,6 +31,8 @@ const struct nla_policy alink_route_policy[ALINK_A_ROUTE_MAX + 1] = {
 						     ALINK_MAX_PORTS),
 	[ALINK_A_ROUTE_PORTS]	= { .type = NLA_BINARY,
 				    .len = ALINK_MAX_PORTS * sizeof(u32) },
+	[ALINK_A_ROUTE_SPARES]	= { .type = NLA_BINARY,
+				    .len = ALINK_MAX_PORTS * sizeof(u32) },
 };
 
 const struct nla_policy alink_group_policy[ALINK_A_GROUP_MAX + 1] = {
@@ -188,11 +190,10 @@ static struct alink_nl_set *alink_nl_set_get(struct genl_info *info, u32 attr,
 
 /* --- routes --------------------------------------------------------------- */
 
+/* The numbers in @attr, none of which is in @ports yet; how many there are */
 static int alink_nl_route_ports(struct genl_info *info, struct alink_dev *adev,
-				struct alink_route *route)
+				const struct nlattr *attr, unsigned long *ports)
 {
-	struct nlattr *attr = info->attrs[ALINK_A_ROUTE_PORTS];
-	DECLARE_BITMAP(ports, ALINK_MAX_PORTS) = {};
 	unsigned int num, i;
 	u32 port;
 
@@ -217,25 +218,27 @@ static int alink_nl_route_ports(struct genl_info *info, struct alink_dev *adev,
 			return -EINVAL;
 		}
 	}
-	for (i = 0; i < ALINK_MAX_PORTS; i++)
-		if (test_bit(i, ports))
-			route->ports[i / 64] |= cpu_to_le64(BIT_ULL(i % 64));
 	return num;
 }
 
-static int alink_nl_route_set(struct genl_info *info, struct alink_dev *adev)
+/*
+ * ROUTE, and SPARES if there are any, into @buf. Returns 0 or -errno with the
+ * extended ACK set.
+ */
+static int alink_nl_route_request(struct genl_info *info,
+				  struct alink_dev *adev,
+				  struct alink_tlv_buf *buf)
 {
 	struct nlattr *min_attr = info->attrs[ALINK_A_ROUTE_MIN_PORTS];
+	struct nlattr *spares_attr = info->attrs[ALINK_A_ROUTE_SPARES];
 	u32 min_ports = min_attr ? nla_get_u32(min_attr) : 1;
+	DECLARE_BITMAP(ports, ALINK_MAX_PORTS) = {};
 	struct alink_route route = {};
-	u16 status;
-	int num, err;
+	__le64 spares = 0;
+	int num, i;
 
-	err = alink_nl_check_cap(info, ALINK_A_ROUTE_DEV_INDEX, adev,
-				 ALINK_CAP_ROUTES);
-	if (err)
-		return err;
-	num = alink_nl_route_ports(info, adev, &route);
+	num = alink_nl_route_ports(info, adev, info->attrs[ALINK_A_ROUTE_PORTS],
+				   ports);
 	if (num < 0)
 		return num;
 	if (min_ports > num) {
@@ -244,15 +247,53 @@ static int alink_nl_route_set(struct genl_info *info, struct alink_dev *adev)
 					min_ports, num);
 		return -EINVAL;
 	}
+	for_each_set_bit(i, ports, ALINK_MAX_PORTS)
+		route.ports[i / 64] |= cpu_to_le64(BIT_ULL(i % 64));
 	route.dst = cpu_to_le32(nla_get_u32(info->attrs[ALINK_A_ROUTE_DST]));
 	route.min_ports = cpu_to_le32(min_ports);
+	if (!spares_attr)
+		return alink_tlv_put(buf, ALINK_TLV_ROUTE | ALINK_TLV_MUST,
+				     &route, sizeof(route));
+
+	if (!(adev->caps & ALINK_CAP_SPARES)) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, spares_attr,
+					"%s: routes have no spare links",
+					adev->name);
+		return -EOPNOTSUPP;
+	}
+	/* Ports stay marked: one cannot be both. */
+	num = alink_nl_route_ports(info, adev, spares_attr, ports);
+	if (num < 0)
+		return num;
+	for_each_set_bit(i, ports, 64)
+		spares |= cpu_to_le64(BIT_ULL(i));
+	spares &= ~route.ports[0];
+	return alink_tlv_put(buf, ALINK_TLV_ROUTE | ALINK_TLV_MUST, &route,
+			     sizeof(route)) ?:
+	       alink_tlv_put(buf, ALINK_TLV_SPARES | ALINK_TLV_MUST, &spares,
+			     sizeof(spares));
+}
+
+static int alink_nl_route_set(struct genl_info *info, struct alink_dev *adev)
+{
+	u8 req[ALINK_TLV_SPAN(sizeof(struct alink_route)) +
+	       ALINK_TLV_SPAN(sizeof(__le64))] __aligned(8);
+	struct alink_tlv_buf buf = { .data = req, .room = sizeof(req) };
+	u16 status;
+	int err;
+
+	err = alink_nl_check_cap(info, ALINK_A_ROUTE_DEV_INDEX, adev,
+				 ALINK_CAP_ROUTES) ?:
+	      alink_nl_route_request(info, adev, &buf);
+	if (err)
+		return err;
 
 	mutex_lock(&alink_table_lock);
 	err = alink_manager_check(info);
 	if (err)
 		goto out_unlock;
-	err = alink_admin_tlv(adev, ALINK_ADMIN_ROUTE_SET, ALINK_TLV_ROUTE,
-			      &route, sizeof(route), &status);
+	err = alink_admin_exec(adev, ALINK_ADMIN_ROUTE_SET, req, buf.len, NULL,
+			       0, NULL, &status);
 	if (err)
 		alink_nl_refused(info, info->attrs[ALINK_A_ROUTE_DST], adev,
 				 err, status);

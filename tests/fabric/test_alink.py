@@ -159,9 +159,10 @@ def test_routes():
     assert data('route', 'show') == []
     good('route', 'add', 'sw0', '1', '0-3,7')
     good('route', 'add', 'sw0', '0', '5', '1')
-    want = [{'device': 'sw0', 'dst': 0, 'min_ports': 1, 'ports': [5]},
+    want = [{'device': 'sw0', 'dst': 0, 'min_ports': 1, 'ports': [5],
+             'spares': []},
             {'device': 'sw0', 'dst': 1, 'min_ports': 1,
-             'ports': [0, 1, 2, 3, 7]}]
+             'ports': [0, 1, 2, 3, 7], 'spares': []}]
     assert data('route', 'show', 'sw0') == want, data('route', 'show')
     good('route', 'add', 'sw0', '1', '0-1', '2')
     assert data('route', 'show', 'sw0')[1]['ports'] == [0, 1]
@@ -169,6 +170,29 @@ def test_routes():
     good('route', 'del', 'sw0', '1')
     good('route', 'del', 'sw0', '0')
     refused(6, 'no such object', 'route', 'del', 'sw0', '0')
+
+
+def test_spares():
+    """Links that stand in, which xPUs alone have; what cannot be is refused."""
+    good('route', 'add', 'xpu0', '1', '0', 'spare', '1')
+    row = {'device': 'xpu0', 'dst': 1, 'min_ports': 1, 'ports': [0],
+           'spares': [1]}
+    assert data('route', 'show', 'xpu0') == [row]
+    assert good('route', 'show', 'xpu0').splitlines()[1].split() == \
+        ['xpu0', '1', '1', '0', '(1)']
+    for says, *args in (('Port 0 is there twice', '0', 'spare', '0-1'),
+                        ('No port 40: xpu0 has', '0', 'spare', '40'),
+                        ('Minimum of 2 is more than the 1 ports', '0', '2',
+                         'spare', '1')):
+        code, _, err = alink('route', 'add', 'xpu0', '1', *args)
+        assert code and says in err, (args, code, err)
+    code, _, err = alink('route', 'add', 'sw0', '1', '0', 'spare', '1')
+    assert code and 'sw0: routes have no spare links' in err, (code, err)
+    refused(2, 'not understood', 'route', 'add', 'xpu0', '1', '0', '1', '2')
+    assert data('route', 'show', 'xpu0') == [row]
+    good('route', 'add', 'xpu0', '1', '0-1')
+    assert data('route', 'show', 'xpu0')[0]['spares'] == []
+    good('route', 'del', 'xpu0', '1')
 
 
 def test_long_tables():

@@ -190,6 +190,9 @@ class Netlink:
         if name == 'route-add':
             self.gone('ROUTE_DEL', route)(None)
             self.sweep(name, add, self.gone('ROUTE_DEL', route))
+            self.sweep(name, route + attr('ROUTE_PORTS', struct.pack('=I', 0)) +
+                       attr('ROUTE_SPARES', struct.pack('=I', 1)),
+                       self.gone('ROUTE_DEL', route), what=' with spares')
         elif name == 'route-del':
             self.ask('ROUTE_ADD', add)
             self.sweep(name, route, lambda _: self.ask('ROUTE_ADD', add))

@@ -44,11 +44,17 @@ def tables():
             for what in ('route', 'group', 'partition', 'segment')]
 
 
+def index(name):
+    """Of a device."""
+    with open(f'/sys/class/alink/{name}/index', encoding='ascii') as f:
+        return int(f.read())
+
+
 def good_requests(switch, segment):
     """Operation: attributes that it takes, good ones. SEGMENT: those that name
     one."""
-    route = [u32(1, switch), u32(2, 500), u32(3, 1),
-             attr(4, struct.pack('<II', 0, 1))]
+    route = [u32(1, index('xpu0')), u32(2, 500), u32(3, 1),
+             attr(4, struct.pack('<I', 0)), attr(5, struct.pack('<I', 1))]
     group = [u32(1, switch), u32(2, 99), attr(3, struct.pack('<Q', 7)),
              attr(4, struct.pack('<II', 0, 1))]
     return {'dev-get do': [u32(1, switch)],
@@ -119,7 +125,8 @@ def test_messages(ops, switch, segment):
                 err, _ = link.ask(family, number, 1, flags, b''.join(
                     attrs[:gone] + attrs[gone + 1:]))
                 sent += 1
-                # min-ports, key and the device of group calls may be left out
+                # min-ports, spares, key and the device of group calls may be
+                # left out
                 if not err:
                     link.ask(family, ops[name.replace('add', 'del')][0], 1, 4,
                              b''.join(attrs[:2]))
@@ -135,7 +142,7 @@ def test_messages(ops, switch, segment):
                    stderr=subprocess.DEVNULL)
     subprocess.run(['alink', 'partition', 'set', '500', '0'], check=False,
                    stderr=subprocess.DEVNULL)
-    subprocess.run(['alink', 'route', 'del', 'sw0', '500'], check=False,
+    subprocess.run(['alink', 'route', 'del', 'xpu0', '500'], check=False,
                    stderr=subprocess.DEVNULL)
     result('no table has changed', tables() == before)
     print(f'figure bad_messages {sent}')
@@ -328,15 +335,11 @@ def main():
     ops = operations(spec, numbers)
     print('TAP version 13')
     subprocess.run(['alink', 'fabric', 'up'], check=True)
-    index = {}
-    for name in 'sw0', 'xpu0':
-        with open(f'/sys/class/alink/{name}/index', encoding='ascii') as f:
-            index[name] = int(f.read())
-    switch = index['sw0']
+    switch = index('sw0')
     xpu = Xpu(os.listdir('/sys/class/alink/xpu0/device/accel')[0]
               .removeprefix('accel'))
     shared = xpu.call('SEGMENT_EXPORT', rights=READ, handle=xpu.bo(HBM))
-    segment = [u32(1, index['xpu0']), u32(2, shared.segment.segment)]
+    segment = [u32(1, index('xpu0')), u32(2, shared.segment.segment)]
     test_messages(ops, switch, segment)
     test_twice(ops, switch)
     test_nested(ops, switch, segment)

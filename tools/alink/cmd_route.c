@@ -11,7 +11,7 @@ int cmd_route_show(struct alink_cmd_env *env, int argc, char **argv)
 	struct json_object *array = NULL, *o;
 	struct alink_route_info *list;
 	struct inventory inv;
-	char ports[64];
+	char ports[64], spares[64];
 	uint32_t dev;
 	size_t i, n;
 	int code, err;
@@ -27,12 +27,17 @@ int cmd_route_show(struct alink_cmd_env *env, int argc, char **argv)
 	if (env->json)
 		array = json_object_new_array();
 	else if (n)
-		printf("%-8s %5s  %4s  %s\n", "DEVICE", "TO", "MIN", "PORTS");
+		printf("%-8s %5s  %4s  %s\n", "DEVICE", "TO", "MIN",
+		       "PORTS (SPARES)");
 	for (i = 0; i < n; i++) {
 		if (!env->json) {
-			printf("%-8s %5u  %4u  %s\n", inv_name(&inv, list[i].dev),
+			printf("%-8s %5u  %4u  %s", inv_name(&inv, list[i].dev),
 			       list[i].dst, list[i].min_ports,
 			       set_text(&list[i].ports, ports, sizeof(ports)));
+			if (alink_set_count(&list[i].spares))
+				printf(" (%s)", set_text(&list[i].spares, spares,
+							 sizeof(spares)));
+			putchar('\n');
 			continue;
 		}
 		o = json_object_new_object();
@@ -40,6 +45,7 @@ int cmd_route_show(struct alink_cmd_env *env, int argc, char **argv)
 		json_num(o, "dst", list[i].dst);
 		json_num(o, "min_ports", list[i].min_ports);
 		json_object_object_add(o, "ports", set_json(&list[i].ports));
+		json_object_object_add(o, "spares", set_json(&list[i].spares));
 		json_object_array_add(array, o);
 	}
 	free(list);
@@ -63,13 +69,20 @@ int cmd_route_add(struct alink_cmd_env *env, int argc, char **argv)
 	struct alink_route_info r = { .min_ports = 1 };
 	int code, err;
 
-	code = route_dev(env, argc, argv, 3, 4, "add DEV ENDPOINT PORTS [MIN]",
-			 &r.dev);
+	code = route_dev(env, argc, argv, 3, 6,
+			 "add DEV ENDPOINT PORTS [MIN] [spare LINKS]", &r.dev);
 	if (!code)
 		code = arg_u32(env, "endpoint", argv[1],
 			       ALINK_MAX_ENDPOINTS - 1, &r.dst);
 	if (!code)
 		code = arg_set(env, "ports", argv[2], &r.ports);
+	if (!code && argc >= 5 && !strcmp(argv[argc - 2], "spare")) {
+		code = arg_set(env, "spare", argv[argc - 1], &r.spares);
+		argc -= 2;
+	}
+	if (!code && argc > 4)
+		code = cmd_refuse(env, EXIT_USAGE, "%s: not understood",
+				  argv[4]);
 	if (!code && argc == 4)
 		code = arg_u32(env, "min", argv[3], ALINK_MAX_PORTS,
 			       &r.min_ports);

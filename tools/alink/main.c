@@ -81,7 +81,7 @@ const struct alink_command alink_commands[] = {
 	{
 		.object = "route",
 		.verb = "add",
-		.args = "DEV ENDPOINT PORTS [MIN]",
+		.args = "DEV ENDPOINT PORTS [MIN] [spare LINKS]",
 		.help = "add or replace a route",
 		.run = cmd_route_add,
 	},

@@ -246,6 +246,7 @@ struct alink_route_info {
 	uint32_t dst;			/* endpoint id */
 	uint32_t min_ports;
 	struct alink_set ports;		/* links, on an xPU */
+	struct alink_set spares;	/* links that stand in; ALINK_CAP_SPARES */
 };
 
 struct alink_group_info {

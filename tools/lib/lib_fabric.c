@@ -22,6 +22,7 @@ static const char *const route_names[] = {
 	[ALINK_A_ROUTE_DST] = "destination",
 	[ALINK_A_ROUTE_MIN_PORTS] = "min-ports",
 	[ALINK_A_ROUTE_PORTS] = "ports",
+	[ALINK_A_ROUTE_SPARES] = "spares",
 };
 
 static const char *const group_names[] = {
@@ -199,6 +200,9 @@ static int fill_route(const struct nlattr *tb[], void *entry)
 	    alink_nl_get_u32(tb[ALINK_A_ROUTE_DST], &r->dst) ||
 	    alink_nl_get_u32(tb[ALINK_A_ROUTE_MIN_PORTS], &r->min_ports))
 		return -EPROTO;
+	if (tb[ALINK_A_ROUTE_SPARES] &&
+	    alink_nl_get_set(tb[ALINK_A_ROUTE_SPARES], &r->spares))
+		return -EPROTO;
 	return alink_nl_get_set(tb[ALINK_A_ROUTE_PORTS], &r->ports);
 }
 
@@ -318,6 +322,8 @@ int alink_route_add(struct alink_ctx *ctx, const struct alink_route_info *r)
 	alink_nl_u32(&req, ALINK_A_ROUTE_DST, r->dst);
 	alink_nl_u32(&req, ALINK_A_ROUTE_MIN_PORTS, r->min_ports);
 	alink_nl_set(&req, ALINK_A_ROUTE_PORTS, &r->ports);
+	if (alink_set_count(&r->spares))
+		alink_nl_set(&req, ALINK_A_ROUTE_SPARES, &r->spares);
 	return alink_nl_run(ctx, &req, NULL, NULL);
 }
 
