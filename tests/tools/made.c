@@ -126,6 +126,11 @@ static bool make(struct fabric *f, char *const *field, int n)
 		r->dst = num(field, 2);
 		r->min_ports = num(field, 3);
 		set_of(field, 4, n, &r->ports);
+	} else if (!strcmp(field[0], "spare") && n >= 2) {
+		/* Of the route before it */
+		if (!f->num_routes)
+			return false;
+		set_of(field, 1, n, &f->route[f->num_routes - 1].spares);
 	} else if (!strcmp(field[0], "part") && n == 4) {
 		struct alink_partition_info *p = MORE(f->part, f->num_parts);
 

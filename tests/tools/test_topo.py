@@ -39,6 +39,7 @@ class Fabric:
         self.state = {}
         self.link = {}
         self.route = {}
+        self.spare = {}
         self.part = {}
         self.group = []
         for i, p in itertools.product(range(xpus), range(planes)):
@@ -77,8 +78,10 @@ class Fabric:
                           self.state.get(n, 'ready')))
         lines += [('link', index[d], n, *l.values())
                   for (d, n), l in self.link.items()]
-        lines += [('route', index[d], dst, *r)
-                  for (d, dst), r in self.route.items()]
+        for (d, dst), r in self.route.items():
+            lines.append(('route', index[d], dst, *r))
+            if (d, dst) in self.spare:
+                lines.append(('spare', *self.spare[d, dst]))
         lines += [('part', index[d], e, p) for (d, e), p in self.part.items()]
         lines += [('group', index[d], *g) for d, *g in self.group]
         lines += [('module', *m) for m in self.modules]
@@ -456,7 +459,7 @@ def test_path_whole():
         (True, None, None), path
     assert path['usable_links'] == 2 and path['unused_links'] == []
     assert path['speed_mbps'] == path['full_speed_mbps'] == 800000
-    assert path['route'] == {'min_ports': 1, 'ports': [0, 1]}
+    assert path['route'] == {'min_ports': 1, 'ports': [0, 1], 'spares': []}
     assert path['partition'] == 1
     assert path['groups'] == [{'id': 4, 'switches': ['sw0', 'sw1']},
                               {'id': 9, 'switches': ['sw0']}], path['groups']
@@ -606,6 +609,44 @@ def test_path_shares_ports():
     path = fabric.path()
     assert path['bottleneck'] is None and path['speed_mbps'] == 800000, path
     assert [l['port_out'] for l in path['links']] == [1, 11], path
+
+
+def test_path_spares():
+    """Which link is a spare, and whether it stands in; that takes nothing."""
+    def check(speed, used, says, want=0):
+        path = fabric.path(want=want)
+        assert (path['usable_links'], path['speed_mbps']) == \
+            (len(used), speed), path
+        assert path['full_speed_mbps'] == 1200000, path
+        assert [l['link'] for l in path['links'] if l['used']] == used, path
+        assert [l['spare'] for l in path['links']] == [False] * 3 + [True]
+        text = fabric.run('path', 'xpu0', 'xpu1', want=want)
+        assert 'route over links 0-2, spare 3, at least ' in text, text
+        assert says in text, text
+        return path
+
+    fabric = Fabric(2, 4)
+    fabric.route['xpu0', 1] = [1, 0, 1, 2]
+    fabric.spare['xpu0', 1] = [3]
+    path = check(1200000, [0, 1, 2], '400 Gb/s; an idle spare\n')
+    assert path['route']['spares'] == [3] and path['unused_links'] == []
+    assert path['bottleneck'] is None
+    fabric.cut('xpu1', 1, 'closed')
+    path = check(1200000, [0, 2, 3], '400 Gb/s; a spare that stands in\n')
+    assert path['bottleneck'] is None
+    fabric.cut('xpu1', 0, 'closed')
+    path = check(800000, [2, 3], '2 of 3 links usable, 800 Gb/s')
+    assert limit(path) == ('link-down', 'xpu1p1', 'closed by command', [1],
+                           400000), path['bottleneck']
+    fabric.route['xpu0', 1][0] = 3
+    check(800000, [2, 3], "fewer usable links than the route's minimum", 1)
+
+    fabric = Fabric(2, 4)
+    fabric.route['xpu0', 1] = [1, 0, 1, 2]
+    fabric.spare['xpu0', 1] = [3]
+    fabric.cut('xpu1', 3, 'closed')
+    path = check(1200000, [0, 1, 2], 'is down; a spare\n')
+    assert path['bottleneck'] is None
 
 
 def test_path_modules():

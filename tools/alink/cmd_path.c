@@ -71,9 +71,12 @@ static void hop_text(const struct path_hop *h)
 	if (!h->routed)
 		printf("   NOT used: %s\n", h->limit.why);
 	else if (h->why)
-		printf("   NOT usable: %s\n", h->why);
+		printf("   NOT usable: %s%s\n", h->why,
+		       h->spare ? "; a spare" : "");
 	else
-		printf("   %u Gb/s\n", h->speed / 1000);
+		printf("   %u Gb/s%s\n", h->speed / 1000, !h->spare ? "" :
+		       h->used ? "; a spare that stands in" :
+				 "; an idle spare");
 	for (i = 0; i < PATH_ENDS; i++)
 		if (h->end[i].dev && h->end[i].link)
 			end_text(&h->end[i]);
@@ -121,7 +124,8 @@ static void bottleneck_text(const struct path *p)
 	char module[160], links[64];
 
 	if (!b->kind) {
-		puts("bottleneck: none, all that is cabled is in use");
+		puts(p->spares ? "bottleneck: none" :
+		     "bottleneck: none, all that is cabled is in use");
 		return;
 	}
 	printf("bottleneck: %s: %s", b->where, b->why);
@@ -139,14 +143,17 @@ static void bottleneck_text(const struct path *p)
 static void path_text(const struct fabric *f, const struct path *p)
 {
 	uint32_t part = one_partition(p), i;
-	char text[64];
+	char text[64], spares[64];
 
 	printf("%s (endpoint %u) to %s (endpoint %u)\n", p->a->name,
 	       p->a->fabric_id, p->b->name, p->b->fabric_id);
 	if (p->route)
-		printf("  route over links %s, at least %u; ",
+		printf("  route over links %s, %s%s%sat least %u; ",
 		       set_text(&p->route->ports, text, sizeof(text)),
-		       p->route->min_ports);
+		       p->spares ? "spare " : "",
+		       p->spares ? set_text(&p->route->spares, spares,
+					    sizeof(spares)) : "",
+		       p->spares ? ", " : "", p->route->min_ports);
 	else
 		printf("  no route; ");
 	if (part)
@@ -205,6 +212,7 @@ static struct json_object *route_json(const struct alink_route_info *r)
 	o = json_object_new_object();
 	json_num(o, "min_ports", r->min_ports);
 	json_object_object_add(o, "ports", set_json(&r->ports));
+	json_object_object_add(o, "spares", set_json(&r->spares));
 	return o;
 }
 
@@ -253,6 +261,8 @@ static struct json_object *hop_json(const struct path_hop *h)
 	json_number_of(o, "port_out", &h->end[PATH_SW_OUT]);
 	json_number_of(o, "link_in", &h->end[PATH_IN]);
 	json_object_object_add(o, "usable", json_object_new_boolean(!h->why));
+	json_object_object_add(o, "spare", json_object_new_boolean(h->spare));
+	json_object_object_add(o, "used", json_object_new_boolean(h->used));
 	json_str(o, "why", h->why);
 	json_num(o, "speed_mbps", h->speed);
 	json_object_object_add(o, "partition", parts);

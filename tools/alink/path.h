@@ -28,6 +28,8 @@ struct path_limit {
  * struct path_hop - one link of A and how it goes on
  * @end:	the ends that are known; those of A at least
  * @routed:	the route of A names the link
+ * @spare:	as one that stands in for others
+ * @used:	blocks go by it now
  * @sw_route:	of the switch to B, or NULL
  * @part:	partitions of A and of B in the switch, 0: none
  * @why:	not usable, NULL: usable
@@ -37,6 +39,8 @@ struct path_limit {
 struct path_hop {
 	struct path_end end[PATH_ENDS];
 	bool routed;
+	bool spare;
+	bool used;
 	const struct alink_route_info *sw_route;
 	uint32_t part[2];
 	const char *why;
@@ -51,8 +55,9 @@ struct path_hop {
  * @route:	of A to B, or NULL
  * @hop:	links of A that its route names, and those that could be in it
  * @num_hops:	their number
- * @listed:	links that the route names
- * @usable:	links of them that lead to B
+ * @listed:	links that the route names, without spares
+ * @spares:	spare links that it names
+ * @usable:	links that lead to B, without spares that are idle
  * @speed:	Mb/s a direction over these
  * @full:	the same if nothing were in the way
  * @why:	there is no path, NULL: there is one
@@ -65,6 +70,7 @@ struct path {
 	struct path_hop hop[ALINK_MAX_PLANES];
 	uint32_t num_hops;
 	uint32_t listed;
+	uint32_t spares;
 	uint32_t usable;
 	uint64_t speed;
 	uint64_t full;

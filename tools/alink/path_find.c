@@ -88,7 +88,8 @@ static bool port_taken(const struct path *p, const struct path_hop *h,
 	const struct path_hop *o;
 
 	for (o = p->hop; o < h; o++)
-		if (o->routed && !o->why && o->end[PATH_SW_OUT].link == port)
+		if (o->routed && !o->spare && !o->why &&
+		    o->end[PATH_SW_OUT].link == port)
 			return true;
 	return false;
 }
@@ -271,6 +272,12 @@ static bool worse(const struct path_hop *h, const struct path_hop *than)
 	return h->limit.lost > than->limit.lost;
 }
 
+/* Spares make good what something else takes. */
+static bool takes(const struct path *p, const struct path_hop *h)
+{
+	return h->limit.kind && (h->limit.lost || !p->spares);
+}
+
 static void find_bottleneck(struct path *p)
 {
 	const struct path_hop *h, *most = NULL;
@@ -287,12 +294,12 @@ static void find_bottleneck(struct path *p)
 		return;
 	}
 	for (h = p->hop; h < p->hop + p->num_hops; h++)
-		if (h->limit.kind && (!most || worse(h, most)))
+		if (takes(p, h) && (!most || worse(h, most)))
 			most = h;
 	if (!most)
 		return;
 	for (h = p->hop; h < p->hop + p->num_hops; h++) {
-		if (!h->limit.kind || strcmp(h->limit.kind, most->limit.kind) ||
+		if (!takes(p, h) || strcmp(h->limit.kind, most->limit.kind) ||
 		    strcmp(h->limit.why, most->limit.why))
 			continue;
 		alink_set_add(&p->alike, h->end[PATH_OUT].link->link);
@@ -302,20 +309,48 @@ static void find_bottleneck(struct path *p)
 	b->lost = lost;
 }
 
+/* An idle spare takes nothing from anybody, and what it stands in for is not lost. */
+static void use_spares(struct path *p)
+{
+	struct path_hop *h, *dead = p->hop;
+
+	for (h = p->hop; h < p->hop + p->num_hops; h++) {
+		if (!h->spare)
+			continue;
+		if (!h->why && p->usable < p->listed) {
+			h->used = true;
+			p->usable++;
+			p->speed += h->speed;
+			while (dead->spare || !dead->routed || !dead->why)
+				dead++;
+			dead->limit.lost = dead->limit.lost > h->speed ?
+					   dead->limit.lost - h->speed : 0;
+			dead++;
+		}
+		h->limit.lost = 0;
+	}
+}
+
 static void add_up(struct path *p)
 {
 	struct path_hop *h;
 
 	for (h = p->hop; h < p->hop + p->num_hops; h++) {
+		if (h->spare) {
+			p->spares++;
+			continue;
+		}
 		p->full += h->end[PATH_OUT].link->max_speed;
 		if (!h->routed)
 			continue;
 		p->listed++;
 		if (h->why)
 			continue;
+		h->used = true;
 		p->usable++;
 		p->speed += h->speed;
 	}
+	use_spares(p);
 	if (!p->route)
 		p->why = "no route in the xPU (alink fabric up writes them)";
 	else if (p->usable < p->route->min_ports)
@@ -339,13 +374,16 @@ int path_find(struct alink_ctx *ctx, const struct fabric *f,
 	p->b = b;
 	p->route = fabric_route(f, a->index, b->fabric_id);
 	for (i = 0; i < a->num_links && i < ALINK_MAX_PLANES; i++) {
-		bool routed = p->route && alink_set_has(&p->route->ports, i);
+		bool spare = p->route && alink_set_has(&p->route->spares, i);
+		bool routed = spare ||
+			(p->route && alink_set_has(&p->route->ports, i));
 
 		l = fabric_link(f, a->index, i);
 		if (!l || (!routed && !could_lead(f, p, l)))
 			continue;
 		h->end[PATH_OUT].link = l;
 		h->routed = routed;
+		h->spare = spare;
 		err = begin_hop(ctx, f, p, h);
 		if (err)
 			return err;

@@ -249,7 +249,8 @@ static int find_missing(struct drawing *d)
 			}
 			for (k = 0; k < sizeof(r->ports.bits) /
 			     sizeof(r->ports.bits[0]); k++)
-				n->used.bits[k] |= r->ports.bits[k];
+				n->used.bits[k] |= r->ports.bits[k] |
+						   r->spares.bits[k];
 		}
 	}
 	free(at_switch);
