@@ -60,6 +60,7 @@ struct plane_count {
 	uint64_t rx_bytes;	/* from the xPUs */
 	uint64_t tx_bytes;	/* to the xPUs */
 	uint64_t reductions;	/* of the group */
+	bool spare;		/* it may have carried nothing */
 };
 
 /**

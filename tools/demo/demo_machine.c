@@ -273,6 +273,31 @@ static int count_traffic(struct traffic *t, const struct alink_device_info *dev,
 	return 0;
 }
 
+/* Planes that links into them are spare for, as the routes of xPUs say */
+static int find_spares(struct machine *m, struct traffic *t,
+		       const struct alink_link_info *link, size_t num_links)
+{
+	struct alink_route_info *route;
+	size_t i, k, n;
+	uint32_t p;
+	int err;
+
+	err = alink_routes(m->ctx, ALINK_ALL, &route, &n);
+	if (err)
+		return err;
+	for (i = 0; i < n; i++)
+		for (k = 0; alink_set_count(&route[i].spares) && k < num_links;
+		     k++)
+			for (p = 0; p < t->num_planes; p++)
+				t->plane[p].spare |=
+					link[k].dev == route[i].dev &&
+					link[k].peer_id == t->plane[p].plane &&
+					alink_set_has(&route[i].spares,
+						      link[k].link);
+	free(route);
+	return 0;
+}
+
 int traffic_read(struct machine *m, struct traffic *t)
 {
 	struct alink_device_info *dev = NULL;
@@ -290,6 +315,8 @@ int traffic_read(struct machine *m, struct traffic *t)
 		err = alink_groups(m->ctx, ALINK_ALL, &group, &num_groups);
 	if (!err)
 		err = count_traffic(t, dev, n, link, num_links);
+	if (!err)
+		err = find_spares(m, t, link, num_links);
 	for (i = 0; !err && i < num_groups; i++) {
 		p = plane_of(t, dev, n, group[i].dev);
 		if (p && group[i].id == m->group)

@@ -140,7 +140,8 @@ uint64_t alink_wire_ns(uint64_t links, uint64_t mbps, uint64_t bytes);
  * @algo:	how; ALINK_ALGO_AUTO becomes the one that takes least
  * @bytes:	of the data, of a block where there are blocks
  * @ns:		set to the time of the slowest rank, all beginning at once, with
- *		links as they are fitted and otherwise idle, and data where
+ *		links as they are fitted, without those that are spare when the
+ *		communicator is opened, and otherwise idle, and data where
  *		alink_comm_data() says; constants of the model are the defaults
  *
  * Errors: -EINVAL (@what), -EOPNOTSUPP (there is no such way here).

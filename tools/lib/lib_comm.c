@@ -23,21 +23,47 @@ static int comm_join_group(struct alink_comm *c,
 			       &c->group);
 }
 
-/* Links as they are fitted: see lib_coll_time.c. */
+/* Links that routes of the xPU have as spares, and none has else */
+static int comm_spares(struct alink_comm *c, uint32_t *spares)
+{
+	struct alink_set spare = {}, port = {};
+	struct alink_route_info *routes;
+	size_t i, n;
+	int err;
+
+	err = alink_routes(c->xpu->ctx, c->xpu->info.index, &routes, &n);
+	if (err)
+		return err;
+	for (i = 0; i < n; i++) {
+		/* An xPU has no more links than a word has bits. */
+		spare.bits[0] |= routes[i].spares.bits[0];
+		port.bits[0] |= routes[i].ports.bits[0];
+	}
+	free(routes);
+	spare.bits[0] &= ~port.bits[0];
+	*spares = alink_set_count(&spare);
+	return 0;
+}
+
+/* Links as they are fitted, without spares: see lib_coll_time.c. */
 static int comm_links(struct alink_comm *c)
 {
 	const struct alink_xpu_info *info = &c->xpu->info;
 	struct alink_link_info *links;
+	uint32_t spares;
 	size_t i, n;
 	int err;
 
+	err = comm_spares(c, &spares);
+	if (err)
+		return err;
 	err = alink_links(c->xpu->ctx, info->index, &links, &n);
 	if (err)
 		return err;
 	for (i = 0; i < n; i++)
 		if (!c->link_mbps || links[i].max_speed < c->link_mbps)
 			c->link_mbps = links[i].max_speed;
-	c->links = (uint32_t)n;
+	c->links = n > spares ? (uint32_t)n - spares : 0;
 	free(links);
 	if (c->links && c->link_mbps)
 		return 0;

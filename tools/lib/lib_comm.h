@@ -50,7 +50,7 @@ struct alink_comm {
 	uint64_t seq;			/* of the latest collective */
 	uint64_t epoch;			/* of pushes, but for @seq */
 	uint32_t timeout_ms;
-	uint32_t links;			/* of each xPU, as fitted */
+	uint32_t links;			/* of each xPU, as fitted, without spares */
 	uint32_t link_mbps;		/* of each of them */
 	bool broken;			/* one was begun and not finished */
 };
