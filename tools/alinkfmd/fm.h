@@ -115,6 +115,7 @@ struct fm_wire {
  * @num_groups:	of them
  * @wire:	all cables, or none: then any cabling will do
  * @num_wires:	of them
+ * @spare_planes: that are idle until another one fails
  * @action:	for each class of failures
  * @hold_ms:	a failure has to last so long before something is done
  * @beat_ms:	heartbeat that the kernel is promised
@@ -129,6 +130,7 @@ struct fm_config {
 	size_t num_groups;
 	struct fm_wire *wire;
 	size_t num_wires;
+	struct alink_set spare_planes;
 	enum fm_action action[FM_NUM_FAILURES];
 	uint32_t hold_ms;
 	uint32_t beat_ms;
@@ -305,6 +307,7 @@ enum fm_kind {
  * @partition:	of FM_PARTITION
  * @key:	of FM_GROUP
  * @set:	ports of FM_ROUTE, members of FM_GROUP
+ * @spares:	of FM_ROUTE
  * @err:	what came of it
  */
 struct fm_write {
@@ -315,6 +318,7 @@ struct fm_write {
 	uint32_t partition;
 	uint64_t key;
 	struct alink_set set;
+	struct alink_set spares;
 	int err;
 };
 

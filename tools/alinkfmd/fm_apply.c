@@ -153,14 +153,62 @@ void fm_round_carry_out(struct fm_round *r, const char *what)
 
 /* --- routes ----------------------------------------------------------------------- */
 
+/* A route as it has to be; no ports: none */
+struct wish {
+	struct alink_set ports;
+	struct alink_set spares;
+};
+
 static bool same_set(const struct alink_set *a, const struct alink_set *b)
 {
 	return !memcmp(a, b, sizeof(*a));
 }
 
-/* @want: by destination; an empty set of ports: none */
+static void add_set(struct alink_set *to, const struct alink_set *from,
+		    const struct alink_set *mask)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(to->bits) / sizeof(to->bits[0]); i++)
+		to->bits[i] |= from->bits[i] & mask->bits[i];
+}
+
+/* Links to a switch that is gone stay where they are: a spare stands in for them. */
+static void keep_lost(const struct fm_round *r,
+		      const struct alink_device_info *d,
+		      const struct alink_route_info *have, struct wish *want)
+{
+	const struct alink_link_info *l;
+	struct alink_set lost = {};
+	size_t i;
+
+	for (i = 0; i < r->view.num_links; i++) {
+		l = &r->view.link[i];
+		if (l->dev == d->index &&
+		    (l->peer_type != ALINK_DEVTYPE_SWITCH ||
+		     !fm_view_dev(&r->view, ALINK_DEVTYPE_SWITCH, l->peer_id)))
+			alink_set_add(&lost, l->link);
+	}
+	add_set(&want->ports, &have->ports, &lost);
+	add_set(&want->spares, &have->spares, &lost);
+}
+
+/* Of an xPU: spares are for routes that have others, too. */
+static void settle(const struct fm_round *r, const struct alink_device_info *d,
+		   const struct alink_route_info *have, struct wish *want)
+{
+	if (have && alink_set_count(&r->fm->config.spare_planes) &&
+	    alink_set_count(&want->ports) + alink_set_count(&want->spares))
+		keep_lost(r, d, have, want);
+	if (alink_set_count(&want->ports))
+		return;
+	want->ports = want->spares;
+	memset(&want->spares, 0, sizeof(want->spares));
+}
+
+/* @want: by destination */
 static void put_routes(struct fm_round *r, const struct alink_device_info *d,
-		       const struct alink_set *want)
+		       struct wish *want)
 {
 	const struct fm_tables *t = &r->view.tables[d - r->view.dev];
 	const struct alink_route_info *have[ALINK_MAX_ENDPOINTS] = {};
@@ -172,12 +220,16 @@ static void put_routes(struct fm_round *r, const struct alink_device_info *d,
 		if (t->route[i].dst < ALINK_MAX_ENDPOINTS)
 			have[t->route[i].dst] = &t->route[i];
 	for (dst = 0; dst < ALINK_MAX_ENDPOINTS; dst++) {
-		bool wanted = alink_set_count(&want[dst]);
+		bool wanted;
 
+		if (d->type == ALINK_DEVTYPE_XPU)
+			settle(r, d, have[dst], &want[dst]);
+		wanted = alink_set_count(&want[dst].ports);
 		if (!wanted && !have[dst])
 			continue;
 		if (wanted && have[dst] && have[dst]->min_ports == 1 &&
-		    same_set(&have[dst]->ports, &want[dst]))
+		    same_set(&have[dst]->ports, &want[dst].ports) &&
+		    same_set(&have[dst]->spares, &want[dst].spares))
 			continue;
 		w = fm_round_add(r, d);
 		if (!w)
@@ -186,13 +238,13 @@ static void put_routes(struct fm_round *r, const struct alink_device_info *d,
 		w->id = dst;
 		w->wanted = wanted;
 		w->had = have[dst];
-		w->set = want[dst];
+		w->set = want[dst].ports;
+		w->spares = want[dst].spares;
 	}
 }
 
 static void switch_routes(const struct fm_round *r,
-			  const struct alink_device_info *d,
-			  struct alink_set *want)
+			  const struct alink_device_info *d, struct wish *want)
 {
 	const struct alink_link_info *l;
 	size_t i;
@@ -201,15 +253,16 @@ static void switch_routes(const struct fm_round *r,
 		l = &r->view.link[i];
 		if (l->dev == d->index && l->peer_type == ALINK_DEVTYPE_XPU &&
 		    l->peer_id < ALINK_MAX_ENDPOINTS)
-			alink_set_add(&want[l->peer_id], l->link);
+			alink_set_add(&want[l->peer_id].ports, l->link);
 	}
 }
 
 static void xpu_routes(const struct fm_round *r,
-		       const struct alink_device_info *d, struct alink_set *want)
+		       const struct alink_device_info *d, struct wish *want)
 {
 	const struct alink_link_info *l;
 	uint32_t dst;
+	bool spare;
 	size_t i;
 
 	for (i = 0; i < r->view.num_links; i++) {
@@ -217,17 +270,19 @@ static void xpu_routes(const struct fm_round *r,
 		if (l->dev != d->index || l->peer_type != ALINK_DEVTYPE_SWITCH ||
 		    l->peer_id >= ALINK_MAX_PLANES)
 			continue;
+		spare = alink_set_has(&r->fm->config.spare_planes, l->peer_id);
 		for (dst = 0; dst < ALINK_MAX_ENDPOINTS; dst++)
 			if (dst != d->fabric_id &&
 			    alink_set_has(&r->seen[l->peer_id], dst))
-				alink_set_add(&want[dst], l->link);
+				alink_set_add(spare ? &want[dst].spares :
+						      &want[dst].ports, l->link);
 	}
 }
 
 static void routes(struct fm_round *r)
 {
 	const struct alink_device_info *d;
-	struct alink_set *want;
+	struct wish *want;
 	size_t i;
 
 	for (i = 0; i < r->view.num_devs; i++) {

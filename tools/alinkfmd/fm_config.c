@@ -366,6 +366,38 @@ static void wire(struct reader *r, struct fm_config *c,
 	}
 }
 
+static void planes(struct reader *r, struct fm_config *c,
+		   const config_setting_t *root)
+{
+	const config_setting_t *group, *list, *s;
+	uint32_t plane;
+	int i;
+
+	group = config_setting_get_member(root, "planes");
+	if (!group)
+		return;
+	if (config_setting_type(group) != CONFIG_TYPE_GROUP) {
+		mistake(r, group, "planes: { spare = [ 3 ]; } is wanted");
+		return;
+	}
+	CHECK_NAMES(r, group, "spare");
+	list = config_setting_get_member(group, "spare");
+	if (list && (!config_setting_is_aggregate(list) ||
+		     config_setting_type(list) == CONFIG_TYPE_GROUP)) {
+		mistake(r, list, "spare: a list of planes is wanted, [ 3 ]");
+		return;
+	}
+	for (i = 0; list && i < config_setting_length(list); i++) {
+		s = config_setting_get_elem(list, (unsigned int)i);
+		if (!number_of(r, s, 0, ALINK_MAX_PLANES - 1, &plane))
+			continue;
+		if (alink_set_has(&c->spare_planes, plane))
+			mistake(r, s, "spare: plane %u is there already",
+				plane);
+		alink_set_add(&c->spare_planes, plane);
+	}
+}
+
 static void each(struct reader *r, struct fm_config *c,
 		 const config_setting_t *root, const char *name,
 		 void (*one)(struct reader *r, struct fm_config *c,
@@ -422,12 +454,13 @@ static void policy(struct reader *r, struct fm_config *c,
 static void all(struct reader *r, struct fm_config *c,
 		const config_setting_t *root)
 {
-	CHECK_NAMES(r, root, "partitions", "groups", "wiring", "policy", "hold_ms",
-		    "heartbeat_ms", "state_file", "socket", "group");
+	CHECK_NAMES(r, root, "partitions", "groups", "wiring", "planes", "policy",
+		    "hold_ms", "heartbeat_ms", "state_file", "socket", "group");
 	each(r, c, root, "partitions", partition);
 	/* Their xPUs are looked for in the partitions. */
 	each(r, c, root, "groups", compute);
 	each(r, c, root, "wiring", wire);
+	planes(r, c, root);
 	policy(r, c, root);
 	c->hold_ms = FM_HOLD_MS;
 	number(r, root, "hold_ms", false, 0, 600000, &c->hold_ms);

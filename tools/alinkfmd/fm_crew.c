@@ -101,6 +101,7 @@ static int write_one(struct alink_ctx *ctx, uint32_t dev,
 {
 	struct alink_route_info route = {
 		.dev = dev, .dst = w->id, .min_ports = 1, .ports = w->set,
+		.spares = w->spares,
 	};
 
 	switch (w->kind) {
