@@ -199,7 +199,10 @@ void alink_switch_asic_trouble(struct alink_dev *adev, const char *what)
 	queue_work(system_long_wq, &sw->asic.work);
 }
 
-/* A reset is over, with that error or 0: then whatever there was is over, too. */
+/*
+ * A reset is over, with that error or 0: then whatever there was is over, too, but
+ * for another reset that came behind us meanwhile.
+ */
 void alink_switch_asic_reset(struct alink_switch *sw, int err)
 {
 	/* One that is gone is no trouble but a loss. */
@@ -210,7 +213,8 @@ void alink_switch_asic_reset(struct alink_switch *sw, int err)
 					  "device did not come back from reset");
 		return;
 	}
-	clear_bit(ALINK_SWITCH_ASIC_BAD, &sw->asic.flags);
+	if (alink_dev_active(sw->adev))
+		clear_bit(ALINK_SWITCH_ASIC_BAD, &sw->asic.flags);
 	queue_work(system_long_wq, &sw->asic.work);
 }
 

@@ -123,11 +123,11 @@ static int xpu_health_dump(struct devlink_health_reporter *reporter,
 static enum devlink_health_reporter_state
 xpu_health_state(struct xpu_device *xdev)
 {
-	int err = alink_xpu_state_errno(xdev);
+	bool failed = alink_xpu_state_errno(xdev) == -EIO;
 
 	/* In a reset its end decides, which looks again. */
-	return alink_devlink_state(xdev->adev, READ_ONCE(xdev->faults.bad) ||
-					       (err && err != -EBUSY));
+	return alink_devlink_state(xdev->adev, failed ||
+					       READ_ONCE(xdev->faults.bad));
 }
 
 static int xpu_health_recover(struct devlink_health_reporter *reporter,

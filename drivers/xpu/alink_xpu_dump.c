@@ -437,7 +437,10 @@ void alink_xpu_trouble(struct alink_dev *adev, const char *what)
 	queue_work(system_unbound_wq, &xdev->faults.work);
 }
 
-/* A reset is over, with that error or 0: then whatever there was is over, too. */
+/*
+ * A reset is over, with that error or 0: then whatever there was is over, too, but
+ * for another reset that came behind us meanwhile.
+ */
 void alink_xpu_faults_reset(struct xpu_device *xdev, int err)
 {
 	/* One that is gone is no trouble but a loss. */
@@ -448,7 +451,8 @@ void alink_xpu_faults_reset(struct xpu_device *xdev, int err)
 				  "device did not come back from reset");
 		return;
 	}
-	WRITE_ONCE(xdev->faults.bad, false);
+	if (alink_dev_active(xdev->adev))
+		WRITE_ONCE(xdev->faults.bad, false);
 	queue_work(system_unbound_wq, &xdev->faults.work);
 }
 

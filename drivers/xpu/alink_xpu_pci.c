@@ -103,6 +103,8 @@ static void xpu_reset_work(struct work_struct *work)
 		queue_delayed_work(system_unbound_wq, &xdev->reset_work, HZ);
 	else if (err)
 		drm_err(&xdev->drm, "reset: %pe\n", ERR_PTR(err));
+	/* Somebody else may have been quicker, and his look came before our report. */
+	queue_work(system_unbound_wq, &xdev->faults.work);
 }
 
 /* --- forgetting ------------------------------------------------------- */
@@ -363,12 +365,13 @@ err_hwmon:
 	/* First: the others wait for the lock that a flash holds. */
 	alink_flash_stop(xdev->adev);
 	cancel_delayed_work_sync(&xdev->reset_work);
-	alink_xpu_faults_fini(xdev);
-	alink_xpu_qerrs_fini(xdev);
-	alink_xpu_ecc_fini(xdev);
 	alink_hwmon_unregister(xdev->adev);
 err_devlink:
 	alink_flash_stop(xdev->adev);
+	/* devlink may have asked for reports. */
+	alink_xpu_faults_fini(xdev);
+	alink_xpu_qerrs_fini(xdev);
+	alink_xpu_ecc_fini(xdev);
 	alink_xpu_devlink_fini(xdev);
 err_forget:
 	xpu_forget_all(xdev);
