@@ -77,6 +77,9 @@ static void xpu_release(struct drm_device *drm)
 {
 	struct xpu_device *xdev = to_xpu(drm);
 
+	/* DRM itself has failed, before there was anything. */
+	if (!xdev->pdev)
+		return;
 	alink_xpu_bridges_fini(xdev);
 	alink_xpu_evict_fini(xdev);
 	alink_xpu_hbm_fini(xdev);
@@ -175,15 +178,16 @@ static int xpu_wqs_init(void)
 {
 	struct xpu_wqs *wqs = &alink_xpu_wqs;
 
+	/* As many as there may be: work of one xPU does not keep out another's. */
 	wqs->fence = alloc_workqueue("alink_xpu", WQ_MEM_RECLAIM | WQ_UNBOUND,
-				     0);
+				     WQ_MAX_ACTIVE);
 	/* Freezable, so that nothing waits for a device that is suspended. */
 	wqs->bind = alloc_workqueue("alink_xpu_bind", WQ_MEM_RECLAIM |
-				    WQ_UNBOUND | WQ_FREEZABLE, 0);
+				    WQ_UNBOUND | WQ_FREEZABLE, WQ_MAX_ACTIVE);
 	wqs->free = alloc_workqueue("alink_xpu_free", WQ_UNBOUND |
-				    WQ_FREEZABLE, 0);
+				    WQ_FREEZABLE, WQ_MAX_ACTIVE);
 	wqs->fault = alloc_workqueue("alink_xpu_fault", WQ_UNBOUND |
-				     WQ_FREEZABLE, 0);
+				     WQ_FREEZABLE, WQ_MAX_ACTIVE);
 	if (wqs->fence && wqs->bind && wqs->free && wqs->fault)
 		return 0;
 	xpu_wqs_fini();
