@@ -4,7 +4,7 @@
  *
  * A device enters the registry in alink_dev_register() and leaves it in
  * alink_dev_unregister(), which waits until nobody holds a reference. Who
- * takes one lets go within the time-out of an admin command.
+ * takes one lets go within the time-out of an admin command, or of a reset.
  */
 #include <linux/dma-mapping.h>
 #include <linux/export.h>

@@ -340,8 +340,9 @@ u32 alink_nl_partition_of(struct alink_dev *adev, u32 endpoint, int *err)
 
 /* --- segments ------------------------------------------------------------- */
 
-static int alink_nl_put_owner(struct sk_buff *skb, struct alink_dev *adev,
-			      u32 id)
+static int alink_nl_put_owner(struct sk_buff *skb,
+			      const struct netlink_callback *cb,
+			      struct alink_dev *adev, u32 id)
 {
 	struct alink_owner owner;
 
@@ -349,8 +350,12 @@ static int alink_nl_put_owner(struct sk_buff *skb, struct alink_dev *adev,
 	if (!adev->ops->segment_owner ||
 	    !adev->ops->segment_owner(adev, id, &owner))
 		return 0;
-	return nla_put_u32(skb, ALINK_A_SEGMENT_PID, owner.pid) ?:
-	       nla_put_string(skb, ALINK_A_SEGMENT_COMM, owner.comm);
+	if (nla_put_u32(skb, ALINK_A_SEGMENT_PID, owner.pid))
+		return -EMSGSIZE;
+	/* What others may know of a process is for /proc to say. */
+	if (!netlink_capable(cb->skb, CAP_NET_ADMIN))
+		return 0;
+	return nla_put_string(skb, ALINK_A_SEGMENT_COMM, owner.comm);
 }
 
 static int alink_nl_fill_segment(struct sk_buff *skb,
@@ -377,7 +382,7 @@ static int alink_nl_fill_segment(struct sk_buff *skb,
 			le32_to_cpu(seg->partition)) ||
 	    nla_put_u32(skb, ALINK_A_SEGMENT_BINDINGS,
 			le32_to_cpu(seg->num_bindings)) ||
-	    alink_nl_put_owner(skb, adev, *id))
+	    alink_nl_put_owner(skb, cb, adev, *id))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -607,6 +607,9 @@ static int alink_nl_segment_revoke(struct genl_info *info,
 	if (err == -ENOENT)
 		NL_SET_ERR_MSG_ATTR_FMT(info->extack, id, "%s has no segment %u",
 					adev->name, nla_get_u32(id));
+	else if (err == -EBUSY)
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, id, "%s is in reset",
+					adev->name);
 	else if (err)
 		alink_nl_refused(info, id, adev, err, ALINK_ST_ABORTED);
 	return err;

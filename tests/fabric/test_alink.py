@@ -288,7 +288,9 @@ def test_segments():
         row = good('segment', 'show', prefix=NOBODY).splitlines()[1].split()
         assert row == ['xpu1', str(shared.segment), '1', str(xpufile.SIZE),
                        '1', '9', '0', 'read,atomic',
-                       f'{me["command"]}[{me["pid"]}]'], row
+                       f'[{me["pid"]}]'], row
+        row = good('segment', 'show').splitlines()[1].split()
+        assert row[-1] == f'{me["command"]}[{me["pid"]}]', row
         enums = uapi.enums(uapi.ALINK_H)
         sock = uapi.Genl('alink')
         told = sock.call(enums['ALINK_CMD_SEGMENT_GET'], dump=True)

@@ -67,7 +67,7 @@ static struct json_object *segment_json(const struct inventory *inv,
 						      rights[i].name));
 	json_object_object_add(o, "rights", set);
 	json_object_object_add(o, "pid", s->pid ? json_u64(s->pid) : NULL);
-	json_str(o, "command", s->pid ? s->comm : NULL);
+	json_str(o, "command", s->comm[0] ? s->comm : NULL);
 	return o;
 }
 

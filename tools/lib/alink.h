@@ -276,7 +276,8 @@ struct alink_partition_info {
  * @partition:	that it belongs to; 0: none so far
  * @bindings:	groups that it is memory of
  * @pid:	process that opened it; 0: not known here
- * @comm:	its name then; what is not printable is '?'
+ * @comm:	name of its thread then; what is not printable is '?'; empty without
+ *		CAP_NET_ADMIN
  */
 struct alink_segment_info {
 	uint32_t dev;

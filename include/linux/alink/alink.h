@@ -31,7 +31,7 @@ struct alink_port;
 /**
  * struct alink_owner - a process, for others to see
  * @pid:	as the pid namespace of the caller has it
- * @comm:	its name
+ * @comm:	name of its thread that made what it owns
  */
 struct alink_owner {
 	pid_t pid;
