@@ -766,7 +766,10 @@ TEST_F(bind, host_objects_have_large_pages)
 	long before = shmem_large();
 	uint32_t bo;
 
-	ASSERT_GE(before, 0);
+	if (before < 0)
+		SKIP(return, "a kernel without transparent huge pages");
+	/* There may be none without somebody who makes room. */
+	EXPECT_EQ(write_file("/proc/sys/vm/compact_memory", "1"), 0);
 	ASSERT_EQ(gem_create(self->fd, HOST, size, &bo), 0);
 	ASSERT_EQ(vm_map(self->fd, self->vm, bo, 0, VA, size, RW), 0);
 	EXPECT_EQ(shmem_large(), before + 2 * LARGE);

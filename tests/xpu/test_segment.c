@@ -323,6 +323,7 @@ TEST_F(segment, with_a_manager)
 	if (!pid) {
 		struct alink_ctx *ctx;
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!alink_new(&ctx) &&
 		    !alink_manager_claim(ctx, "tester", 30000) &&
 		    write(to[1], "", 1) == 1)
@@ -459,6 +460,7 @@ TEST_F_TIMEOUT(segment, both_at_once, 240)
 	if (!pid) {
 		struct alink_ctx *ctx;
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (alink_new(&ctx))
 			_exit(1);
 		for (i = 0; ; i++) {
