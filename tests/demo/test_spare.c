@@ -25,6 +25,8 @@
 #define TESTS_S		280
 #define PARTITION	1
 #define FLIPS		3
+#define STR(x)		#x
+#define XSTR(x)		STR(x)
 
 FIXTURE(spare)
 {
@@ -33,7 +35,7 @@ FIXTURE(spare)
 	struct alink_comm *comm[RANKS];
 	struct alink_bo *io[RANKS];
 	uint32_t *map[RANKS];		/* data, then result */
-	uint32_t group;
+	struct alink_group_info group;
 	bool grouped;
 	uint32_t round;
 };
@@ -69,30 +71,42 @@ static int write_routes(struct alink_ctx *ctx, const struct alink_device_info *d
 	return 0;
 }
 
-FIXTURE_SETUP(spare)
+/* Tables of all, with the spare */
+static int write_tables(struct alink_ctx *ctx)
 {
 	struct alink_device_info *dev;
-	struct alink_set members = {};
+	size_t n;
+	int err;
+
+	err = alink_fabric_up(ctx, PARTITION);
+	if (!err)
+		err = alink_devices(ctx, &dev, &n);
+	if (err)
+		return err;
+	err = write_routes(ctx, dev, n);
+	free(dev);
+	return err;
+}
+
+FIXTURE_SETUP(spare)
+{
+	struct alink_group_info *g = &self->group;
 	struct alink_handle h;
 	uint32_t i, k;
-	uint64_t key;
-	size_t n;
 
 	ASSERT_EQ(0, alink_new(&self->ctx));
-	ASSERT_EQ(0, alink_fabric_up(self->ctx, PARTITION));
-	ASSERT_EQ(0, alink_devices(self->ctx, &dev, &n));
-	ASSERT_EQ(0, write_routes(self->ctx, dev, n)) {
+	ASSERT_EQ(0, write_tables(self->ctx)) {
 		TH_LOG("%s", alink_error(self->ctx));
 	}
-	free(dev);
 	for (i = 0; i < RANKS; i++)
-		alink_set_add(&members, i);
-	ASSERT_EQ(0, alink_group_make(self->ctx, &members, &self->group, &key));
+		alink_set_add(&g->members, i);
+	ASSERT_EQ(0, alink_group_make(self->ctx, &g->members, &g->id,
+				      &g->key));
 	self->grouped = true;
 	for (i = 0; i < RANKS; i++) {
 		struct alink_comm_config cfg = {
-			.rank = i, .ranks = RANKS, .group = self->group,
-			.group_key = key, .max_bytes = BYTES,
+			.rank = i, .ranks = RANKS, .group = g->id,
+			.group_key = g->key, .max_bytes = BYTES,
 		};
 
 		ASSERT_EQ(0, alink_xpu_open(self->ctx, i, &self->xpu[i]));
@@ -140,7 +154,7 @@ FIXTURE_TEARDOWN(spare)
 		if (self->xpu[i])
 			alink_xpu_close(self->xpu[i]);
 	if (self->grouped)
-		alink_group_del(self->ctx, ALINK_ALL, self->group);
+		alink_group_del(self->ctx, ALINK_ALL, self->group.id);
 	alink_fabric_up(self->ctx, PARTITION);
 	alink_free(self->ctx);
 }
@@ -301,6 +315,44 @@ TEST_F_TIMEOUT(spare, takes_over_in_writes, TESTS_S)
 TEST_F_TIMEOUT(spare, takes_over_between_pushes, TESTS_S)
 {
 	takes_over(_metadata, self, ALINK_ALGO_PUSH);
+}
+
+/* The switch of the plane, by its index; once it is there after a reset */
+static int reset_switch(struct alink_ctx *ctx, uint32_t *index)
+{
+	struct alink_device_info *dev;
+	size_t i, n;
+	int err;
+
+	if (system("echo 1 > /sys/class/alink/sw" XSTR(DIES) "/device/reset"))
+		return -1;
+	if (system("timeout 30 sh -c 'until grep -q ready /sys/class/alink/sw"
+		   XSTR(DIES) "/state; do sleep 0.1; done'"))
+		return -1;
+	err = alink_devices(ctx, &dev, &n);
+	if (err)
+		return err;
+	for (i = 0; i < n; i++)
+		if (dev[i].type == ALINK_DEVTYPE_SWITCH &&
+		    dev[i].fabric_id == DIES)
+			*index = dev[i].index;
+	free(dev);
+	return 0;
+}
+
+/* Its links are up, and it knows no routes and no groups. */
+TEST_F_TIMEOUT(spare, a_switch_loses_its_tables, TESTS_S)
+{
+	struct counts whole, dead, back;
+
+	ASSERT_EQ(0, window(self, ALINK_ALGO_SWITCH, &whole));
+	ASSERT_EQ(0, reset_switch(self->ctx, &self->group.dev));
+	ASSERT_EQ(0, window(self, ALINK_ALGO_SWITCH, &dead));
+	EXPECT_EQ(0, uneven(&dead, &whole, DIES));
+	ASSERT_EQ(0, write_tables(self->ctx));
+	ASSERT_EQ(0, alink_group_add(self->ctx, &self->group));
+	ASSERT_EQ(0, window(self, ALINK_ALGO_SWITCH, &back));
+	EXPECT_EQ(0, uneven(&back, &whole, SPARE));
 }
 
 struct flipper {
