@@ -363,11 +363,12 @@ TEST_F(usage, trace_of_submissions)
 	trace_start(_metadata);
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(xq_run(&self->q, nop, NULL), 0);
-	trace = trace_stop();
 	/* One may be late, or stand for several. */
 	snprintf(text, sizeof(text), ": dev=%s vector=%u",
 		 strrchr(self->sysfs, '/') + 1,
 		 ALINK_XPU_VECTOR_QUEUE(id % (ALINK_XPU_NUM_VECTORS - 1)));
+	trace_wait("alink_xpu_irq", text);
+	trace = trace_stop();
 	EXPECT_GE(traced(trace, "alink_xpu_irq", text), 1);
 	EXPECT_EQ(traced(trace, "alink_xpu_kq_submit", ""), 0);
 	free(trace);

@@ -54,6 +54,21 @@ static inline int traced(const char *trace, const char *event,
 	return n;
 }
 
+/* Waits until an event is there: what an interrupt does may come late. */
+static inline void trace_wait(const char *event, const char *what)
+{
+	char *text = malloc(MIB);
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		read_file(TRACE "trace", text, MIB);
+		if (traced(text, event, what))
+			break;
+		usleep(100000);
+	}
+	free(text);
+}
+
 /* The number behind a key in the first line that has an event; -1: none */
 static inline long traced_number(const char *trace, const char *event,
 				 const char *key)
