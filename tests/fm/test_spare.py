@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Spare planes: the manager makes routes so, and the hardware needs nobody. KTAP."""
+import json
 import os
 import signal
 import subprocess
@@ -120,6 +121,34 @@ def test_stands_in():
         path = data('path', name_of('xpu', 0), name_of('xpu', 1))
         assert (path['usable_links'], path['bottleneck']) == (1, None), path
         set_link(1, 1, 'up')
+        m.wait()
+
+
+def modelled():
+    """Time of an all-reduce by the switches, as alink-bench makes it of what the
+    devices count; the least, as contention is real where the host is busy"""
+    found = []
+    for _ in range(5):
+        done = subprocess.run(
+            ['alink-bench', 'allreduce', '-n', '2', '-b', '256K', '-e', '256K',
+             '--algo', 'switch', '--iters', '1', '-j'],
+            stdout=subprocess.PIPE, text=True, check=True)
+        found.append(json.loads(done.stdout)['data']['rows'][0]['modelled_ns'])
+    return min(found)
+
+
+def test_modelled_time():
+    """A spare that is idle is no link: all takes as long as when it is dead."""
+    configure(SPARE)
+    with Manager() as m:
+        become_routes(SPARED)
+        idle = modelled()
+        for xpu in 0, 1:
+            set_link(xpu, 1, 'up', 'down')
+        dead = modelled()
+        for xpu in 0, 1:
+            set_link(xpu, 1, 'up')
+        assert abs(idle / dead - 1) < 0.01, (idle, dead)
         m.wait()
 
 

@@ -74,38 +74,47 @@ static uint64_t busiest(const struct coll_counts *k0, const struct coll_counts *
 	return most;
 }
 
-/* Time on the wire of an operation of @bytes, over the links that are up */
-static uint64_t wire_ns(const struct coll_node *m, const struct coll_counts *k,
-			uint64_t bytes)
+/*
+ * Time on the wire of an operation of @bytes, over the links that carry some of it:
+ * not over a spare that is idle. Fewer packets than links need no more of them.
+ */
+static uint64_t wire_ns(const struct coll_node *m, const struct coll_counts *k0,
+			const struct coll_counts *k1, uint64_t bytes)
 {
 	uint32_t index = alink_xpu_info(m->rank[0].xpu)->index;
 	uint64_t links = 0, rate = 0;
 	size_t l;
 
-	for (l = 0; l < k->num_links; l++) {
-		if (k->link[l].dev != index || !k->link[l].speed)
+	for (l = 0; l < k0->num_links && l < k1->num_links; l++) {
+		const struct alink_link_info *link = &k0->link[l];
+
+		if (link->dev != index || !link->speed ||
+		    k1->link[l].stats.tx_packets == link->stats.tx_packets)
 			continue;
 		links++;
-		if (!rate || k->link[l].speed < rate)
-			rate = k->link[l].speed;
+		if (!rate || link->speed < rate)
+			rate = link->speed;
 	}
 	return links ? alink_wire_ns(links, rate, bytes) : 0;
 }
 
 /* What one rank puts on the wire through the switches, for its model_ns */
-static uint64_t own_wire_ns(const struct coll_node *m, const struct coll_counts *k,
+static uint64_t own_wire_ns(const struct coll_node *m,
+			    const struct coll_counts *k0,
+			    const struct coll_counts *k1,
 			    const struct coll_case *c)
 {
 	uint64_t block = c->count * alink_dtype_bytes(c->dtype);
-	uint64_t word = wire_ns(m, k, 8);
+	uint64_t word = wire_ns(m, k0, k1, 8);
 
 	switch (c->kind) {
 	case COLL_ALLREDUCE:
-		return 2 * wire_ns(m, k, (block + m->n - 1) / m->n) + 2 * word;
+		return 2 * wire_ns(m, k0, k1, (block + m->n - 1) / m->n) +
+		       2 * word;
 	case COLL_BARRIER:
 		return word;
 	default:
-		return wire_ns(m, k, block) + 2 * word;
+		return wire_ns(m, k0, k1, block) + 2 * word;
 	}
 }
 
@@ -136,7 +145,7 @@ void coll_subtract(const struct coll_node *m, const struct coll_case *c,
 	}
 	if (!coll_whats[c->kind].direct && c->algo == ALINK_ALGO_SWITCH) {
 		wire = busiest(k0, k1);
-		own = own_wire_ns(m, k0, c);
+		own = own_wire_ns(m, k0, k1, c);
 		most += wire > own ? wire - own : 0;
 	}
 	r->model_ns = (double)most;
