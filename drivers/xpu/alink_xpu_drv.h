@@ -577,7 +577,7 @@ struct xpu_segment {
 
 /**
  * struct xpu_group - our memory in a group
- * @seg:	the memory; as long as the device has that it has the binding
+ * @seg:	the memory; once bound, the device has the binding as long as that
  * @group:	group id
  */
 struct xpu_group {

@@ -380,6 +380,9 @@ TEST_F(dump, health_is_what_is_true)
 		EXPECT_TRUE(device_becomes(self, "show", "state", 0));
 	}
 
+	/* Of what was told late, too */
+	sleep(2);
+	EXPECT_EQ(health(self, "show", "state"), 0);
 	/* And there is nothing to recover from. */
 	ASSERT_EQ(xpu_device(self->fd, &before), 0);
 	snprintf(line, sizeof(line),
