@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ sys.path[:0] = [os.path.join(ROOT, 'tests', n) for n in ('lib', 'trust')]
 
 # pylint: disable=wrong-import-position
 import lanelib  # noqa: E402
-from alinkvm import loggate  # noqa: E402
+from alinkvm import Error, loggate, turns  # noqa: E402
 from boardlib import not_of_pciehp  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
@@ -53,6 +54,77 @@ def test_skips():
     assert not good and len(one.findings) == 1
     one, good = lane('not ok 1 - one # SKIP\n', skips={'one': 'why'})
     assert not good
+
+
+def asks(server, cpus, rank):
+    """A program that waits for its turn, says so, and runs until it is ended."""
+    known, last = len(server.requests), time.monotonic() + 60
+    # pylint: disable-next=consider-using-with
+    child = subprocess.Popen(
+        [sys.executable, '-c', 'import sys, time\n'
+         'from alinkvm import turns\n'
+         f'with turns.turn({cpus}): print(flush=True); time.sleep(60)'],
+        stdout=subprocess.PIPE, env={
+            **os.environ, 'PYTHONPATH': os.path.dirname(os.path.dirname(
+                turns.__file__)), turns.VARIABLE: server.variable(rank)})
+    # It is in the queue before the next one.
+    while len(server.requests) <= known or not server.requests[-1].cpus:
+        assert time.monotonic() < last, 'it does not ask for its turn'
+        time.sleep(0.01)
+    return child
+
+
+def has_turn(child, seconds=0.3):
+    """Has it got its turn?"""
+    return bool(select.select([child.stdout], [], [], seconds)[0])
+
+
+def test_turns():
+    """Two VMs on two processors, the longest lane's first; of one processor, or one
+    of them of two. Who is killed has had its turn."""
+    server = turns.Server(2)
+    server.start()
+    with contextlib.ExitStack() as ends:
+        def ask(cpus, rank):
+            child = asks(server, cpus, rank)
+            ends.callback(child.wait)
+            ends.callback(child.kill)
+            return child
+
+        one, wide = ask(1, 6), ask(2, 5)
+        assert has_turn(one, 20) and has_turn(wide, 20)
+        late, wide2, early = ask(1, 9), ask(2, 1), ask(1, 3)
+        assert not any(map(has_turn, (late, wide2, early)))
+        one.kill()
+        # "wide2" has the lowest rank, and is too much beside "wide".
+        assert has_turn(early, 20)
+        assert not has_turn(late) and not has_turn(wide2)
+        wide.kill()
+        assert has_turn(wide2, 20) and not has_turn(late)
+        early.kill()
+        assert has_turn(late, 20)
+        # More than there are: when nobody else runs.
+        huge = ask(4, 0)
+        late.kill()
+        assert not has_turn(huge)
+        wide2.kill()
+        assert has_turn(huge, 20)
+        assert server.waited[9] > server.waited[3] > 0
+
+
+def test_turn_of_nobody():
+    """Without the variable nobody waits; a server that has gone is an error."""
+    os.environ.pop(turns.VARIABLE, None)
+    with turns.turn(2):
+        pass
+    os.environ[turns.VARIABLE] = '/no/such/socket:1'
+    try:
+        with turns.turn(1):
+            assert False, 'nobody to ask'
+    except Error as e:
+        assert 'ALINK_VM_TURNS=/no/such/socket' in str(e)
+    finally:
+        del os.environ[turns.VARIABLE]
 
 
 REPORT = """\

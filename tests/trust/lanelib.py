@@ -25,7 +25,7 @@ sys.path[:0] = [os.path.join(ROOT, *n) for n in (('tests', 'lib'),
                                                   ('tools', 'vm'))]
 
 # pylint: disable=wrong-import-position
-from alinkvm import loggate  # noqa: E402
+from alinkvm import loggate, turns  # noqa: E402
 from taplib import skips_allowed  # noqa: E402
 
 VM = os.path.join(ROOT, 'tools', 'vm', 'alink-vm')
@@ -171,7 +171,9 @@ class Lane:
                 for line in child.stdout:
                     lines.append(line)
                     name = result_name(line)
-                    if name:
+                    if turns.BEGINS in line:
+                        last = time.monotonic()
+                    elif name:
                         now = time.monotonic()
                         self.took[name] = now - last
                         last = now
@@ -265,8 +267,9 @@ def build_module(name, source, kernel, *args):
     """Builds the module NAME of the folder SOURCE, with more arguments for
     make; its path."""
     folder = kernel_folder(kernel)
+    # Lanes run side by side, and VMs of one may have it while another builds.
     where = os.path.join(cache(), 'trust-modules', os.path.basename(folder),
-                         name)
+                         os.path.basename(sys.argv[0]), name)
     shutil.rmtree(where, ignore_errors=True)
     shutil.copytree(source, where)
     headers = glob.glob(os.path.join(folder, 'lib', 'modules', '*', 'build'))

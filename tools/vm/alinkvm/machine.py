@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from . import Error, guest, loggate, paths, qmp, topology
+from . import Error, guest, loggate, paths, qmp, topology, turns
 
 PORTS = ("ctl", "stdout", "stderr")
 LIBC = ctypes.CDLL(None)
@@ -135,6 +135,10 @@ class Machine:
         size = self.topo["memory_mib"]
         return size if self.opts.kernel == "stock" else 2 * size + 512
 
+    def cpus(self):
+        """Processors of the guest."""
+        return self.opts.smp or self.topo["cpus"]
+
     def board(self):
         """QEMU arguments for the board. An IOMMU must be there before the
         devices whose DMA it translates."""
@@ -215,7 +219,7 @@ class Machine:
         kvm = self.use_kvm()
         plumbing = topology.Plumbing(self.topo)
         args = [paths.qemu(), *self.board(), *self.accel(kvm),
-                "-smp", str(self.opts.smp or self.topo["cpus"]),
+                "-smp", str(self.cpus()),
                 # QEMU reserves the last 12 GiB below 1 TiB for an AMD IOMMU,
                 # and firmware that lays out BARs there does not know. It does
                 # know of memory to be plugged in, so that begins BARs at 1 TiB.
@@ -276,6 +280,11 @@ class Machine:
     def run(self, command):
         """Boots, runs COMMAND, and returns its exit status."""
         line = self.command_line(command)
+        with turns.turn(self.cpus()):
+            return self.run_line(line, command)
+
+    def run_line(self, line, command):
+        """Runs QEMU, to its end."""
         start = time.monotonic()
         # It is one call of the system, and takes no lock.
         # pylint: disable-next=subprocess-popen-preexec-fn
