@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from guestlib import knob, main, model, wait_for, write  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 DRIVERS = '/sys/bus/pci/drivers'
 BATCHES = 64
@@ -201,6 +202,4 @@ def test_xpu_in_use():
         os.close(fd)
 
 
-main(test_all, test_one_doorbell_one_interrupt, test_counters_are_the_devices,
-     test_sizes_of_memcpy, test_text, test_judge, test_too_few_xpus,
-     test_peers_that_are_not_there, test_xpu_in_use)
+main(*tests_of(globals()))

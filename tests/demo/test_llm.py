@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from guestlib import main, read, sh, wait_for, write  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 DRIVER = '/sys/bus/pci/drivers/alink_xpu'
 # So long that whatever it is to see happens meanwhile
@@ -193,6 +194,4 @@ def test_lost_xpu():
     data('--tokens=2')
 
 
-main(test_fp32, test_bf16, test_fp8, test_text, test_other_cuts,
-     test_weights_from_a_file, test_a_wrong_bit_is_found,
-     test_foreign_bytes_are_found, test_signal, test_lost_xpu)
+main(*tests_of(globals()))

@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 import flashlib  # noqa: E402
 from ethnl import Ethnl, Refused, attr  # noqa: E402
 from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 DRIVER = '/sys/bus/pci/drivers/alink_optics'
 MODULE_FW_FLASH_ACT, FILE_NAME = 44, 2
@@ -249,8 +250,4 @@ def test_module_cycles():
 
 
 if __name__ == '__main__':
-    main(test_both_ends_decode, test_monitors_are_live, test_hwmon,
-         test_hwmon_channels, test_alarms, test_ports_without_a_module,
-         test_read_while_flashing, test_module_is_pulled, test_bus_errors,
-         test_controller_unbinds_while_used, test_reset,
-         test_surprise_removal, test_module_cycles)
+    main(*tests_of(globals()))

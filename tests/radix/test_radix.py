@@ -26,6 +26,7 @@ from ethnl import GENERIC, attr, attrs  # noqa: E402
 from guestlib import (PATIENCE, Worker, knob, main, qmp, read,  # noqa: E402
                       sh, wait_for, write)
 from portlib import carrier, numbers  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -450,5 +451,4 @@ def test_fastest():
 
 
 if __name__ == '__main__':
-    main(test_ports, test_statistics, test_tables, test_reload,
-         test_reset_in_a_snapshot, test_variants, test_largest, test_fastest)
+    main(*tests_of(globals()))

@@ -14,6 +14,7 @@ sys.path[:0] = [os.path.join(HERE, '..', n) for n in ('lib', 'nic')]
 # pylint: disable=wrong-import-position
 import niclib  # noqa: E402
 from guestlib import main, sh, wait_for  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 TREE = os.environ['ALINK_SELFTESTS']
 # A program's patience with its commands is short, and not ours to change.
@@ -172,5 +173,4 @@ def test_netdevice():
 
 
 if __name__ == '__main__':
-    main(test_ping, test_queues, test_statistics, test_statistics_of_links,
-         test_checksums, test_netdevice)
+    main(*tests_of(globals()))

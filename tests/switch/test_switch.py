@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from guestlib import fails, knob, main, read, sh, wait_for, write  # noqa: E402
 from portlib import carrier  # noqa: E402
 from switchlib import function, ports, works  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 DRIVER = '/sys/bus/pci/drivers/alink_switch'
@@ -488,11 +489,4 @@ def test_module_cycles():
 
 
 if __name__ == '__main__':
-    main(test_populated_ports, test_ethtool, test_frames, test_devlink, test_tables,
-         test_registers_in_snapshots, test_no_split, test_fault,
-         test_fault_of_the_device, test_firmware_that_hangs,
-         test_reporters_on_request, test_report_that_nobody_recovered,
-         test_link_health, test_lanes_in_health,
-         test_hwmon, test_link_fault, test_link_errors, test_reset,
-         test_unbind_with_open_ports, test_surprise_removal,
-         test_failed_self_test, test_module_cycles)
+    main(*tests_of(globals()))

@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from guestlib import PATIENCE, fails, knob, main, read, sh  # noqa: E402
 from guestlib import wait_for, write  # noqa: E402
 from portlib import carrier, group, numbers, send, silence  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 RULE = os.path.join(ROOT, 'tools', 'udev', '60-alink.rules')
@@ -341,6 +342,4 @@ def test_devlink():
             tried(f'pci/{function}', report)
 
 
-main(test_udev_gives_the_node_to_render, test_sensors, test_alarms,
-     test_lspci, test_ethtool, test_eth_mac, test_fec, test_why_it_is_down,
-     test_no_other_groups, test_devlink)
+main(*tests_of(globals()))
