@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * devlink health reporter "link": links that went down though nobody closed them,
- * or go on with less than all their lanes. It is healthy again when there are none
- * of them. What has to be mended is for who has the cables; "devlink health
- * recover" then trains links that still do without lanes. Credits that got lost
- * are told of as well, though the device has trained the link for them already.
+ * or go on with less than all their lanes, or at a lower rate. It is healthy again
+ * when there are none of them. What has to be mended is for who has the cables;
+ * "devlink health recover" then trains links that still run with less. Credits that
+ * got lost are told of as well, though the device has trained the link for them
+ * already.
  */
 #include <linux/delay.h>
 #include <linux/kfifo.h>
@@ -58,11 +59,28 @@ static bool alink_link_failed(struct alink_port *port)
 	       alink_port_rd32(port, ALINK_LINK_PEER_ID) != ALINK_ID_NONE;
 }
 
-/* Lanes of this end failed, and the link goes on with others. */
+/* Of a link that is up: lanes of this end failed, or it hears badly. */
+static bool alink_reason_degraded(u32 reason)
+{
+	return reason == ALINK_DOWN_WIDTH || reason == ALINK_DOWN_RATE_REDUCED;
+}
+
 static bool alink_link_degraded(struct alink_port *port)
 {
 	return alink_port_rd32(port, ALINK_LINK_STATE) == ALINK_LINK_UP &&
-	       alink_port_rd32(port, ALINK_LINK_REASON) == ALINK_DOWN_WIDTH;
+	       alink_reason_degraded(alink_port_rd32(port, ALINK_LINK_REASON));
+}
+
+static bool alink_link_errs(struct alink_port *port)
+{
+	return alink_port_ber(port);
+}
+
+static void alink_link_put_ber(struct devlink_fmsg *fmsg,
+			       struct alink_port *port)
+{
+	devlink_fmsg_u32_pair_put(fmsg, "link", port->num);
+	devlink_fmsg_u64_pair_put(fmsg, "ber_e15", alink_port_ber(port));
 }
 
 static void alink_link_put(struct devlink_fmsg *fmsg,
@@ -86,6 +104,10 @@ static void alink_link_put_degraded(struct devlink_fmsg *fmsg,
 	devlink_fmsg_u32_pair_put(fmsg, "lanes_fitted", port->lanes);
 	devlink_fmsg_u32_pair_put(fmsg, "lanes_bad",
 				  alink_port_rd32(port, ALINK_LINK_LANES_BAD));
+	devlink_fmsg_u32_pair_put(fmsg, "speed_mbps",
+				  alink_port_rd32(port, ALINK_LINK_SPEED));
+	devlink_fmsg_u32_pair_put(fmsg, "max_speed_mbps",
+				  alink_port_rd32(port, ALINK_LINK_MAX_SPEED));
 }
 
 static bool alink_link_trains(struct alink_port *port)
@@ -169,6 +191,9 @@ static int alink_link_diagnose(struct devlink_health_reporter *reporter,
 				   alink_link_put_degraded);
 	training = alink_links_put(fmsg, adev, "training", alink_link_trains,
 				   alink_link_put_stage);
+	if (adev->caps & ALINK_CAP_BER)
+		alink_links_put(fmsg, adev, "bit_errors", alink_link_errs,
+				alink_link_put_ber);
 	if (adev->caps & ALINK_CAP_CREDITS)
 		alink_links_put(fmsg, adev, "credits", alink_link_lost_credits,
 				alink_link_put_lost_credits);
@@ -237,12 +262,15 @@ static int alink_link_dump(struct devlink_health_reporter *reporter,
 	devlink_fmsg_u64_pair_put(fmsg, "flap_holds",
 				  alink_port_counter(port,
 						     ALINK_CTR_FLAP_HOLDS));
+	if (h->adev->caps & ALINK_CAP_BER)
+		devlink_fmsg_u64_pair_put(fmsg, "ber_e15",
+					  alink_port_ber(port));
 	if (h->adev->caps & ALINK_CAP_CREDITS)
 		alink_link_put_credits(fmsg, port);
 	return 0;
 }
 
-/* Trains those that still do without lanes, and waits for them. */
+/* Trains those that still run with less than they could, and waits for them. */
 static int alink_links_train(struct alink_dev *adev,
 			     struct netlink_ext_ack *extack)
 {
@@ -288,7 +316,11 @@ static int alink_links_whole(struct alink_dev *adev,
 		if (!port || (!failed && !alink_link_degraded(port)))
 			continue;
 		NL_SET_ERR_MSG_FMT(extack, "link %u %s: mend it first", i,
-				   failed ? "is down" : "still lacks lanes");
+				   failed ? "is down" :
+				   alink_port_rd32(port, ALINK_LINK_REASON) ==
+				   ALINK_DOWN_RATE_REDUCED ?
+				   "still has a bad signal" :
+				   "still lacks lanes");
 		err = -EIO;
 	}
 	return alink_devlink_end(adev, epoch, extack) ?: err;
@@ -361,7 +393,7 @@ static void alink_link_health_work(struct work_struct *work)
 		else
 			snprintf(text, sizeof(text), "link %u %s, reason %u",
 				 le32_to_cpu(event.id),
-				 event.code ? "has lost lanes" : "is down",
+				 event.code ? "runs with less" : "is down",
 				 le32_to_cpu(event.info));
 		alink_link_tell(h, text, &event);
 	}
@@ -382,7 +414,7 @@ static bool alink_link_is_bad(const struct alink_event *event)
 	if (alink_link_is_credit(event))
 		return true;
 	/* Without a reason it is down no more: it trains. */
-	return event->code ? reason == ALINK_DOWN_WIDTH :
+	return event->code ? alink_reason_degraded(reason) :
 			     reason != ALINK_DOWN_ADMIN &&
 			     reason != ALINK_DOWN_NONE;
 }

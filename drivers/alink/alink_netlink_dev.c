@@ -212,7 +212,10 @@ static int alink_nl_put_link(struct sk_buff *msg, struct alink_port *port)
 			alink_port_rd32(port, ALINK_LINK_FEC)) ||
 	    (module != ALINK_ID_NONE &&
 	     nla_put_u32(msg, ALINK_A_LINK_MODULE, module)) ||
-	    alink_nl_put_peer(msg, port) || alink_nl_put_stats(msg, port))
+	    alink_nl_put_peer(msg, port) || alink_nl_put_stats(msg, port) ||
+	    (port->adev->caps & ALINK_CAP_BER &&
+	     nla_put_u64_64bit(msg, ALINK_A_LINK_BER, alink_port_ber(port),
+			       ALINK_A_LINK_PAD)))
 		return -EMSGSIZE;
 	return 0;
 }

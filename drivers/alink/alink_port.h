@@ -116,6 +116,7 @@ void alink_port_write_flap(struct alink_port *port);
 
 /* alink_port_stats.c */
 u64 alink_port_counter(struct alink_port *port, enum alink_port_counter ctr);
+u64 alink_port_ber(struct alink_port *port);
 u64 alink_port_credit_since(struct alink_port *port);
 void alink_port_get_stats64(struct net_device *netdev,
 			    struct rtnl_link_stats64 *stats);

@@ -192,7 +192,7 @@ static int alink_port_get_link_ext_state(struct net_device *netdev,
 		num = ARRAY_SIZE(alink_ext_stages);
 		why = ALINK_LINK_STAGE;
 	}
-	/* A link that is up may have one, too: lanes that failed. */
+	/* A link that is up may have one, too: it lacks lanes, or rate. */
 	why = alink_port_rd32(port, why);
 	if (why >= num || !ext[why].known)
 		return -ENODATA;
@@ -201,7 +201,7 @@ static int alink_port_get_link_ext_state(struct net_device *netdev,
 	return 0;
 }
 
-/* Takes in lanes that work again; what is closed trains when it is opened. */
+/* Takes back lanes and rate that are good again; what is closed trains anyway. */
 static int alink_port_nway_reset(struct net_device *netdev)
 {
 	struct alink_port *port = alink_port_of(netdev);

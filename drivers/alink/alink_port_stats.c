@@ -81,6 +81,18 @@ u64 alink_port_credit_since(struct alink_port *port)
 	return alink_port_lstat(port, ALINK_LSTAT_CREDIT_SINCE);
 }
 
+/* Wrong bits before FEC, x 10^-15; 0 where the device does not tell */
+u64 alink_port_ber(struct alink_port *port)
+{
+	u64 ber;
+
+	if (!(port->adev->caps & ALINK_CAP_BER))
+		return 0;
+	ber = alink_rd64(port->adev,
+			 ALINK_LSTAT_BLOCK(port->num) + ALINK_LSTAT_BER);
+	return ber == ~0ULL ? 0 : ber;
+}
+
 /* All traffic of the link, as the hardware counts it */
 void alink_port_get_stats64(struct net_device *netdev,
 			    struct rtnl_link_stats64 *stats)

@@ -41,7 +41,7 @@ const struct alink_reg_row alink_reg_rows[] = {
 	ALINK_ROW_LSTAT(ALINK_LSTAT_RX_SIZE(0), ALINK_LSTAT_SIZES),
 	ALINK_ROW_LSTAT(ALINK_LSTAT_FEC_CORR(0), ALINK_LSTAT_LANES),
 	ALINK_ROW_LSTAT(ALINK_LSTAT_FEC_UNCORR(0), ALINK_LSTAT_LANES),
-	ALINK_ROW_LSTAT(ALINK_LSTAT_CREDIT_STALLS, 5), /* to CREDITS */
+	ALINK_ROW_LSTAT(ALINK_LSTAT_CREDIT_STALLS, 6), /* to BER */
 };
 
 const unsigned int alink_num_reg_rows = ARRAY_SIZE(alink_reg_rows);
@@ -54,7 +54,7 @@ static_assert(ALINK_LINK_FEC_CTRL + 8 == ALINK_LINK_LANES_BAD);
 static_assert(ALINK_LINK_FLAP_CTRL + 4 == ALINK_LINK_STAGE);
 static_assert(ALINK_LINK_RETRAINS + 8 == ALINK_LINK_LANE_LOSSES);
 static_assert(ALINK_LSTAT_TX_OCTETS + 7 * 8 == ALINK_LSTAT_SYMBOL_ERRORS);
-static_assert(ALINK_LSTAT_CREDIT_STALLS + 4 * 8 == ALINK_LSTAT_CREDITS);
+static_assert(ALINK_LSTAT_CREDIT_STALLS + 5 * 8 == ALINK_LSTAT_BER);
 
 /* --- devlink region ------------------------------------------------------- */
 

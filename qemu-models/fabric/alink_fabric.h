@@ -243,7 +243,7 @@ struct af_link_info {
 	uint32_t fec_ctrl, fec_caps, lanes_bad;
 	uint64_t retrains, lane_losses, flap_holds;
 	uint32_t flap_ctrl, stage;
-	uint64_t peer_serial, prbs_bits;
+	uint64_t peer_serial, prbs_bits, prbs_errors;
 	uint64_t downs, tx_bytes, rx_bytes, tx_packets, rx_packets;
 	uint64_t tx_raw, rx_raw, fec_corr, fec_uncorr, crc_errors, replays;
 	uint64_t tx_errors, rx_errors, stall_ns, busy_ns, tx_frames, rx_frames;
@@ -251,6 +251,7 @@ struct af_link_info {
 	uint64_t rx_drops, symbol_errors;
 	uint64_t lane_corr[ALINK_LSTAT_LANES], lane_uncorr[ALINK_LSTAT_LANES];
 	uint64_t credit_stalls, credit_leaks, credits_lost, credit_since;
+	uint64_t ber;
 	uint32_t credits;
 };
 
@@ -274,6 +275,12 @@ int af_link_set_fault(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 /* The same of lanes, ALINK_LINK_LANES_BAD. -EINVAL: it has not so many. */
 int af_link_set_lanes_bad(struct af_fabric *f, uint32_t dev_type,
 			  uint32_t dev_id, uint32_t link, uint32_t bad);
+/*
+ * Which part of the bits the end gets wrong at the full rate, in units of
+ * ALINK_LSTAT_BER. 0, -ENODEV, -EINVAL: more than all.
+ */
+int af_link_set_ber(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
+		    uint32_t link, uint64_t ber);
 /* ALINK_LINK_RETRAIN */
 int af_link_retrain(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		    uint32_t link);

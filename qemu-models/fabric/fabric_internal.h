@@ -42,7 +42,7 @@
 #endif
 
 #define AF_PAGE_MAGIC		0x31424641	/* "AFB1" */
-#define AF_PAGE_VERSION		5
+#define AF_PAGE_VERSION		6
 
 #define AF_MAX_LINKS		AF_MAX_PLANES
 #define AF_MAX_EP		ALINK_MAX_ENDPOINTS
@@ -98,6 +98,8 @@ struct af_side {
 	uint32_t fec;		/* enum alink_fec, that of the last time up */
 	uint32_t lanes_bad;	/* ALINK_LINK_LANES_BAD */
 	uint8_t retrain;	/* lanes that work again are taken in */
+	uint8_t shift;		/* runs at the full rate / 2^shift */
+	uint64_t ber;		/* what comes in wrong at the full rate, 1e-15 */
 	uint64_t downs;
 	uint64_t retrains;
 	uint64_t lane_losses;
@@ -109,11 +111,14 @@ struct af_side {
 	uint64_t train_since;	/* life clock, with train_end */
 	uint64_t train_end;	/* life clock; 0: it does not train */
 	uint64_t prbs_bits;	/* until prbs_since */
+	uint64_t prbs_errors;	/* of those */
 	uint64_t prbs_since;	/* fabric clock */
 	/* page->acct */
 	struct af_count count;
 	uint64_t busy_until;	/* fabric clock */
 	uint32_t burst;		/* packets with data that will come in damaged */
+	uint32_t corr_lane;	/* counts the next code word that is corrected */
+	double corr_part;	/* of one that is not counted yet */
 	uint32_t credit_loss;	/* credits that will not come back, injected */
 	uint32_t credits_out;	/* have not, and nobody has missed them */
 	uint32_t credit_stalled;	/* were missed in a stall, to be told of */
@@ -371,6 +376,8 @@ static inline void af_side_clear(struct af_side *s)
 	s->lane_losses = 0;
 	s->flap_holds = 0;
 	memset(&s->count, 0, sizeof(s->count));
+	s->corr_lane = 0;
+	s->corr_part = 0;
 }
 
 /* Forgets how often it went down, and holds it no more. Writer. */
@@ -397,6 +404,7 @@ static inline void af_side_open(struct af_side *s)
 	s->prbs = 0;
 	s->prbs_seen = 0;
 	s->prbs_bits = 0;
+	s->prbs_errors = 0;
 	s->fec_ctrl = 0;
 	s->flap_ctrl = 0;
 	af_side_calm(s);
@@ -405,6 +413,10 @@ static inline void af_side_open(struct af_side *s)
 /* The side of a device's link, or AF_NO_SIDE. Lock held. */
 uint32_t af_side_of(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		    uint32_t link);
+/* Those of a code word that FEC cannot put right */
+uint32_t af_lost_symbols(const struct af_side *s);
+/* The test pattern was received as it is now until here. Writer. */
+void af_prbs_settle(struct af_fabric *f, struct af_side *s);
 /* Works out the state of both ends anew. Writer. */
 void af_link_eval(struct af_fabric *f, uint32_t side,
 		  struct af_event_list *list);
@@ -425,6 +437,17 @@ bool af_trained(struct af_fabric *f, struct af_side *s,
 uint32_t af_stage(struct af_fabric *f, const struct af_side *s);
 /* Width, rate and FEC of a link with nothing in its way: it is up. Writer. */
 void af_train(struct af_side *s, const struct af_side *o, bool was_up);
+
+/* --- fabric_signal.c ------------------------------------------------------- */
+/* What comes in wrong at the present rate, ALINK_LSTAT_BER */
+uint64_t af_ber(const struct af_side *s);
+/*
+ * The full rate / 2^N is the highest at which the end hears well enough for that
+ * code (enum alink_fec); ALINK_LINK_RATES: none is.
+ */
+uint32_t af_rate_shift(const struct af_side *s, uint32_t fec);
+/* So many bytes have come in, of which FEC puts some right. Under page->acct. */
+void af_bit_errors(struct af_side *rx, const struct af_side *tx, uint64_t raw);
 
 /* --- fabric_credit.c ------------------------------------------------------- */
 /*

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What becomes of a link beyond up and down: how long it trains, how wide it is
- * when lanes have failed, which FEC its ends agree on, and whether it is held
- * down since it went down too often. Documentation/hw/fabric.rst, "Link window".
+ * What becomes of a link beyond up and down: how long it trains, how wide it
+ * is when lanes have failed, how fast when ends hear badly, which FEC they
+ * agree on, and whether it is held down since it went down too often.
+ * Documentation/hw/fabric.rst, "Link window".
  */
 #include "fabric_internal.h"
 
@@ -52,6 +53,11 @@ uint32_t af_lane_mask(const struct af_side *s)
 static uint32_t lower(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
+}
+
+static uint32_t higher(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
 }
 
 uint32_t af_usable_lanes(const struct af_side *s, const struct af_side *o)
@@ -136,18 +142,30 @@ uint32_t af_stage(struct af_fabric *f, const struct af_side *s)
 void af_train(struct af_side *s, const struct af_side *o, bool was_up)
 {
 	uint32_t all = lower(s->max_lanes, o->max_lanes);
-	uint32_t width = af_usable_lanes(s, o);
+	uint32_t width = af_usable_lanes(s, o), shift, own, fec = s->fec;
+	bool keeps_width = was_up && !s->retrain, keeps_rate;
 
-	if (was_up && !s->retrain)
-		width = lower(width, s->lanes);
-	s->lanes = width;
-	s->speed_mbps = (uint64_t)lower(s->max_mbps, o->max_mbps) * width / all;
 	af_fec_agree(s, o, &s->fec);
+	/* Another code may bear more. */
+	keeps_rate = keeps_width && s->fec == fec;
+	own = af_rate_shift(s, s->fec);
+	shift = higher(own, af_rate_shift(o, s->fec));
+	if (keeps_width)
+		width = lower(width, s->lanes);
+	if (keeps_rate)
+		shift = higher(shift, s->shift);
+	s->lanes = width;
+	s->shift = shift;
+	s->speed_mbps = ((uint64_t)lower(s->max_mbps, o->max_mbps) * width /
+			 all) >> shift;
 	s->state = ALINK_LINK_UP;
 	s->trained = 1;
 	if (width < all &&
-	    (s->lanes_bad || (was_up && s->reason == ALINK_DOWN_WIDTH)))
+	    (s->lanes_bad || (keeps_width && s->reason == ALINK_DOWN_WIDTH)))
 		s->reason = ALINK_DOWN_WIDTH;
+	else if (own || (shift && keeps_rate &&
+			 s->reason == ALINK_DOWN_RATE_REDUCED))
+		s->reason = ALINK_DOWN_RATE_REDUCED;
 	else
 		s->reason = ALINK_DOWN_NONE;
 }

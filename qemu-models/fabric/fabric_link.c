@@ -4,7 +4,8 @@
  *
  * A link is up when both devices are there, a cable joins them, both ends are
  * administratively up and neither has a fault. It then runs at the lower of
- * the two rates and widths, and past lanes that failed.
+ * the two rates and widths, past lanes that failed, and no faster than its ends
+ * hear well.
  */
 #include "fabric_internal.h"
 
@@ -61,6 +62,22 @@ static uint64_t prbs_bits(struct af_fabric *f, const struct af_side *s)
 	       (af_clock_ns(f) - s->prbs_since) / 1000 * s->max_mbps;
 }
 
+/* What an end sends to itself nothing disturbs. */
+static uint64_t prbs_errors(struct af_fabric *f, const struct af_side *s)
+{
+	uint64_t bits = s->loop ? 0 : prbs_bits(f, s) - s->prbs_bits;
+
+	return s->prbs_errors +
+	       (unsigned __int128)bits * s->ber / ALINK_BER_UNIT;
+}
+
+void af_prbs_settle(struct af_fabric *f, struct af_side *s)
+{
+	s->prbs_errors = prbs_errors(f, s);
+	s->prbs_bits = prbs_bits(f, s);
+	s->prbs_since = af_clock_ns(f);
+}
+
 /* Why this end is not up; ALINK_DOWN_NONE when nothing is in the way */
 static uint32_t down_reason(const struct af_page *p, uint32_t side)
 {
@@ -89,6 +106,10 @@ static uint32_t down_reason(const struct af_page *p, uint32_t side)
 		return s->lanes_bad ? ALINK_DOWN_WIDTH : ALINK_DOWN_REMOTE_FAULT;
 	if (!af_fec_agree(s, o, &fec))
 		return ALINK_DOWN_FEC;
+	if (af_rate_shift(s, fec) == ALINK_LINK_RATES)
+		return ALINK_DOWN_SIGNAL;
+	if (af_rate_shift(o, fec) == ALINK_LINK_RATES)
+		return ALINK_DOWN_REMOTE_FAULT;
 	return ALINK_DOWN_NONE;
 }
 
@@ -99,7 +120,7 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 	struct af_side *s = &p->side[side], *o;
 	uint32_t old_reason = s->reason, old_lanes = s->lanes;
 	bool up, was_up, seen, changed, retrain = s->retrain;
-	uint32_t old_fec = s->fec, why;
+	uint32_t old_fec = s->fec, old_shift = s->shift, why;
 
 	if (!s->present) {
 		/* The device is gone: nobody is left to be told. */
@@ -108,14 +129,14 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->train_end = 0;
 		s->speed_mbps = 0;
 		s->lanes = 0;
+		s->shift = 0;
 		af_credit_init(s);
 		return;
 	}
 
 	seen = sees_prbs(p, side);
 	if (seen != s->prbs_seen) {
-		s->prbs_bits = prbs_bits(f, s);
-		s->prbs_since = af_clock_ns(f);
+		af_prbs_settle(f, s);
 		s->prbs_seen = seen;
 	}
 
@@ -138,13 +159,15 @@ static void eval_one(struct af_fabric *f, uint32_t side,
 		s->train_end = 0;
 		s->speed_mbps = 0;
 		s->lanes = 0;
+		s->shift = 0;
 		s->downs += was_up;
 		af_credit_init(s);
 	}
 
 	s->retrain = 0;
 	up = s->state == ALINK_LINK_UP;
-	changed = s->lanes != old_lanes || s->fec != old_fec;
+	changed = s->lanes != old_lanes || s->shift != old_shift ||
+		  s->fec != old_fec;
 	if (up && was_up && (changed || retrain))
 		s->retrains++;
 	/* A change of the reason is news, too, but not that there is one first. */
@@ -237,8 +260,12 @@ int af_link_set_ctrl(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	side = af_side_of(f, dev_type, dev_id, link);
 	if (side != AF_NO_SIDE) {
 		s = &f->page->side[side];
-		if (prbs && !s->prbs)
+		if (s->prbs_seen)
+			af_prbs_settle(f, s);
+		if (prbs && !s->prbs) {
 			s->prbs_bits = 0;
+			s->prbs_errors = 0;
+		}
 		s->admin_down = !(ctrl & ALINK_LINK_CTRL_ENABLE);
 		if (s->admin_down)
 			af_side_calm(s);
@@ -322,7 +349,7 @@ int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 }
 
 /* RS(544,514) puts 15 symbols right, RS(272,257) 7. */
-static uint32_t lost_symbols(const struct af_side *s)
+uint32_t af_lost_symbols(const struct af_side *s)
 {
 	return s->fec == ALINK_FEC_LL272 ? 8 : 16;
 }
@@ -348,7 +375,7 @@ int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		s->count.fec_uncorr += fec_uncorr;
 		s->count.lane_corr[lane] += fec_corr;
 		s->count.lane_uncorr[lane] += fec_uncorr;
-		s->count.symbol_errors += fec_uncorr * lost_symbols(s);
+		s->count.symbol_errors += fec_uncorr * af_lost_symbols(s);
 		s->count.crc_errors += crc;
 		s->count.replays += replays;
 		af_acct_unlock(f);
@@ -412,6 +439,8 @@ int af_link_info(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 			info->prbs_lanes &= ~p->side[s->cable - 1].lanes_bad;
 	}
 	info->prbs_bits = prbs_bits(f, s);
+	info->prbs_errors = prbs_errors(f, s);
+	info->ber = af_ber(s);
 	/* The peer is learnt in training and remembered while down. */
 	peer = af_side_peer(p, side);
 	if (s->trained && peer != AF_NO_SIDE && p->side[peer].present) {
@@ -511,6 +540,8 @@ int af_link_frame(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	count_frame(&tx->count.tx_frame, frame, len);
 	rx->count.rx_packets++;
 	rx->count.rx_raw += len + ALINK_PACKET_OVERHEAD;
+	if (tx != rx)
+		af_bit_errors(rx, tx, len + ALINK_PACKET_OVERHEAD);
 	af_acct_unlock(f);
 	*peer_type = side_type(peer);
 	*peer_id = af_side_dev(peer);

@@ -315,6 +315,7 @@ static void side_set(struct af_fabric *f, uint32_t side, bool present,
 		s->present = 0;
 		s->fault = ALINK_DOWN_NONE;
 		s->lanes_bad = 0;
+		s->ber = 0;
 		s->burst = 0;
 		s->credit_loss = 0;
 		af_side_open(s);

@@ -66,6 +66,7 @@ static void count(struct walk *w, uint32_t side, uint64_t bytes,
 	rx->count.rx_bytes += bytes;
 	rx->count.rx_packets += packets;
 	rx->count.rx_raw += raw;
+	af_bit_errors(rx, tx, raw);
 }
 
 /* Packets without payload leave @side. */

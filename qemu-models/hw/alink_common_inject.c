@@ -34,6 +34,8 @@
  *                          that one (write only)
  *   x-crc-burst=LINK:COUNT  the next packets with data, and frames, that come in
  *                          by the link are damaged, and sent again (write only)
+ *   x-ber=LINK:RATIO       so many of 10^15 bits come in wrong by the link at its
+ *                          full rate (write only)
  *   x-credit-loss=LINK:COUNT  the next credits that the link should get back for
  *                          what it sends do not come; 0: they do (write only)
  * Sensors, in milli-units; -2147483648 is "not fitted"
@@ -402,6 +404,25 @@ static void set_crc_burst(Object *obj, const char *value, Error **errp)
     trace_alink_inject(alink_device_name(ad), "x-crc-burst", num[0]);
 }
 
+static void set_ber(Object *obj, const char *value, Error **errp)
+{
+    AlinkDevice *ad = live_device(obj, "x-ber", errp);
+    AlinkDeviceClass *adc;
+    uint64_t num[2];
+
+    if (!ad || !parse_numbers("x-ber", value, 2, 2, num, errp)) {
+        return;
+    }
+    adc = ALINK_DEVICE_GET_CLASS(ad);
+    if (!ad->af || num[0] >= ad->num_links ||
+        af_link_set_ber(ad->af, adc->devtype, ad->fabric_id, num[0],
+                        num[1])) {
+        error_setg(errp, "x-ber: no such link or ratio");
+        return;
+    }
+    trace_alink_inject(alink_device_name(ad), "x-ber", num[0]);
+}
+
 static void set_credit_loss(Object *obj, const char *value, Error **errp)
 {
     AlinkDevice *ad = live_device(obj, "x-credit-loss", errp);
@@ -622,6 +643,7 @@ void alink_inject_class_init(ObjectClass *oc)
     object_class_property_add_str(oc, "x-lane-fault", NULL, set_lane_fault);
     object_class_property_add_str(oc, "x-link-errors", NULL, set_link_errors);
     object_class_property_add_str(oc, "x-crc-burst", NULL, set_crc_burst);
+    object_class_property_add_str(oc, "x-ber", NULL, set_ber);
     object_class_property_add_str(oc, "x-credit-loss", NULL, set_credit_loss);
     for (i = 0; i < ALINK_NUM_SENSORS; i++) {
         object_class_property_add(oc, sensor_name[i], "int32", get_sensor,

@@ -77,7 +77,7 @@ static uint64_t read_link(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
     case ALINK_LINK_PRBS_ERRORS:
         /* About one in a million */
         return ad->inject.fail_prbs && info.prbs_bits ?
-            1 + (info.prbs_bits >> 20) : 0;
+            1 + (info.prbs_bits >> 20) : info.prbs_errors;
     case ALINK_LINK_TX_BYTES:
         return info.tx_bytes;
     case ALINK_LINK_RX_BYTES:
@@ -257,6 +257,8 @@ static uint64_t read_lstat(AlinkDevice *ad, const AlinkReg *reg, unsigned n)
         return info.credit_since;
     case ALINK_LSTAT_CREDITS:
         return info.credits;
+    case ALINK_LSTAT_BER:
+        return info.ber;
     case ALINK_LSTAT_FEC_CORR(0) ...
          ALINK_LSTAT_FEC_CORR(ALINK_LSTAT_LANES - 1):
         return info.lane_corr[(reg->offset - ALINK_LSTAT_FEC_CORR(0)) / 8];
@@ -298,6 +300,7 @@ const AlinkReg alink_lstat_regs[] = {
     SREG(LSTAT_CREDITS_LOST),
     SREG(LSTAT_CREDIT_SINCE),
     SREG(LSTAT_CREDITS),
+    SREG(LSTAT_BER),
 };
 const unsigned alink_num_lstat_regs = ARRAY_SIZE(alink_lstat_regs);
 

@@ -200,7 +200,8 @@ static bool switch_realize(AlinkDevice *ad, Error **errp)
     ad->caps = ALINK_CAP_ADMIN | ALINK_CAP_LINKS | ALINK_CAP_FRAMES |
                ALINK_CAP_ROUTES | ALINK_CAP_GROUPS | ALINK_CAP_PARTITIONS |
                ALINK_CAP_INC | ALINK_CAP_FLASH | ALINK_CAP_INC_ERRORS |
-               ALINK_CAP_PUSH | ALINK_CAP_CREDITS | ALINK_CAP_TABLES_USED;
+               ALINK_CAP_PUSH | ALINK_CAP_CREDITS | ALINK_CAP_TABLES_USED |
+               ALINK_CAP_BER;
     alink_sensor_default(ad, ALINK_REG_TEMP, 52000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MAX, 95000);
     alink_sensor_default(ad, ALINK_REG_TEMP_CRIT, 110000);

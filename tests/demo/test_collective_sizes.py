@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
 from guestlib import knob, main, sh, wait_for  # noqa: E402
+from taplib import tests_of  # noqa: E402
 
 PLANES = 8
 # Documentation/hw: ns a byte takes on all links of an xPU, with the headers of its
@@ -318,6 +319,78 @@ def test_half_of_the_planes():
         assert a['sent_bytes'] == b['sent_bytes'], (a, b)
 
 
+# Of 10^15 bits, how many come in wrong where a link keeps its rate, halves it, runs
+# at a quarter of it, and goes down
+RAMP = 10 ** 11, 10 ** 12, 2 * 10 ** 13, 2 * 10 ** 14
+# How much longer an all-reduce takes then: as all wait for the plane that is slow,
+# it costs more than a plane that is dead, whose part the seven others carry.
+SLOWER = (0.98, 1.02), (1.8, 2.05), (3.4, 4.1), (1.05, 1.2)
+
+
+def wrong_bits(count):
+    """The port of plane 2 to the fourth xPU gets so many wrong."""
+    knob('sw2', 'x-ber', f'3:{count}')
+
+
+def quickest():
+    """Modelled time of a large all-reduce on idle links"""
+    return min(least({}, rows('allreduce', '--algo', 'switch', '-b', '4M', '-e',
+                              '4M', '--no-check')).popitem()[1]
+               for _ in range(3))
+
+
+def ramps_under(algorithms, counts):
+    """Runs all-reduces while the port gets so many bits wrong, again and again;
+    how often all of them were gone through."""
+    stop, ramps = threading.Event(), []
+
+    def ramp():
+        while not stop.is_set():
+            for count in counts:
+                wrong_bits(count)
+                time.sleep(0.02)
+            ramps.append(1)
+    thread = threading.Thread(target=ramp)
+    thread.start()
+    try:
+        data = json.loads(bench('allreduce', '-b', '64K', '-e', '256K', '-f',
+                                '2', '--iters', '20', '-j', '--algo',
+                                algorithms))['data']
+    finally:
+        stop.set()
+        thread.join()
+    assert data['wrong'] == 0 and ramps, (data, ramps)
+    assert len(data['rows']) == 3 * len(algorithms.split(',')), data
+    return len(ramps)
+
+
+def test_signal_gets_worse():
+    """Of a port, step by step, while all-reduces run: none of them fails, but for
+    pushes, which a link that goes down may end. The link lowers its rate before,
+    and has all of it after training."""
+    whole = quickest()
+    try:
+        ramps_under('push', (*RAMP[:-1], 0))
+        downs = ramps_under('switch,ring', (*RAMP, 0))
+        for count, (least_, most) in zip(RAMP, SLOWER):
+            wrong_bits(count)
+            slower = quickest() / whole
+            assert least_ < slower < most, (count, slower)
+    finally:
+        wrong_bits(0)
+        sh('ip', 'link', 'set', 'sw2p3', 'up')
+        sh('ethtool', '-r', 'sw2p3')
+    again = quickest()
+    assert 0.98 < again / whole < 1.02, (again, whole)
+    port = [p for p in json.loads(sh('alink', '-j', 'port', 'show', 'sw2'))[
+        'data'] if p['link'] == 3][0]
+    assert port['speed_mbps'] == port['max_speed_mbps'], port
+    assert port['stats']['fec_corrected'] > 0, port
+    # A link that comes up has its full rate again, and loses a code word each time
+    # that it is too much.
+    assert port['stats']['fec_uncorrectable'] >= 3 * downs, (port, downs)
+
+
 def test_refusals():
     """Before anything is begun, and naming what it is"""
     bench('allreduce', '-n', '9', status=6, says='9 ranks')
@@ -325,7 +398,4 @@ def test_refusals():
     bench('reduce', '--algo', 'push', status=2, says='allreduce only')
 
 
-main(test_types_and_operations, test_sizes, test_ranks, test_bytes_on_links,
-     test_modelled_time, test_modelled_time_of_large_ones, test_formula,
-     test_choice, test_counters_of_pushes, test_table, test_a_wrong_bit_is_found,
-     test_links_fail_in_a_collective, test_half_of_the_planes, test_refusals)
+main(*tests_of(globals()))

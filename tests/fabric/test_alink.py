@@ -529,6 +529,33 @@ def test_lost_lanes_are_seen():
     assert limit('xpu0', 'xpu1') is None
 
 
+def test_bad_signal_is_seen():
+    """By link show before it costs anything, and by path when it does."""
+    end = {'sw1': ('port', 0), 'xpu0': ('link', 1)}
+
+    def row(name):
+        return data(end[name][0], 'show', name)[end[name][1]]
+    try:
+        knob('sw1', 'x-ber', f'0:{10 ** 11}')
+        assert row('sw1')['ber'] == 1e-4 and row('xpu0')['ber'] == 0
+        assert row('sw1')['reason'] is None, row('sw1')
+        assert 'BER 1.0e-04' in good('port', 'show', 'sw1')
+        assert limit('xpu0', 'xpu1') is None
+        knob('sw1', 'x-ber', f'0:{10 ** 12}')
+        want = ('degraded', 'sw1p0', '200 of 400 Gb/s: rate reduced', [1])
+        assert limit('xpu0', 'xpu1') == limit('xpu1', 'xpu0') == want, \
+            (limit('xpu0', 'xpu1'), limit('xpu1', 'xpu0'))
+        assert row('sw1')['ber'] == 1e-6, row('sw1')
+        assert 'rate reduced, BER 1.0e-06' in good('port', 'show', 'sw1')
+        knob('sw1', 'x-ber', f'0:{2 * 10 ** 14}')
+        assert limit('xpu0', 'xpu1') == ('link-down', 'sw1p0', 'bad signal',
+                                         [1]), limit('xpu0', 'xpu1')
+        assert row('sw1')['ber'] == 0, row('sw1')
+    finally:
+        knob('sw1', 'x-ber', '0:0')
+    wait_for('the way', lambda: limit('xpu0', 'xpu1') is None)
+
+
 def modules(*args, prefix=()):
     """Of the ends of links from xPU 0 to xPU 1: {device and link: module}."""
     _, out, err = alink('-j', 'path', 'xpu0', 'xpu1', *args, prefix=prefix)

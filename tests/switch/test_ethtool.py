@@ -30,6 +30,8 @@ SIZES = {'64': 60, '65to127': 61, '128to255': 124, '256to511': 252,
          '512to1023': 508, '1024to1518': 1020, '1519to9220': 1515}
 SENT, RECEIVED = 'eth-mac-FramesTransmittedOK', 'eth-mac-FramesReceivedOK'
 LOST = 'eth-mac-FramesLostDueToIntMACRcvError'
+# Frames that a port has room for
+BATCH = 32
 
 
 def both_up():
@@ -296,6 +298,73 @@ def test_lanes_that_fail():
     both_up()
 
 
+def wrong_bits(count):
+    """Of 10^15 bits, so many come in wrong at the port at its full rate."""
+    knob(SWITCH, 'x-ber', f'0:{count}')
+
+
+def test_bad_signal():
+    """FEC counts what it puts right. What is too much for it lowers the rate, and
+    in the end takes the link down; it comes back when the link trains."""
+    both_up()
+    full = 400000, 4
+    try:
+        with silence(PORT, PEER):
+            old = {n: numbers('ethtool', '-S', n) for n in (PORT, PEER)}
+            wrong_bits(2 * 10 ** 11)
+            # Each is a fifth of a code word, of which two thirds have an error.
+            for batch in range(1, 8):
+                send(PEER, BATCH)
+                wait_for('frames', lambda n=batch: grown(
+                    old[PORT], numbers('ethtool', '-S', PORT),
+                    'rx_frames') == n * BATCH)
+            new = {n: numbers('ethtool', '-S', n) for n in (PORT, PEER)}
+        raw = grown(old[PORT], new[PORT], 'rx_raw_bytes')
+        want = raw * 8 / 5140 * (1 - (1 - 2e-4) ** 5440)
+        got = grown(old[PORT], new[PORT], 'fec_corrected_codewords')
+        assert want > 15 and abs(got - want) <= 1, (got, want)
+        assert grown(old[PEER], new[PEER], 'fec_corrected_codewords') == 0
+        assert lanes(PORT) == full
+
+        downs, trained, _ = link_counters(PORT)
+        with silence(PORT, PEER):
+            old = {n: numbers('ethtool', '-S', n) for n in (PORT, PEER)}
+            wrong_bits(10 ** 12)
+            assert lanes(PORT) == lanes(PEER) == (200000, 4)
+            send(PEER, 3)
+            wait_for('frames', lambda: grown(
+                old[PORT], numbers('ethtool', '-S', PORT), 'rx_frames') == 3)
+            new = {n: numbers('ethtool', '-S', n) for n in (PORT, PEER)}
+        assert [grown(old[PORT], new[PORT], n) for n in (
+            'fec_uncorrectable_codewords', 'rx_crc_errors')] == [1, 1], new
+        assert grown(old[PEER], new[PEER], 'tx_replays') == 1, new
+        assert carrier(PORT) and carrier(PEER)
+        assert link_counters(PORT)[:2] == [downs, trained + 1]
+        assert 'Link detected: yes (Bad signal integrity)' in \
+            sh('ethtool', PORT)
+        assert 'Link detected: yes\n' in sh('ethtool', PEER)
+
+        wrong_bits(2 * 10 ** 13)
+        assert lanes(PORT) == lanes(PEER) == (100000, 4)
+        wrong_bits(2 * 10 ** 14)
+        wait_for('no carrier', lambda: not carrier(PORT) and not carrier(PEER))
+        assert 'Large number of physical errors' in sh('ethtool', PORT)
+        wrong_bits(10 ** 12)
+        wait_for('carrier', lambda: carrier(PORT))
+        wrong_bits(0)
+        assert lanes(PORT) == (200000, 4)
+        sh('ethtool', '-r', PEER)
+        assert lanes(PORT) == lanes(PEER) == full
+        # The pattern of the self-test does not leave the port.
+        wrong_bits(10 ** 12)
+        assert self_test(PORT, 'offline') == ('PASS', GOOD)
+    finally:
+        wrong_bits(0)
+        both_up()
+        sh('ethtool', '-r', PORT)
+    assert lanes(PORT) == full
+
+
 def test_self_test_finds_a_lane():
     """The test pattern does not come over a lane that has failed."""
     both_up()
@@ -331,8 +400,6 @@ def test_crc_burst():
 
 CREDITS = 'tx_credit_stalls', 'tx_credit_leaks', 'tx_credits_lost'
 ALL_CREDITS = 64
-# Frames that a port has room for
-BATCH = 32
 
 
 def link_reporter():

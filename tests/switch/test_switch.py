@@ -386,6 +386,41 @@ def test_lanes_in_health():
        'reporter', 'link')
 
 
+def test_signal_in_health():
+    """A link that hears badly is listed at once, and reported when it has to
+    lower its rate, until it has it again."""
+    works('sw0')
+    wait_for('health', lambda: reporter('link')['state'] == 'healthy')
+    errors = reporter('link')['error']
+    try:
+        knob('sw0', 'x-ber', f'1:{10 ** 11}')
+        text = asked(('diagnose',), 'link')
+        assert re.search(rf'bit_errors:\s+link: 1 ber_e15: {10 ** 11}\b',
+                         text), text
+        assert reporter('link')['error'] == errors
+        knob('sw0', 'x-ber', f'1:{10 ** 12}')
+        wait_for('a report', lambda: reporter('link')['error'] == errors + 1)
+        assert reporter('link')['state'] == 'error'
+        text = asked(('diagnose',), 'link')
+        assert re.search(r'link: 1 lanes: 4 lanes_fitted: 4 lanes_bad: 0 '
+                         r'speed_mbps: 200000 max_speed_mbps: 400000', text) \
+            and re.search(r'links_degraded: 1\b', text), text
+        text = asked(('dump', 'show'), 'link')
+        assert re.search(r'link: 1 reason: 13', text) and \
+            f'ber_e15: {10 ** 9}' in text, text
+        fails('devlink', 'health', 'recover', f'pci/{function("sw0")}',
+              'reporter', 'link', says='link 1 still has a bad signal')
+    finally:
+        knob('sw0', 'x-ber', '1:0')
+    assert reporter('link')['state'] == 'error'
+    asked(('recover',), 'link')
+    assert reporter('link')['state'] == 'healthy'
+    text = asked(('diagnose',), 'link')
+    assert 'links_degraded: 0' in text and 'ber_e15' not in text, text
+    sh('devlink', 'health', 'dump', 'clear', f'pci/{function("sw0")}',
+       'reporter', 'link')
+
+
 def test_hwmon():
     """Temperature and power follow the device, with limits."""
     where = glob.glob(f'/sys/bus/pci/devices/{function("sw0")}/hwmon/hwmon*')

@@ -91,7 +91,7 @@ const char *set_text(const struct alink_set *set, char *buf, size_t room);
 struct json_object *set_json(const struct alink_set *set);
 void json_str(struct json_object *o, const char *key, const char *value);
 void json_num(struct json_object *o, const char *key, uint64_t value);
-/* Why a link is down, or has lost lanes; NULL: it is up with all, or trains */
+/* Why a link is down, or runs with less; NULL: it is up with all, or trains */
 const char *link_reason(const struct alink_link_info *l);
 /* How one end of a link is: state, reason, rates, lanes, FEC */
 void json_link(struct json_object *o, const struct alink_link_info *l);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hw/alink/link.h>
+
 #include "cmd.h"
 
 static void peer_text(const struct inventory *inv,
@@ -47,6 +49,16 @@ static struct json_object *stats_json(const struct alink_link_stats *s)
 	return o;
 }
 
+/* With the digits that count, for a ratio of whole 10^-15 */
+static struct json_object *ber_json(const struct alink_link_info *l)
+{
+	double ber = (double)l->ber / ALINK_BER_UNIT;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.15g", ber);
+	return json_object_new_double_s(ber, text);
+}
+
 static struct json_object *link_json(const struct inventory *inv,
 				     const struct alink_link_info *l)
 {
@@ -71,6 +83,7 @@ static struct json_object *link_json(const struct inventory *inv,
 		json_str(peer, "device", d ? d->name : NULL);
 	}
 	json_object_object_add(o, "peer", peer);
+	json_object_object_add(o, "ber", ber_json(l));
 	json_object_object_add(o, "stats", stats_json(&l->stats));
 	return o;
 }
@@ -78,12 +91,13 @@ static struct json_object *link_json(const struct inventory *inv,
 static void link_text(const struct inventory *inv,
 		      const struct alink_link_info *l)
 {
-	char name[48], peer[48], tx[24], rx[24];
+	char name[48], peer[48], tx[24], rx[24], ber[16];
 	const char *reason = link_reason(l);
 
 	snprintf(name, sizeof(name), "%sp%u", inv_name(inv, l->dev), l->link);
 	peer_text(inv, l, peer, sizeof(peer));
-	printf("%-10s %-8s %6u %2u/%-2u  %-8s %-7s %-10s %9s %9s %8llu  %s\n",
+	snprintf(ber, sizeof(ber), "%.1e", (double)l->ber / ALINK_BER_UNIT);
+	printf("%-10s %-8s %6u %2u/%-2u  %-8s %-7s %-10s %9s %9s %8llu  %s%s%s\n",
 	       name, alink_link_state_name(l->state), l->speed / 1000,
 	       l->lanes, l->max_lanes, alink_fec_name(l->fec),
 	       l->module == ALINK_ID_NONE ? "copper" : "optical", peer,
@@ -91,7 +105,8 @@ static void link_text(const struct inventory *inv,
 	       amount(l->stats.rx_bytes, rx, sizeof(rx)),
 	       (unsigned long long)(l->stats.tx_errors + l->stats.rx_errors +
 				    l->stats.fec_uncorr + l->stats.crc_errors),
-	       reason ? reason : "");
+	       reason ? reason : "", l->ber && reason ? ", BER " :
+	       l->ber ? "BER " : "", l->ber ? ber : "");
 }
 
 static int show(struct alink_cmd_env *env, int argc, char **argv,
@@ -132,7 +147,7 @@ static int show(struct alink_cmd_env *env, int argc, char **argv,
 			printf("%-10s %-8s %6s %-5s  %-8s %-7s %-10s %9s %9s %8s  %s\n",
 			       "NAME", "STATE", "GBIT/S", "LANES", "FEC", "MEDIA",
 			       "PEER", "TX BYTES", "RX BYTES", "ERRORS",
-			       "WHY DOWN");
+			       "WHY");
 		if (env->json)
 			json_object_array_add(array, link_json(&inv, &list[i]));
 		else

@@ -152,6 +152,8 @@ struct alink_link_stats {
  * @peer_link:	its link or port
  * @peer_serial: its serial number
  * @stats:	counters
+ * @ber:	wrong bits of those received, before FEC, at the present rate, x
+ *		10^-15; 0 when down, and where the device does not tell
  */
 struct alink_link_info {
 	uint32_t dev;
@@ -170,6 +172,7 @@ struct alink_link_info {
 	uint32_t peer_link;
 	uint64_t peer_serial;
 	struct alink_link_stats stats;
+	uint64_t ber;
 };
 
 enum alink_module_presence {

@@ -177,6 +177,8 @@ static int fill_link(const struct nlattr *tb[], void *entry)
 	if (!err)
 		err = alink_nl_get_u64(tb[ALINK_A_LINK_PEER_SERIAL],
 				       &l->peer_serial);
+	if (!err)
+		err = alink_nl_get_u64(tb[ALINK_A_LINK_BER], &l->ber);
 	return err ? err : fill_stats(tb[ALINK_A_LINK_STATS], &l->stats);
 }
 

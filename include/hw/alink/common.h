@@ -149,6 +149,7 @@ enum alink_devtype {
 #define ALINK_CAP_TABLES_USED		ALINK_BIT64(19)	/* switch: how full its tables are, ALINK_SW_REG_ROUTES_USED ... */
 #define ALINK_CAP_SEGMENTS		ALINK_BIT64(20)	/* xPU: ALINK_XPU_ADMIN_SEG_GET */
 #define ALINK_CAP_SPARES		ALINK_BIT64(21)	/* xPU: routes may have spare links, ALINK_TLV_SPARES */
+#define ALINK_CAP_BER			ALINK_BIT64(22)	/* links tell of wrong bits, and lower their rate, ALINK_LSTAT_BER */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

@@ -90,7 +90,16 @@ static_assert(ALINK_LSTAT_BLOCK(ALINK_LINK_AREA_SIZE / ALINK_LINK_STRIDE) <=
 #define ALINK_LSTAT_CREDITS_LOST 0x150	/* RO 64 0x0  credits of this end that were missed, in both */
 #define ALINK_LSTAT_CREDIT_SINCE 0x158	/* RO 64 0x0  fabric clock, ns: when the first of those missed last was lost */
 #define ALINK_LSTAT_CREDITS	0x160	/* RO 64 -  credits of this end at hand; 0 when down */
-#define ALINK_LSTAT_END		0x168
+/* With ALINK_CAP_BER */
+#define ALINK_LSTAT_BER		0x168	/* RO 64 -  wrong bits of those received, before FEC, x 10^-15; 0 when down */
+#define ALINK_LSTAT_END		0x170
+
+#define ALINK_BER_UNIT		1000000000000000ULL	/* ALINK_LSTAT_BER when all are wrong */
+/* More than that, and the code loses code words; sources are in fabric.rst. */
+#define ALINK_BER_LIMIT_RS544	(ALINK_BER_UNIT / 100000 * 24)
+#define ALINK_BER_LIMIT_LL272	(ALINK_BER_UNIT / 100000 * 4)
+#define ALINK_BER_LIMIT_NONE	(ALINK_BER_UNIT / 1000000000000ULL)
+#define ALINK_LINK_RATES	3	/* full, half, a quarter */
 
 #define ALINK_LINK_CREDITS		64	/* packets that the other end has room for */
 #define ALINK_LINK_CREDIT_STALL_US	200	/* without any for so long, the link is trained */
@@ -147,11 +156,11 @@ enum alink_down_reason {
 	ALINK_DOWN_RATE			= 6,
 	ALINK_DOWN_AUTONEG		= 7,
 	ALINK_DOWN_TRAINING		= 8,
-	ALINK_DOWN_SIGNAL		= 9,	/* bit error rate over the limit */
+	ALINK_DOWN_SIGNAL		= 9,	/* too many wrong bits at any rate */
 	ALINK_DOWN_REMOTE_FAULT		= 10,
 	ALINK_DOWN_DESKEW		= 11,
 	ALINK_DOWN_WIDTH		= 12,	/* lanes of this end failed; also of a link that is up */
-	ALINK_DOWN_RATE_REDUCED		= 13,
+	ALINK_DOWN_RATE_REDUCED		= 13,	/* too many wrong bits at a higher one; of a link that is up */
 	ALINK_DOWN_LASER		= 14,
 	ALINK_DOWN_RX_LOS		= 15,
 	ALINK_DOWN_RX_LOL		= 16,

@@ -583,6 +583,90 @@ static void test_credits(void)
     stop(&sw, &xpu);
 }
 
+/* --- bit errors ---------------------------------------------------------- */
+
+static void expect_rate(End *e, uint32_t mbps, uint32_t reason)
+{
+    g_assert_cmpuint(window32(e, ALINK_LINK_SPEED), ==, mbps);
+    g_assert_cmpuint(window32(e, ALINK_LINK_STATE), ==,
+                     mbps ? ALINK_LINK_UP : ALINK_LINK_DOWN);
+    g_assert_cmpuint(window32(e, ALINK_LINK_REASON), ==, reason);
+}
+
+static void test_bit_errors(void)
+{
+    uint64_t raw;
+    uint32_t full;
+    unsigned i;
+    End sw, xpu;
+
+    start(&sw, &xpu);
+    g_assert(aq_rd64(sw.aq, ALINK_REG_CAPS) & ALINK_CAP_BER);
+    g_assert(aq_rd64(xpu.aq, ALINK_REG_CAPS) & ALINK_CAP_BER);
+    rings(&sw);
+    rings(&xpu);
+    aq_admin_enable(sw.aq, 16);
+    aq_event_enable(sw.aq, 16);
+    full = window32(&sw, ALINK_LINK_SPEED);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_BER), ==, 0);
+
+    /* 10^-4: about 4 of 10 code words are put right. */
+    aq_set_str(sw.aq, "x-ber", "0:100000000000");
+    expect_rate(&sw, full, ALINK_DOWN_NONE);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_BER), ==,
+                     ALINK_BER_UNIT / 10000);
+    g_assert_cmpuint(counter(&xpu, ALINK_LSTAT_BER), ==, 0);
+    expect_sent(&xpu, &sw, 100);
+    raw = window(&sw, ALINK_LINK_RX_RAW);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FEC_CORR), >=, raw * 4 / 6430);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FEC_CORR), <=,
+                     raw * 43 / 64300 + 1);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FEC_UNCORR), ==, 0);
+    g_assert_cmpuint(window(&xpu, ALINK_LINK_FEC_CORR), ==, 0);
+
+    /* 10^-3 is too much. */
+    aq_set_str(sw.aq, "x-ber", "0:1000000000000");
+    expect_link_event(&sw, 1, ALINK_DOWN_RATE_REDUCED);
+    expect_rate(&sw, full / 2, ALINK_DOWN_RATE_REDUCED);
+    expect_rate(&xpu, full / 2, ALINK_DOWN_NONE);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_BER), ==,
+                     ALINK_BER_UNIT / 1000000);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_FEC_UNCORR), ==, 1);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_RETRAINS), ==, 1);
+    expect_sent(&xpu, &sw, 2);
+    g_assert_cmpuint(window(&sw, ALINK_LINK_CRC_ERRORS), ==, 1);
+    g_assert_cmpuint(window(&xpu, ALINK_LINK_REPLAYS), ==, 1);
+
+    /* 0.02, and 0.2, which is too much at any rate */
+    aq_set_str(sw.aq, "x-ber", "0:20000000000000");
+    expect_link_event(&sw, 1, ALINK_DOWN_RATE_REDUCED);
+    expect_rate(&sw, full / 4, ALINK_DOWN_RATE_REDUCED);
+    aq_set_str(sw.aq, "x-ber", "0:200000000000000");
+    expect_link_event(&sw, 0, ALINK_DOWN_SIGNAL);
+    expect_rate(&sw, 0, ALINK_DOWN_SIGNAL);
+    expect_rate(&xpu, 0, ALINK_DOWN_REMOTE_FAULT);
+    g_assert_cmpuint(counter(&sw, ALINK_LSTAT_BER), ==, 0);
+    g_assert_cmpuint(send_frame(&xpu, 2, 200), ==, ALINK_ST_PORT_DOWN);
+
+    /* Back, but at the full rate only after training */
+    aq_set_str(sw.aq, "x-ber", "0:1000000000000");
+    expect_link_event(&sw, 1, ALINK_DOWN_RATE_REDUCED);
+    aq_set_str(sw.aq, "x-ber", "0:0");
+    for (i = 0; i < 2; i++) {
+        expect_rate(&sw, full / 2, ALINK_DOWN_RATE_REDUCED);
+        aq_flr(xpu.aq);
+    }
+    window_set(&xpu, ALINK_LINK_RETRAIN, 1);
+    expect_link_event(&sw, 1, ALINK_DOWN_NONE);
+    expect_rate(&sw, full, ALINK_DOWN_NONE);
+    expect_rate(&xpu, full, ALINK_DOWN_NONE);
+
+    aq_set_str_bad(sw.aq, "x-ber", "64:1");
+    aq_set_str_bad(sw.aq, "x-ber", "0:1000000000000001");
+    aq_set_str_bad(sw.aq, "x-ber", "0");
+    stop(&sw, &xpu);
+}
+
 /* --- light --------------------------------------------------------------- */
 
 static void expect_lights(End *e, const char *want)
@@ -703,6 +787,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/link/flaps", test_flaps);
     qtest_add_func("/alink/link/training", test_training);
     qtest_add_func("/alink/link/replay", test_replay);
+    qtest_add_func("/alink/link/bit-errors", test_bit_errors);
     qtest_add_func("/alink/link/credits", test_credits);
     qtest_add_func("/alink/link/light", test_light);
     qtest_add_func("/alink/link/loop-back", test_loop_back);

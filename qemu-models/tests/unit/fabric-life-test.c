@@ -215,11 +215,23 @@ TEST(lanes_that_come_back)
 	EXPECT_EQ(r->events[ALINK_EVENT_LINK], 2);
 	EXPECT_EQ(rig_port(r, 0, 1).retrains, 3);
 
+	/* One end is whole again, the other is not: it alone is to blame. */
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 2), 0);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, XPU, 1, 0, 2), 0);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 0), 0);
+	EXPECT_WIDTH(2, WIDTH, WIDTH);
+	EXPECT_EQ(af_link_retrain(r->f, SW, 0, 1), 0);
+	EXPECT_WIDTH(2, NONE, WIDTH);
+	EXPECT_EQ(af_link_set_lanes_bad(r->f, XPU, 1, 0, 0), 0);
+	EXPECT_EQ(af_link_retrain(r->f, SW, 0, 1), 0);
+	EXPECT_WIDTH(4, NONE, NONE);
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 6);
+
 	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 2), 0);
 	EXPECT_EQ(af_link_set_lanes_bad(r->f, SW, 0, 1, 0), 0);
 	af_link_set_admin(r->f, XPU, 1, 0, false);
 	EXPECT_EQ(af_link_retrain(r->f, SW, 0, 1), 0);	/* it is down */
-	EXPECT_EQ(rig_port(r, 0, 1).retrains, 4);
+	EXPECT_EQ(rig_port(r, 0, 1).retrains, 7);
 	af_link_set_admin(r->f, XPU, 1, 0, true);
 	EXPECT_WIDTH(4, NONE, NONE);
 	EXPECT_EQ(af_link_retrain(r->f, SW, 0, 64), -ENODEV);
