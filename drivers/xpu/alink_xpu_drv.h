@@ -69,6 +69,7 @@
 
 #define XPU_PAGE_SIZE		4096
 #define XPU_LARGE_PAGE_SIZE	SZ_2M
+#define XPU_HUGE_PAGE_SIZE	SZ_1G
 #define XPU_VA_BITS		48
 /* The first and the last 2 MiB of addresses stay unbound */
 #define XPU_VA_START		XPU_LARGE_PAGE_SIZE

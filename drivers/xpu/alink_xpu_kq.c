@@ -25,12 +25,30 @@
  */
 #define KQ_PATIENCE	4
 
+/* All of HBM, at its own offset */
+static int kq_map_hbm(struct xpu_kq *kq, struct xpu_pt_pool *pool, bool huge,
+		      u64 hbm, u64 bits)
+{
+	int err;
+
+	bits |= FIELD_PREP(ALINK_PTE_APERTURE_MASK, ALINK_AP_HBM);
+	if (huge)
+		return alink_xpu_pt_map_huge(&kq->pt, pool, 0, 0, hbm, bits);
+	err = alink_xpu_pt_prepare(&kq->pt, pool, 0, 0, hbm);
+	if (!err)
+		alink_xpu_pt_map(&kq->pt, 0, 0, hbm, bits);
+	return err;
+}
+
 int alink_xpu_kq_init(struct xpu_device *xdev)
 {
 	const u64 rw = ALINK_PTE_READ | ALINK_PTE_WRITE;
 	struct device *dev = &xdev->pdev->dev;
 	struct xpu_kq *kq = &xdev->kq;
 	u64 hbm = xdev->info.hbm_size;
+	/* 144 tables of 144 GiB would be a good part of the probe. */
+	bool huge = alink_dev_caps(xdev->adev) & ALINK_CAP_HUGE_LEAF &&
+		    IS_ALIGNED(hbm, XPU_HUGE_PAGE_SIZE);
 	struct xpu_pt_need need = {};
 	struct xpu_pt_pool pool;
 	int err;
@@ -43,8 +61,12 @@ int alink_xpu_kq_init(struct xpu_device *xdev)
 	if (err)
 		goto err_ring;
 	alink_xpu_pt_pool_init(&pool);
-	alink_xpu_pt_need_range(&need, 0, hbm, true);
-	alink_xpu_pt_need_run(&need, 0, 0, hbm);
+	if (huge) {
+		alink_xpu_pt_need_huge(&need, 0, hbm);
+	} else {
+		alink_xpu_pt_need_range(&need, 0, hbm, true);
+		alink_xpu_pt_need_run(&need, 0, 0, hbm);
+	}
 	alink_xpu_pt_need_range(&need, KQ_VA, XPU_PAGE_SIZE, true);
 	alink_xpu_pt_need_run(&need, KQ_VA, kq->ring_dma, XPU_PAGE_SIZE);
 	/* Tables for small pages, whatever will be behind them */
@@ -52,7 +74,7 @@ int alink_xpu_kq_init(struct xpu_device *xdev)
 	alink_xpu_pt_need_run(&need, KQ_WINDOW, XPU_PAGE_SIZE, XPU_KQ_COPY_MAX);
 	err = alink_xpu_pt_pool_fill(&pool, dev, &need);
 	if (!err)
-		err = alink_xpu_pt_prepare(&kq->pt, &pool, 0, 0, hbm);
+		err = kq_map_hbm(kq, &pool, huge, hbm, rw);
 	if (!err)
 		err = alink_xpu_pt_prepare(&kq->pt, &pool, KQ_VA, kq->ring_dma,
 					   XPU_PAGE_SIZE);
@@ -62,8 +84,6 @@ int alink_xpu_kq_init(struct xpu_device *xdev)
 	alink_xpu_pt_pool_free(&pool, dev);
 	if (err)
 		goto err_pt;
-	alink_xpu_pt_map(&kq->pt, 0, 0, hbm, rw |
-			 FIELD_PREP(ALINK_PTE_APERTURE_MASK, ALINK_AP_HBM));
 	alink_xpu_pt_map(&kq->pt, KQ_VA, kq->ring_dma, XPU_PAGE_SIZE,
 			 rw | FIELD_PREP(ALINK_PTE_APERTURE_MASK,
 					 ALINK_AP_SYSTEM));

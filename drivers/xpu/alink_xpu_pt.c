@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page tables: four levels of 4 KiB in DMA memory, leaves of 4 KiB and 2 MiB.
+ * Page tables: four levels of 4 KiB in DMA memory, leaves of 4 KiB and 2 MiB; and
+ * of 1 GiB where a mapping stays for good, as nothing here takes them apart.
  *
  * A change has two halves. First a pool is filled with as many tables as it can
  * need at most, which may fail, and touches no tree. Then split, prepare, map
@@ -22,6 +23,7 @@
 
 #define PT_ENTRIES		512
 #define PT_ROOT_LEVEL		3
+#define PT_HUGE_LEVEL		2
 #define PT_ADDR(pa)		((u64)(pa) & ALINK_PTE_ADDR_MASK)
 
 static unsigned int pt_shift(unsigned int level)
@@ -128,6 +130,18 @@ void alink_xpu_pt_need_run(struct xpu_pt_need *need, u64 va, u64 pa, u64 len)
 		pt_need_leaf(need, first);
 	if (!IS_ALIGNED(va + len, XPU_LARGE_PAGE_SIZE))
 		pt_need_leaf(need, last);
+}
+
+/**
+ * alink_xpu_pt_need_huge - what alink_xpu_pt_map_huge() can take
+ * @need:	counts
+ * @va:		device virtual address
+ * @len:	bytes, not 0
+ */
+void alink_xpu_pt_need_huge(struct xpu_pt_need *need, u64 va, u64 len)
+{
+	need->inner += ((va + len - 1) >> pt_shift(PT_ROOT_LEVEL)) -
+		       (va >> pt_shift(PT_ROOT_LEVEL)) + 1;
 }
 
 static int pt_pool_add(struct list_head *list, struct device *dev, u64 num,
@@ -342,6 +356,36 @@ int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 		va += step;
 		pa += step;
 		len -= step;
+	}
+	return 0;
+}
+
+/**
+ * alink_xpu_pt_map_huge - map what stays as long as the tree does
+ * @tree:	page tables, which have nothing there
+ * @pool:	filled for it
+ * @va:		device virtual address
+ * @pa:		address behind it
+ * @len:	bytes; all three are multiples of 1 GiB
+ * @bits:	rights and aperture of each entry
+ *
+ * For devices with ALINK_CAP_HUGE_LEAF. The range is nobody else's in this file.
+ *
+ * Return: 0, or -ENOMEM if the pool was too small.
+ */
+int alink_xpu_pt_map_huge(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
+			  u64 va, u64 pa, u64 len, u64 bits)
+{
+	u64 end = va + len;
+	int err;
+
+	bits |= ALINK_PTE_VALID | ALINK_PTE_LEAF;
+	for (; va < end; va += XPU_HUGE_PAGE_SIZE, pa += XPU_HUGE_PAGE_SIZE) {
+		err = pt_make(tree, pool, va, PT_HUGE_LEVEL);
+		if (err)
+			return err;
+		pt_set(tree, pt_find(tree, va, PT_HUGE_LEVEL),
+		       pt_index(va, PT_HUGE_LEVEL), PT_ADDR(pa) | bits);
 	}
 	return 0;
 }

@@ -73,12 +73,15 @@ void alink_xpu_pt_fini(struct xpu_pt_tree *tree);
 void alink_xpu_pt_need_range(struct xpu_pt_need *need, u64 va, u64 len,
 			     bool map);
 void alink_xpu_pt_need_run(struct xpu_pt_need *need, u64 va, u64 pa, u64 len);
+void alink_xpu_pt_need_huge(struct xpu_pt_need *need, u64 va, u64 len);
 void alink_xpu_pt_pool_init(struct xpu_pt_pool *pool);
 int alink_xpu_pt_pool_fill(struct xpu_pt_pool *pool, struct device *dev,
 			   const struct xpu_pt_need *need);
 void alink_xpu_pt_pool_free(struct xpu_pt_pool *pool, struct device *dev);
 int alink_xpu_pt_prepare(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 			 u64 va, u64 pa, u64 len);
+int alink_xpu_pt_map_huge(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
+			  u64 va, u64 pa, u64 len, u64 bits);
 int alink_xpu_pt_split(struct xpu_pt_tree *tree, struct xpu_pt_pool *pool,
 		       u64 va);
 void alink_xpu_pt_map(struct xpu_pt_tree *tree, u64 va, u64 pa, u64 len,

@@ -151,11 +151,15 @@ static enum alink_status walk(AlinkXpu *xpu, XpuCtx *ctx, uint32_t queue,
         if (!(e & ALINK_PTE_VALID)) {
             return refuse(e, ALINK_ST_PAGE_FAULT);
         }
-        if (level == 1 && (e & ALINK_PTE_LEAF)) {
-            if (!leaf_ok(xpu, e, XPU_LARGE)) {
+        if (level < LEVELS - 1 && (e & ALINK_PTE_LEAF)) {
+            uint64_t reach = 1ULL << (12 + 9 * level);
+
+            if (!leaf_ok(xpu, e, reach)) {
                 bad_table(xpu, queue, va, e, level);
                 return ALINK_ST_PAGE_FAULT;
             }
+            /* The TLB keeps what 2 MiB of it are. */
+            e += va & (reach - 1) & ~(uint64_t)(XPU_LARGE - 1);
             tlb_add(ctx->large, XPU_TLB_LARGE, va / XPU_LARGE, e);
             *pte = e;
             *size = XPU_LARGE;

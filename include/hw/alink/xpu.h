@@ -97,13 +97,14 @@ enum alink_xpu_queue_state {
 /*
  * Page tables: 48-bit device virtual addresses, 4 levels of 512 entries of
  * 64 bits, in system memory, 4 KiB each. Levels are numbered 3 (root) to 0.
- * A level 1 entry with LEAF maps 2 MiB. Tables are found by DMA address.
+ * A level 1 entry with LEAF maps 2 MiB, one of level 2 1 GiB. Tables are found
+ * by DMA address.
  */
 #define ALINK_PTE_VALID			ALINK_BIT64(0)
 #define ALINK_PTE_READ			ALINK_BIT64(1)
 #define ALINK_PTE_WRITE			ALINK_BIT64(2)
 #define ALINK_PTE_ATOMIC		ALINK_BIT64(3)
-#define ALINK_PTE_LEAF			ALINK_BIT64(4)	/* level 1: maps 2 MiB */
+#define ALINK_PTE_LEAF			ALINK_BIT64(4)	/* level 1: maps 2 MiB; level 2, with ALINK_CAP_HUGE_LEAF: 1 GiB */
 #define ALINK_PTE_APERTURE_SHIFT	5
 #define ALINK_PTE_APERTURE_MASK		ALINK_MASK64(6, 5)
 #define ALINK_PTE_RETRY			ALINK_BIT64(7)	/* what is not allowed here stops the queue, to be tried again; also without VALID */

@@ -251,8 +251,12 @@ static void test_bad_tables(void)
     /* A large page that is not aligned to its size. */
     bad_entry(&r, XQ_HOLE, 1, hbm | ALINK_PTE_LEAF | 1 << 20,
               ALINK_ST_PAGE_FAULT);
-    /* LEAF, or rights, where only a table may be. */
+    /* 1 GiB, of which HBM has not so much, or that is not aligned. */
     bad_entry(&r, XQ_HOLE, 2, hbm | ALINK_PTE_LEAF, ALINK_ST_PAGE_FAULT);
+    bad_entry(&r, XQ_HOLE, 2, (hbm & ~ALINK_PTE_APERTURE_MASK) |
+              ALINK_PTE_LEAF | 1 << 29, ALINK_ST_PAGE_FAULT);
+    /* LEAF, or rights, where only a table may be. */
+    bad_entry(&r, XQ_HOLE, 3, hbm | ALINK_PTE_LEAF, ALINK_ST_PAGE_FAULT);
     bad_entry(&r, XQ_HOLE, 3, hbm, ALINK_ST_PAGE_FAULT);
     bad_entry(&r, XQ_HOLE, 1, hbm, ALINK_ST_PAGE_FAULT);
     /* A table that is nowhere. */

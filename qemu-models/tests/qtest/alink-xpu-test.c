@@ -34,7 +34,8 @@ static void check_variant(const char *name, uint32_t id, uint64_t hbm,
                     ALINK_CAP_FLASH | ALINK_CAP_PROGRESS |
                     ALINK_CAP_QUEUE_INFO | ALINK_CAP_ECC | ALINK_CAP_PUSH |
                     ALINK_CAP_CREDITS | ALINK_CAP_WAIT_MS |
-                    ALINK_CAP_SEGMENTS | ALINK_CAP_SPARES | ALINK_CAP_BER);
+                    ALINK_CAP_SEGMENTS | ALINK_CAP_SPARES | ALINK_CAP_BER |
+                    ALINK_CAP_HUGE_LEAF);
     g_assert_cmphex(aq_rd64(aq, ALINK_XPU_REG_HBM_SIZE), ==, hbm << 30);
     g_assert_cmphex(aq_rd64(aq, ALINK_XPU_REG_HBM_BAR), ==, 16 << 20);
     g_assert_cmpuint(aq_rd32(aq, ALINK_XPU_REG_NUM_DIES), ==, dies);
@@ -88,6 +89,33 @@ static void test_copy(void)
         xq_check_byte(x, x->sys + (2 << 20), 9, 0xee);
         xq_check(x, x->sys + (2 << 20) + 9, len, i);
     }
+    xq_free(x);
+    aq_stop(aq);
+}
+
+/* --- page tables ---------------------------------------------------------- */
+
+/* A leaf of 1 GiB, of which each 2 MiB are found by themselves */
+static void test_huge_leaf(void)
+{
+    const uint64_t huge = 1ULL << 30;
+    AlinkQtest *aq = aq_start(START);
+    XpuQtest *x = xq_new(aq);
+    XpuQueueQtest *q = xq_queue(x, 0, 16);
+    uint64_t base = x->sys & ~(huge - 1), va = XQ_HOLE + x->sys - base;
+
+    qtest_writeq(aq->qts, xq_entry(x, XQ_HOLE, 2), base | ALINK_PTE_VALID |
+                 ALINK_PTE_LEAF | XQ_RW | XQ_AP(ALINK_AP_SYSTEM));
+    xq_pattern(x, x->sys, XQ_SYS_SIZE, 7);
+    xq_run(q, xq_copy(XQ_HBM, va, XQ_SYS_SIZE));
+    xq_check(x, x->hbm, XQ_SYS_SIZE, 7);
+    qtest_memset(aq->qts, x->sys, 0xee, XQ_SYS_SIZE);
+    xq_run(q, xq_copy(va + 4096, XQ_HBM, XQ_SYS_SIZE - 8192));
+    xq_check_byte(x, x->sys, 4096, 0xee);
+    xq_check(x, x->sys + 4096, XQ_SYS_SIZE - 8192, 7);
+    xq_check_byte(x, x->sys + XQ_SYS_SIZE - 4096, 4096, 0xee);
+    xq_run_bad(q, xq_copy(XQ_SYS, XQ_HOLE + huge, 8), ALINK_ST_PAGE_FAULT,
+               XQ_HOLE + huge);
     xq_free(x);
     aq_stop(aq);
 }
@@ -793,6 +821,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/alink/xpu/variants", test_variants);
+    qtest_add_func("/alink/xpu/huge-leaf", test_huge_leaf);
     qtest_add_func("/alink/xpu/nop", test_nop);
     qtest_add_func("/alink/xpu/copy", test_copy);
     qtest_add_func("/alink/xpu/fill", test_fill);

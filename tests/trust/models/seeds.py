@@ -268,19 +268,22 @@ def switch():
 
 # --- xPU --------------------------------------------------------------------
 
-# Device virtual addresses: a large page of each aperture
-VA = {'SYSTEM': 0, 'HBM': 0x200000, 'REMOTE': 0x400000, 'GROUP': 0x600000}
+# Device virtual addresses: a large page of each aperture, and a huge one
+VA = {'SYSTEM': 0, 'HBM': 0x200000, 'REMOTE': 0x400000, 'GROUP': 0x600000,
+      'HUGE': 1 << 30}
 WALKED = 'SYSTEM'
 
 
 def walk(aperture):
-    """What the xPU reads to find the large page of an aperture."""
+    """What the xPU reads to find the large page of an aperture, or the huge one,
+    which is of host memory."""
+    huge = aperture == 'HUGE'
     table = struct.pack('<Q', TABLES | C['ALINK_PTE_VALID'])
+    kind = C[f'ALINK_AP_{"SYSTEM" if huge else aperture}']
     leaf = (RINGS if aperture == 'SYSTEM' else 0) | C['ALINK_PTE_VALID'] | \
         C['ALINK_PTE_LEAF'] | C['ALINK_PTE_READ'] | C['ALINK_PTE_WRITE'] | \
-        C['ALINK_PTE_ATOMIC'] | \
-        C[f'ALINK_AP_{aperture}'] << C['ALINK_PTE_APERTURE_SHIFT']
-    return [table, table, struct.pack('<Q', leaf)]
+        C['ALINK_PTE_ATOMIC'] | kind << C['ALINK_PTE_APERTURE_SHIFT']
+    return [table] * (1 if huge else 2) + [struct.pack('<Q', leaf)]
 
 
 def describe(opcode, dst, src, src2, length, dtype, subop=0):
@@ -339,6 +342,8 @@ def xpu_local():
         elif name == 'copy_big':
             seed.admin(by_id('ALINK_XPU_ADMIN_TLB_INVALIDATE', 1))
         out[name] = seed
+    out['copy_huge'] = run(xpu_queue(Seed().admin_on()), 'HUGE', 'COPY',
+                           VA['HUGE'] + DATA, system, 0, 4096, 0)
     return out
 
 
