@@ -185,7 +185,7 @@ static int alink_test_dma_op(struct alink_dev *adev, u32 op)
 	alink_wr32(adev, ALINK_REG_TEST_DMA_CTRL, op);
 	err = read_poll_timeout(alink_rd32, status,
 				status != ALINK_TEST_DMA_BUSY,
-				100, ALINK_TEST_DMA_TIMEOUT_US, false,
+				10, ALINK_TEST_DMA_TIMEOUT_US, false,
 				adev, ALINK_REG_TEST_DMA_STATUS);
 	if (status == ~0U)
 		return -ENODEV;

@@ -11,7 +11,7 @@
 
 #include "alink_priv.h"
 
-#define ALINK_TEST_IRQ_POLL_US		100
+#define ALINK_TEST_IRQ_POLL_US		10
 #define ALINK_TEST_IRQ_TIMEOUT_MS	500
 #define ALINK_TEST_IRQ_TRIES		3
 
