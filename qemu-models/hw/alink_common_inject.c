@@ -330,43 +330,54 @@ static void set_fault(Object *obj, const char *value, Error **errp)
     alink_fault(ad, num[0], num[1], num[2], num[3]);
 }
 
-static void set_link_fault(Object *obj, const char *value, Error **errp)
+/* LINK:NUMBER, for a device that has such a link; false with *errp set */
+static bool link_number(Object *obj, const char *name, const char *value,
+                        AlinkDevice **ad, uint64_t *num, Error **errp)
 {
-    AlinkDevice *ad = live_device(obj, "x-link-fault", errp);
-    AlinkDeviceClass *adc;
-    uint64_t num[2];
-
-    if (!ad || !parse_numbers("x-link-fault", value, 2, 2, num, errp)) {
-        return;
+    *ad = live_device(obj, name, errp);
+    if (!*ad || !parse_numbers(name, value, 2, 2, num, errp)) {
+        return false;
     }
-    adc = ALINK_DEVICE_GET_CLASS(ad);
-    if (!ad->af || num[0] >= ad->num_links || num[1] > ALINK_DOWN_POWER ||
-        af_link_set_fault(ad->af, adc->devtype, ad->fabric_id, num[0],
-                          num[1])) {
-        error_setg(errp, "x-link-fault: no such link or reason");
-        return;
+    if (!(*ad)->af || num[0] >= (*ad)->num_links) {
+        error_setg(errp, "%s: no such link", name);
+        return false;
     }
-    trace_alink_inject(alink_device_name(ad), "x-link-fault", num[0]);
+    return true;
 }
 
-static void set_lane_fault(Object *obj, const char *value, Error **errp)
+/* What the fabric made of it */
+static void link_done(AlinkDevice *ad, const char *name, uint64_t link,
+                      const char *what, int ret, Error **errp)
 {
-    AlinkDevice *ad = live_device(obj, "x-lane-fault", errp);
-    AlinkDeviceClass *adc;
-    uint64_t num[2];
-
-    if (!ad || !parse_numbers("x-lane-fault", value, 2, 2, num, errp)) {
-        return;
+    if (ret) {
+        error_setg(errp, "%s: no such %s", name, what);
+    } else {
+        trace_alink_inject(alink_device_name(ad), name, link);
     }
-    adc = ALINK_DEVICE_GET_CLASS(ad);
-    if (!ad->af || num[0] >= ad->num_links || num[1] > UINT32_MAX ||
-        af_link_set_lanes_bad(ad->af, adc->devtype, ad->fabric_id, num[0],
-                              num[1])) {
-        error_setg(errp, "x-lane-fault: no such link or lane");
-        return;
-    }
-    trace_alink_inject(alink_device_name(ad), "x-lane-fault", num[0]);
 }
+
+#define LINK_KNOB(_fn, _name, _most, _what, _set)                           \
+static void _fn(Object *obj, const char *value, Error **errp)               \
+{                                                                           \
+    AlinkDevice *ad;                                                        \
+    uint64_t num[2];                                                        \
+                                                                            \
+    if (link_number(obj, _name, value, &ad, num, errp)) {                   \
+        link_done(ad, _name, num[0], _what, num[1] > (_most) ? -EINVAL :    \
+                  _set(ad->af, ALINK_DEVICE_GET_CLASS(ad)->devtype,         \
+                       ad->fabric_id, num[0], num[1]), errp);               \
+    }                                                                       \
+}
+
+LINK_KNOB(set_link_fault, "x-link-fault", ALINK_DOWN_POWER, "reason",
+          af_link_set_fault)
+LINK_KNOB(set_lane_fault, "x-lane-fault", UINT32_MAX, "lane",
+          af_link_set_lanes_bad)
+LINK_KNOB(set_crc_burst, "x-crc-burst", UINT32_MAX, "count",
+          af_link_set_burst)
+LINK_KNOB(set_ber, "x-ber", ALINK_BER_UNIT, "ratio", af_link_set_ber)
+LINK_KNOB(set_credit_loss, "x-credit-loss", UINT32_MAX, "count",
+          af_link_set_credit_loss)
 
 static void set_link_errors(Object *obj, const char *value, Error **errp)
 {
@@ -383,63 +394,6 @@ static void set_link_errors(Object *obj, const char *value, Error **errp)
                            num[5], num[1], num[2], num[3], num[4])) {
         error_setg(errp, "x-link-errors: no such link or lane");
     }
-}
-
-static void set_crc_burst(Object *obj, const char *value, Error **errp)
-{
-    AlinkDevice *ad = live_device(obj, "x-crc-burst", errp);
-    AlinkDeviceClass *adc;
-    uint64_t num[2];
-
-    if (!ad || !parse_numbers("x-crc-burst", value, 2, 2, num, errp)) {
-        return;
-    }
-    adc = ALINK_DEVICE_GET_CLASS(ad);
-    if (!ad->af || num[0] >= ad->num_links || num[1] > UINT32_MAX ||
-        af_link_set_burst(ad->af, adc->devtype, ad->fabric_id, num[0],
-                          num[1])) {
-        error_setg(errp, "x-crc-burst: no such link or count");
-        return;
-    }
-    trace_alink_inject(alink_device_name(ad), "x-crc-burst", num[0]);
-}
-
-static void set_ber(Object *obj, const char *value, Error **errp)
-{
-    AlinkDevice *ad = live_device(obj, "x-ber", errp);
-    AlinkDeviceClass *adc;
-    uint64_t num[2];
-
-    if (!ad || !parse_numbers("x-ber", value, 2, 2, num, errp)) {
-        return;
-    }
-    adc = ALINK_DEVICE_GET_CLASS(ad);
-    if (!ad->af || num[0] >= ad->num_links ||
-        af_link_set_ber(ad->af, adc->devtype, ad->fabric_id, num[0],
-                        num[1])) {
-        error_setg(errp, "x-ber: no such link or ratio");
-        return;
-    }
-    trace_alink_inject(alink_device_name(ad), "x-ber", num[0]);
-}
-
-static void set_credit_loss(Object *obj, const char *value, Error **errp)
-{
-    AlinkDevice *ad = live_device(obj, "x-credit-loss", errp);
-    AlinkDeviceClass *adc;
-    uint64_t num[2];
-
-    if (!ad || !parse_numbers("x-credit-loss", value, 2, 2, num, errp)) {
-        return;
-    }
-    adc = ALINK_DEVICE_GET_CLASS(ad);
-    if (!ad->af || num[0] >= ad->num_links || num[1] > UINT32_MAX ||
-        af_link_set_credit_loss(ad->af, adc->devtype, ad->fabric_id, num[0],
-                                num[1])) {
-        error_setg(errp, "x-credit-loss: no such link or count");
-        return;
-    }
-    trace_alink_inject(alink_device_name(ad), "x-credit-loss", num[0]);
 }
 
 static char *get_lights(Object *obj, Error **errp)
