@@ -16,6 +16,8 @@ from guestlib import PATIENCE, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 SPARE = 'planes = { spare = [ 1 ]; };'
+# How often times are taken until both are of links that nobody else used
+TRIES = 5
 PLAIN, SPARED = ([0, 1], []), ([0], [1])
 
 
@@ -142,12 +144,17 @@ def test_modelled_time():
     configure(SPARE)
     with Manager() as m:
         become_routes(SPARED)
-        idle = modelled()
-        for xpu in 0, 1:
-            set_link(xpu, 1, 'up', 'down')
-        dead = modelled()
-        for xpu in 0, 1:
-            set_link(xpu, 1, 'up')
+        idle = dead = float('inf')
+        for _ in range(TRIES):
+            idle = min(idle, modelled())
+            for xpu in 0, 1:
+                set_link(xpu, 1, 'up', 'down')
+            dead = min(dead, modelled())
+            for xpu in 0, 1:
+                set_link(xpu, 1, 'up')
+                become(xpu, 'completed')
+            if abs(idle / dead - 1) < 0.01:
+                break
         assert abs(idle / dead - 1) < 0.01, (idle, dead)
         m.wait()
 
