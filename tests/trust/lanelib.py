@@ -220,10 +220,10 @@ class Lane:
         return self.result(f'{what}: kernel log is clean, all ran to the end',
                            status == 0, '' if status == 0 else f'status {status}')
 
-    def run_guests(self, parts, **kwargs):
-        """Programs {name: command}: a boot each, and one for all in the slice,
-        where boots are most of the time."""
-        if self.slice and parts:
+    def run_guests(self, parts, together=False, **kwargs):
+        """Programs {name: command}: a boot each; or TOGETHER one for all, as in the
+        slice, where boots are most of the time."""
+        if (self.slice or together) and parts:
             script = ' '.join(f'{shlex.join(c)} || r=1;'
                               for c in parts.values())
             parts = {', '.join(parts): ['sh', '-c', f'r=0; {script} exit $r']}
