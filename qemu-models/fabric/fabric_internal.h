@@ -413,8 +413,6 @@ static inline void af_side_open(struct af_side *s)
 /* The side of a device's link, or AF_NO_SIDE. Lock held. */
 uint32_t af_side_of(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		    uint32_t link);
-/* Those of a code word that FEC cannot put right */
-uint32_t af_lost_symbols(const struct af_side *s);
 /* The test pattern was received as it is now until here. Writer. */
 void af_prbs_settle(struct af_fabric *f, struct af_side *s);
 /* Works out the state of both ends anew. Writer. */
@@ -439,6 +437,8 @@ uint32_t af_stage(struct af_fabric *f, const struct af_side *s);
 void af_train(struct af_side *s, const struct af_side *o, bool was_up);
 
 /* --- fabric_signal.c ------------------------------------------------------- */
+/* Wrong symbols of a code word that FEC cannot put right */
+uint32_t af_lost_symbols(const struct af_side *s);
 /* What comes in wrong at the present rate, ALINK_LSTAT_BER */
 uint64_t af_ber(const struct af_side *s);
 /*

@@ -348,12 +348,6 @@ int af_link_cable(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 	return 0;
 }
 
-/* RS(544,514) puts 15 symbols right, RS(272,257) 7. */
-uint32_t af_lost_symbols(const struct af_side *s)
-{
-	return s->fec == ALINK_FEC_LL272 ? 8 : 16;
-}
-
 int af_link_add_errors(struct af_fabric *f, uint32_t dev_type, uint32_t dev_id,
 		       uint32_t link, uint32_t lane, uint64_t fec_corr,
 		       uint64_t fec_uncorr, uint64_t crc, uint64_t replays)

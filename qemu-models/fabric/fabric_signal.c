@@ -10,13 +10,20 @@ struct code {
 	uint64_t limit;		/* ALINK_BER_LIMIT_* */
 	uint32_t bits;		/* of a code word; 0: there are none */
 	uint32_t data;		/* those of them that are payload */
+	uint32_t lost;		/* wrong symbols that are one too many */
 };
 
 static const struct code codes[] = {
-	[ALINK_FEC_NONE] = { .limit = ALINK_BER_LIMIT_NONE },
-	[ALINK_FEC_RS544] = { ALINK_BER_LIMIT_RS544, 5440, 5140 },
-	[ALINK_FEC_LL272] = { ALINK_BER_LIMIT_LL272, 2720, 2570 },
+	/* What a link had that was never up counts as the long code's. */
+	[ALINK_FEC_NONE] = { .limit = ALINK_BER_LIMIT_NONE, .lost = 16 },
+	[ALINK_FEC_RS544] = { ALINK_BER_LIMIT_RS544, 5440, 5140, 16 },
+	[ALINK_FEC_LL272] = { ALINK_BER_LIMIT_LL272, 2720, 2570, 8 },
 };
+
+uint32_t af_lost_symbols(const struct af_side *s)
+{
+	return codes[s->fec].lost;
+}
 
 /* At the full rate divided by 2^@shift: squared with each half */
 static uint64_t ber_at(const struct af_side *s, uint32_t shift)
