@@ -2,11 +2,12 @@
 """Who of many VMs runs now.
 
 Under TCG, guest processors that share one of the host's do less work: whoever
-holds a lock loses the processor, and the others spin. Two guests of two beside
-each other on two processors can take five times as long as one alone. One of two
-beside one of one: between a fifth more and a fifth less than one after another, as
-the second processor of most is idle half of the time. So whoever starts many VMs at
-a time serves turns, and each VM waits for one.
+holds a lock loses the processor, and the others spin. Measured on two processors:
+hot-plug in a guest of two took five times as long beside two lanes as alone, and
+beside one guest of one both took a fifth longer than one after another. But other
+guests of two keep little more than one busy (tests/nic: 1.07), and would waste the
+host when they had it for themselves. So whoever starts many VMs at a time serves
+turns, and each VM waits for one.
 
 $ALINK_VM_TURNS is SOCKET:RANK; without it, nobody waits. A VM connects to the
 socket, sends its number of processors and its rank as a line, waits for a line
@@ -26,7 +27,7 @@ from . import Error
 VARIABLE = "ALINK_VM_TURNS"
 # Processors of guests to each of the host, at most
 MOST = 1.5
-BEGINS = "alink-vm: it has its turn"
+BEGINS = "its turn has come"
 
 
 @contextlib.contextmanager
