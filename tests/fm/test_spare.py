@@ -3,6 +3,7 @@
 """Spare planes: the manager makes routes so, and the hardware needs nobody. KTAP."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +46,14 @@ def used():
     return [l['link'] for l in path['links'] if l['used']], next(
         line.split('; ')[-1] for line in lines if 'spare that' in line or
         'idle spare' in line)
+
+
+def shown():
+    """Planes that the manager says are spare, to programs and to people"""
+    planes = data('fm', 'show')['spare_planes']
+    told = re.findall(r'^spares: +planes (.*)$', alink('fm', 'show')[1], re.M)
+    assert told == ([','.join(map(str, planes))] if planes else []), told
+    return planes
 
 
 IDLE, STANDS_IN = ([0], 'an idle spare'), ([1], 'a spare that stands in')
@@ -94,6 +103,7 @@ def test_reload():
     configure()
     with Manager() as m:
         become_routes(PLAIN)
+        assert shown() == [], shown()
         for text, want in ((SPARE, SPARED),
                            ('planes = { spare = [ 0 ]; };', ([1], [0])),
                            # None is left that they could be spare for.
@@ -102,6 +112,7 @@ def test_reload():
             configure(text)
             m.child.send_signal(signal.SIGHUP)
             become_routes(want)
+            assert shown() == [int(n) for n in re.findall(r'\d', text)], text
 
 
 def test_stands_in():

@@ -195,10 +195,32 @@ static void print_xpus(struct json_object *data)
 	}
 }
 
+/* An array of numbers, with commas */
+static void print_set(struct json_object *array)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(array); i++)
+		printf("%s%s", i ? "," : "", json_object_get_string(
+			       json_object_array_get_idx(array, i)));
+}
+
+static void print_spares(struct json_object *data)
+{
+	struct json_object *planes;
+
+	if (!json_object_object_get_ex(data, "spare_planes", &planes) ||
+	    !json_object_array_length(planes))
+		return;
+	printf("spares:   planes ");
+	print_set(planes);
+	putchar('\n');
+}
+
 static void print_groups(struct json_object *data)
 {
-	struct json_object *array, *o, *xpus, *xpu;
-	size_t i, k;
+	struct json_object *array, *o, *xpus;
+	size_t i;
 
 	if (!json_object_object_get_ex(data, "groups", &array) ||
 	    !json_object_array_length(array))
@@ -209,11 +231,7 @@ static void print_groups(struct json_object *data)
 		printf("%5s  %-12s ", str(o, "group", "?"),
 		       str(o, "stage", "?"));
 		json_object_object_get_ex(o, "xpus", &xpus);
-		for (k = 0; k < json_object_array_length(xpus); k++) {
-			xpu = json_object_array_get_idx(xpus, k);
-			printf("%s%s", k ? "," : "",
-			       json_object_get_string(xpu));
-		}
+		print_set(xpus);
 		printf("%s%s\n", str(o, "cause", NULL) ? ": " : "",
 		       str(o, "cause", ""));
 	}
@@ -233,6 +251,7 @@ static int print(struct alink_cmd_env *env, struct json_object *data)
 	if (str(data, "switches", NULL))
 		printf("switches: %s, cables that are miswired: %s\n",
 		       str(data, "switches", "-"), str(data, "miswired", "-"));
+	print_spares(data);
 	print_xpus(data);
 	print_groups(data);
 	json_object_put(data);

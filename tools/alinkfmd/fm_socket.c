@@ -87,6 +87,18 @@ static const char *overall(const struct fm *fm, bool progress, bool less)
 	return less ? "degraded" : "completed";
 }
 
+static struct json_object *spare_planes(const struct fm *fm)
+{
+	struct json_object *planes = json_object_new_array();
+	uint32_t i;
+
+	for (i = 0; i < ALINK_MAX_PLANES; i++)
+		if (alink_set_has(&fm->config.spare_planes, i))
+			json_object_array_add(planes,
+					      json_object_new_int64(i));
+	return planes;
+}
+
 static struct json_object *show(struct fm *fm)
 {
 	struct json_object *o = json_object_new_object(), *array, *groups;
@@ -116,6 +128,7 @@ static struct json_object *show(struct fm *fm)
 	add_text(o, "config", fm->path);
 	add_number(o, "switches", fm->result.switches);
 	add_number(o, "miswired", fm->result.miswired);
+	json_object_object_add(o, "spare_planes", spare_planes(fm));
 	json_object_object_add(o, "xpus", array);
 	json_object_object_add(o, "groups", groups);
 	return o;
