@@ -230,6 +230,22 @@ class Lane:
         for name, command in parts.items():
             self.run_guest(name, command, **kwargs)
 
+    def functional(self, name, options, *more, kernel='stock', without=()):
+        """A folder of the functional tests, in one boot: OPTIONS of alink-vm, MORE
+        of tests/guest. WITHOUT: {"folder program": why it is left out here}"""
+        left = {w.split()[1]: w for w in without if w.split()[0] == name}
+        self.skips.update({w: without[w] for w in left.values()})
+        status, out = self.program(
+            [os.path.join(ROOT, 'tests', 'guest'), *more, '--kernel', kernel,
+             *(f'--without={program}' for program in left), name],
+            env={**os.environ, 'ALINK_VM_OPTIONS': options})
+        before = self.number
+        self.guest_results(out)
+        self.figure('tests', self.number - before)
+        self.result(f'{" ".join((name, *more))}: ran to the end',
+                    self.number > before and status == 0,
+                    f'status {status}' if status else '')
+
     def done(self):
         """Plan, report, exit status."""
         seconds = round(time.monotonic() - self.start)
