@@ -63,8 +63,6 @@ def prepare(module, bug):
     write('/proc/sys/kernel/hung_task_panic', '1')
     write('/proc/sys/kernel/hung_task_timeout_secs', '30')
     write('/proc/sys/kernel/softlockup_panic', '1')
-    # Lockdep halves the speed; lanes that are not after speed have it on.
-    write('/proc/sys/kernel/prove_locking', '0')
     sh('sh', '-c', FABRIC)
     if module != '-':
         sh('insmod', module)
