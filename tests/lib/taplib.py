@@ -28,7 +28,10 @@ def tests_of(names):
 
 
 def main(*tests):
-    """Runs the tests of a program in their order, and ends it."""
+    """Runs the tests of a program in their order, or those that its command line
+    names, and ends it."""
+    if len(sys.argv) > 1:
+        tests = [t for t in tests if t.__name__ in sys.argv[1:]]
     failed = 0
     print(f'1..{len(tests)}', flush=True)
     for number, test in enumerate(tests, 1):
