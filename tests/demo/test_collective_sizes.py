@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 
 # pylint: disable=wrong-import-position
-from guestlib import knob, main, sh, wait_for  # noqa: E402
+from guestlib import knob, main, read, sh, wait_for, write  # noqa: E402
 from taplib import tests_of  # noqa: E402
 
 PLANES = 8
@@ -29,6 +29,7 @@ REDUCE_NS = 1 / 820
 # enum alink_down_reason: no signal
 DOWN = 9
 QUICK = ('--iters', '1')
+LARGE = 4 << 20
 # How often a time is taken until it is one of links that nobody else used
 TRIES = 5
 
@@ -334,9 +335,68 @@ def wrong_bits(count):
 
 def quickest():
     """Modelled time of a large all-reduce on idle links"""
-    return min(least({}, rows('allreduce', '--algo', 'switch', '-b', '4M', '-e',
-                              '4M', '--no-check')).popitem()[1]
+    return min(least({}, rows('allreduce', '--algo', 'switch', '-b', str(LARGE),
+                              '-e', str(LARGE), '--no-check')).popitem()[1]
                for _ in range(3))
+
+
+# A plane that is torn out
+TORN = 6
+
+
+def torn_out_under(algorithms):
+    """A whole switch goes without a word while all-reduces run."""
+    with subprocess.Popen(
+            ['alink-bench', 'allreduce', '-b', '64K', '-e', '64K', '--iters', '1000',
+             '-j', '--algo', algorithms], stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE) as child:
+        before = reductions()
+        wait_for('all-reduces', lambda: reductions() > before + 100 or
+                 child.poll() is not None)
+        assert child.poll() is None, child.communicate()
+        knob(f'sw{TORN}', 'x-dead', True)
+        after = reductions()
+        wait_for('more of them', lambda: reductions() > after + 100 or
+                 child.poll() is not None)
+        out, err = child.communicate(timeout=240)
+    assert not child.returncode, (child.returncode, err)
+    assert json.loads(out)['data']['wrong'] == 0, out
+
+
+def reductions():
+    """That the first switch has done"""
+    return sum(g['reductions'] for g in json.loads(sh('alink', '-j', 'group', 'show'))[
+        'data'] if g['device'] == 'sw0')
+
+
+def test_switch_is_torn_out():
+    """What runs goes on without it and without an error, on seven eighths of the
+    links; what comes back has its part again once it has its tables."""
+    whole = quickest()
+    driver = '/sys/bus/pci/drivers/alink_switch'
+    pci = os.path.basename(os.path.realpath(f'/sys/class/alink/sw{TORN}/device'))
+    try:
+        torn_out_under('switch')
+        wait_for('lost', lambda: read(
+            f'/sys/class/alink/sw{TORN}/state') == 'lost')
+        # All but the links takes as long as before.
+        want = whole + LARGE * ((1 + 1 / 8) * WIRE_NS + CONTROL_NS) / (PLANES - 1)
+        left = float('inf')
+        for _ in range(TRIES):
+            left = min(left, quickest())
+            if abs(left / want - 1) < 0.01:
+                break
+        assert abs(left / want - 1) < 0.01, (left, whole, want)
+    finally:
+        write(f'{driver}/unbind', pci)
+        knob(f'sw{TORN}', 'x-dead', False)
+        write(f'{driver}/bind', pci)
+        wait_for('the switch', lambda: read(
+            f'/sys/class/alink/sw{TORN}/state') == 'ready')
+        sh('alink', 'fabric', 'up')
+        wait_for('its links', lambda: up(TORN))
+    again = quickest()
+    assert 0.98 < again / whole < 1.02, (again, whole)
 
 
 def ramps_under(algorithms, counts):
