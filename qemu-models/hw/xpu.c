@@ -418,7 +418,7 @@ static void set_identity(AlinkXpu *xpu, const XpuVariant *v)
                ALINK_CAP_FLASH | ALINK_CAP_PROGRESS | ALINK_CAP_QUEUE_INFO |
                ALINK_CAP_ECC | ALINK_CAP_PUSH | ALINK_CAP_CREDITS |
                ALINK_CAP_WAIT_MS | ALINK_CAP_SEGMENTS | ALINK_CAP_SPARES |
-               ALINK_CAP_BER | ALINK_CAP_HUGE_LEAF;
+               ALINK_CAP_BER | ALINK_CAP_HUGE_LEAF | ALINK_CAP_REDUCE_KEEP;
     alink_sensor_default(ad, ALINK_REG_TEMP, 46000);
     alink_sensor_default(ad, ALINK_REG_TEMP_MEM, 44000);
     alink_sensor_default(ad, ALINK_REG_POWER, v->power_idle_mw);

@@ -383,7 +383,9 @@ static enum alink_status check_desc(const AlinkXpu *xpu,
     if (desc->opcode > ALINK_XPU_OP_PUSH_REDUCE) {
         return ALINK_ST_BAD_OPCODE;
     }
-    if ((desc->flags & ~ALINK_XPU_DF_KNOWN) || desc->reserved) {
+    if ((desc->flags & ~ALINK_XPU_DF_KNOWN) || desc->reserved ||
+        ((desc->flags & ALINK_XPU_DF_KEEP) &&
+         desc->opcode != ALINK_XPU_OP_REDUCE)) {
         return ALINK_ST_BAD_FIELD;
     }
     if ((desc->flags & ALINK_XPU_DF_FENCE) &&

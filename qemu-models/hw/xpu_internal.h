@@ -97,7 +97,9 @@ typedef struct XpuSide {
 
 typedef struct XpuMove {
     XpuSide dst, src, src2;
+    XpuSide keep;               /* src2 once more, to be written */
     uint8_t opcode, dtype, subop;
+    bool keeps;
     uint32_t pattern;
     uint64_t len;
     bool fabric;                /* timed by the fabric */

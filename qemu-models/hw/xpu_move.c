@@ -252,6 +252,9 @@ static void run_reduce(XpuMove *m, void **tmp)
     af_reduce2(out, a, b, m->len / af_dtype_size(m->dtype), m->dtype,
                m->subop);
     side_deliver(m, &m->dst, out);
+    if (m->keeps && m->status == ALINK_ST_OK) {
+        side_deliver(m, &m->keep, out);
+    }
 }
 
 static void run_reduce_read(XpuMove *m, void **tmp)
@@ -394,18 +397,45 @@ static bool sides_supported(const XpuMove *m)
     return m->src.kind != XPU_SIDE_GROUP && m->src2.kind != XPU_SIDE_GROUP;
 }
 
-static void sides_release(XpuMove *m, uint64_t done, enum alink_status *dst_st)
+/* Where the result stays, which is sent into the fabric: *addr is at fault. */
+static enum alink_status keep_prepare(XpuQueue *q, uint64_t va, uint64_t *len,
+                                      uint64_t *addr)
 {
+    XpuMove *m = &q->move;
+    enum alink_status st;
+
+    if (m->src2.kind != XPU_SIDE_LOCAL || m->dst.kind == XPU_SIDE_LOCAL) {
+        *addr = m->src2.kind != XPU_SIDE_LOCAL ? va : m->dst.va;
+        return ALINK_ST_UNSUPPORTED;
+    }
+    st = side_prepare(q, &m->keep, va, true, len, addr);
+    if (st == ALINK_ST_OK && m->keep.kind != XPU_SIDE_LOCAL) {
+        /* Page tables have changed since src2 was looked at. */
+        *addr = va;
+        st = ALINK_ST_UNSUPPORTED;
+    }
+    return st;
+}
+
+/* What is written here, if anything is */
+static XpuSide *side_here(XpuMove *m)
+{
+    return m->dst.kind == XPU_SIDE_LOCAL ? &m->dst : &m->keep;
+}
+
+/* Whether all could be written that belongs here */
+static enum alink_status sides_release(XpuMove *m, uint64_t done)
+{
+    XpuSide *here = side_here(m);
+
     if (m->src.kind == XPU_SIDE_LOCAL) {
         alink_sg_release(&m->src.sg, done);
     }
     if (m->src2.kind == XPU_SIDE_LOCAL) {
         alink_sg_release(&m->src2.sg, done);
     }
-    *dst_st = ALINK_ST_OK;
-    if (m->dst.kind == XPU_SIDE_LOCAL) {
-        *dst_st = alink_sg_release(&m->dst.sg, done);
-    }
+    return here->kind == XPU_SIDE_LOCAL ? alink_sg_release(&here->sg, done) :
+                                          ALINK_ST_OK;
 }
 
 /* Reads happen before writes, so sources are looked at first. */
@@ -414,13 +444,14 @@ static enum alink_status move_prepare(XpuQueue *q,
                                       uint64_t *addr)
 {
     uint64_t len = le64_to_cpu(desc->len) - q->done;
-    enum alink_status st = ALINK_ST_OK, ignored;
+    enum alink_status st = ALINK_ST_OK;
     XpuMove *m = &q->move;
 
     memset(m, 0, sizeof(*m));
     m->opcode = desc->opcode;
     m->dtype = desc->dtype;
     m->subop = desc->subop;
+    m->keeps = desc->flags & ALINK_XPU_DF_KEEP;
     m->pattern = le64_to_cpu(desc->src);
     len = MIN(len, XPU_CHUNK);
 
@@ -440,9 +471,12 @@ static enum alink_status move_prepare(XpuQueue *q,
         st = side_prepare(q, &m->dst, le64_to_cpu(desc->dst) + q->done, true,
                           &len, addr);
     }
+    if (st == ALINK_ST_OK && m->keeps) {
+        st = keep_prepare(q, le64_to_cpu(desc->src2) + q->done, &len, addr);
+    }
     if (st != ALINK_ST_OK) {
         /* A side that failed has an empty list by now. */
-        sides_release(m, 0, &ignored);
+        sides_release(m, 0);
         return st;
     }
     m->len = len;
@@ -455,13 +489,14 @@ static enum alink_status move_prepare(XpuQueue *q,
 static void heal(XpuQueue *q, XpuMove *m)
 {
     AlinkDevice *ad = ALINK_DEVICE(q->xpu);
+    XpuSide *here = side_here(m);
     unsigned i;
 
-    if (m->dst.kind != XPU_SIDE_LOCAL) {
+    if (here->kind != XPU_SIDE_LOCAL) {
         return;
     }
-    for (i = 0; i < m->dst.sg.num; i++) {
-        AlinkSgPiece *p = &m->dst.sg.piece[i];
+    for (i = 0; i < here->sg.num; i++) {
+        AlinkSgPiece *p = &here->sg.piece[i];
 
         if (p->kind == ALINK_SG_HOST && p->start < m->len) {
             af_poison_heal(ad->af, ad->fabric_id, p->host - q->xpu->hbm_mem,
@@ -495,13 +530,13 @@ static enum alink_status move_finish(XpuQueue *q, uint64_t *addr)
     } else if (m->fail_side) {
         *addr = m->fail_side->va + m->fail_off;
     }
-    sides_release(m, m->status == ALINK_ST_OK ? m->len : 0, &st);
+    st = sides_release(m, m->status == ALINK_ST_OK ? m->len : 0);
     q->desc_ns += move_ns(m);
     if (m->status != ALINK_ST_OK) {
         return m->status;
     }
     if (st != ALINK_ST_OK) {
-        *addr = m->dst.va;
+        *addr = side_here(m)->va;
         return st;
     }
     q->done += m->len;

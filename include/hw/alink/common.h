@@ -151,6 +151,7 @@ enum alink_devtype {
 #define ALINK_CAP_SPARES		ALINK_BIT64(21)	/* xPU: routes may have spare links, ALINK_TLV_SPARES */
 #define ALINK_CAP_BER			ALINK_BIT64(22)	/* links tell of wrong bits, and lower their rate, ALINK_LSTAT_BER */
 #define ALINK_CAP_HUGE_LEAF		ALINK_BIT64(23)	/* xPU: ALINK_PTE_LEAF in level 2 */
+#define ALINK_CAP_REDUCE_KEEP		ALINK_BIT64(24)	/* xPU: ALINK_XPU_DF_KEEP */
 
 enum alink_state {
 	ALINK_STATE_RESET	= 0,	/* reset in progress */

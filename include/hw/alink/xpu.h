@@ -146,7 +146,8 @@ static_assert(sizeof(struct alink_xpu_desc) == 64, "descriptor is 64 bytes");
 
 #define ALINK_XPU_DF_FENCE		ALINK_BIT(0)	/* write fence_value at completion */
 #define ALINK_XPU_DF_IRQ		ALINK_BIT(1)	/* then raise the queue's vector */
-#define ALINK_XPU_DF_KNOWN		(ALINK_XPU_DF_FENCE | ALINK_XPU_DF_IRQ)
+#define ALINK_XPU_DF_KEEP		ALINK_BIT(2)	/* REDUCE with dst behind the fabric: src2 gets the result, too */
+#define ALINK_XPU_DF_KNOWN		(ALINK_XPU_DF_FENCE | ALINK_XPU_DF_IRQ | ALINK_XPU_DF_KEEP)
 
 enum alink_xpu_opcode {
 	ALINK_XPU_OP_NOP	= 0,

@@ -265,6 +265,121 @@ static void test_reduce_read(void)
     rig_free(r);
 }
 
+/* --- a REDUCE whose result stays here as well ----------------------------- */
+
+static struct alink_xpu_desc keep(uint64_t dst, uint64_t a, uint64_t b,
+                                  uint64_t len)
+{
+    struct alink_xpu_desc desc = xq_reduce(ALINK_DT_INT32, ALINK_OP_SUM, dst, a,
+                                           b, len);
+
+    desc.flags |= ALINK_XPU_DF_KEEP;
+    return desc;
+}
+
+/* 1 in all bytes of a, 2 in those of b, where the result is to stay. */
+static void check_keep(Rig *r, uint64_t dst, unsigned members, uint64_t b,
+                       uint64_t b_at, uint64_t len)
+{
+    QTestState *qts = r->sw[0]->qts;
+    uint64_t h0 = r->x[0]->hbm;
+    unsigned m;
+
+    for (m = 0; m < 2; m++) {
+        qtest_memset(qts, r->x[m]->hbm + SEG_AT, 0xee, 1 << 20);
+    }
+    qtest_memset(qts, h0, 1, 1 << 20);
+    qtest_memset(qts, b_at, 0xee, len + 8192);
+    qtest_memset(qts, b_at + 4096, 2, len);
+    xq_run(r->q, keep(dst + 8, XQ_HBM, b + 4096, len));
+    for (m = 0; m < 2; m++) {
+        uint64_t at = r->x[m]->hbm + SEG_AT;
+
+        xq_check_byte(r->x[m], at, 8, 0xee);
+        xq_check_byte(r->x[m], at + 8, len, members & 1 << m ? 3 : 0xee);
+        xq_check_byte(r->x[m], at + 8 + len, 4096, 0xee);
+    }
+    xq_check_byte(r->x[0], b_at, 4096, 0xee);
+    xq_check_byte(r->x[0], b_at + 4096, len, 3);
+    xq_check_byte(r->x[0], b_at + 4096 + len, 4096, 0xee);
+    xq_check_byte(r->x[0], h0, 1 << 20, 1);
+}
+
+/* The same in pages that do not lie as they are used */
+static void check_keep_scattered(Rig *r)
+{
+    QTestState *qts = r->sw[0]->qts;
+    const unsigned pages = 128, page = 4096;
+    uint64_t va = XQ_HOLE + 16 * page, sys = r->x[0]->sys;
+    unsigned i;
+
+    qtest_memset(qts, r->x[0]->hbm, 1, pages * page);
+    for (i = 0; i < pages; i++) {
+        xq_map(r->x[0], va + i * page, XQ_RW | XQ_AP(ALINK_AP_SYSTEM),
+               sys + (i ^ 1) * page, page);
+        qtest_memset(qts, sys + (i ^ 1) * page, i, page);
+    }
+    xq_run(r->q, keep(XQ_REMOTE, XQ_HBM, va, pages * page));
+    for (i = 0; i < pages; i++) {
+        xq_check_byte(r->x[1], r->x[1]->hbm + SEG_AT + i * page, page, i + 1);
+        xq_check_byte(r->x[0], sys + (i ^ 1) * page, page, i + 1);
+    }
+}
+
+static void test_keep(void)
+{
+    /* At once, and by a worker */
+    static const uint64_t lens[] = { 4, 4096, 65540, 1000000 };
+    uint64_t ro = XQ_HOLE, wo = XQ_HOLE + 4096;
+    struct alink_xpu_desc desc;
+    Rig *r = rig_new();
+    unsigned i;
+
+    rig_group(r);
+    for (i = 0; i < ARRAY_SIZE(lens); i++) {
+        uint64_t hbm = 2 << 20;
+
+        check_keep(r, XQ_REMOTE, 2, XQ_HBM + hbm, r->x[0]->hbm + hbm, lens[i]);
+        check_keep(r, XQ_REMOTE, 2, XQ_SYS, r->x[0]->sys, lens[i]);
+        check_keep(r, XQ_GROUP, 3, XQ_SYS, r->x[0]->sys, lens[i]);
+    }
+    check_keep_scattered(r);
+    /* Nothing is moved, and all is checked. */
+    xq_run(r->q, keep(XQ_REMOTE, XQ_HBM, XQ_SYS, 0));
+
+    /* It is of REDUCE alone, goes into the fabric, and stays here. */
+    desc = xq_copy(XQ_REMOTE, XQ_HBM, 64);
+    desc.flags |= ALINK_XPU_DF_KEEP;
+    fails(r, desc, ALINK_ST_BAD_FIELD, 0);
+    desc = xq_reduce_read(ALINK_DT_INT32, ALINK_OP_SUM, XQ_HBM, XQ_GROUP, 64);
+    desc.flags |= ALINK_XPU_DF_KEEP;
+    fails(r, desc, ALINK_ST_BAD_FIELD, 0);
+    fails(r, keep(XQ_HBM, XQ_HBM + 4096, XQ_SYS, 64), ALINK_ST_UNSUPPORTED,
+          XQ_HBM);
+    fails(r, keep(XQ_REMOTE, XQ_HBM, XQ_REMOTE + 4096, 64),
+          ALINK_ST_UNSUPPORTED, XQ_REMOTE + 4096);
+    fails(r, keep(XQ_REMOTE, XQ_HBM, XQ_GROUP, 64), ALINK_ST_UNSUPPORTED,
+          XQ_GROUP);
+
+    /* What it is to be added to is read, and written. */
+    xq_map(r->x[0], ro, ALINK_PTE_READ | XQ_AP(ALINK_AP_HBM), 0, 4096);
+    xq_map(r->x[0], wo, ALINK_PTE_WRITE | XQ_AP(ALINK_AP_HBM), 4096, 4096);
+    qtest_memset(r->sw[0]->qts, r->x[0]->hbm, 0xee, 8192);
+    qtest_memset(r->sw[0]->qts, r->x[1]->hbm + SEG_AT, 0xee, 4096);
+    fails(r, keep(XQ_REMOTE, XQ_SYS, ro, 64), ALINK_ST_PERMISSION, ro);
+    fails(r, keep(XQ_REMOTE, XQ_SYS, wo, 64), ALINK_ST_PERMISSION, wo);
+
+    /* What does not arrive does not stay either. */
+    for (i = 0; i < PLANES; i++) {
+        link_ctrl(r->x[1]->aq, i, 0);
+    }
+    fails(r, keep(XQ_REMOTE, XQ_SYS, XQ_HBM, 4096), ALINK_ST_PORT_DOWN,
+          XQ_REMOTE);
+    xq_check_byte(r->x[0], r->x[0]->hbm, 8192, 0xee);
+    xq_check_byte(r->x[1], r->x[1]->hbm + SEG_AT, 4096, 0xee);
+    rig_free(r);
+}
+
 /* --- counters and modelled time ------------------------------------------ */
 
 static uint64_t packets(uint64_t off, uint64_t len)
@@ -338,6 +453,8 @@ static void check_times(Rig *r, unsigned links)
             /* Its arithmetic is done on the way. */
             g_assert_cmpuint(model_ns(r, xq_reduce(ALINK_DT_INT32,
                              ALINK_OP_SUM, XQ_REMOTE + off, XQ_HBM,
+                             XQ_HBM + (2 << 20), len)), ==, BASE + most);
+            g_assert_cmpuint(model_ns(r, keep(XQ_REMOTE + off, XQ_HBM,
                              XQ_HBM + (2 << 20), len)), ==, BASE + most);
             g_assert_cmpuint(model_ns(r, xq_reduce_read(ALINK_DT_INT32,
                              ALINK_OP_SUM, XQ_HBM, XQ_GROUP + off, len)),
@@ -575,6 +692,7 @@ int main(int argc, char **argv)
     qtest_add_func("/alink/xpu-fabric/atomics", test_atomics);
     qtest_add_func("/alink/xpu-fabric/multicast", test_multicast);
     qtest_add_func("/alink/xpu-fabric/reduce-read", test_reduce_read);
+    qtest_add_func("/alink/xpu-fabric/keep", test_keep);
     qtest_add_func("/alink/xpu-fabric/timing", test_timing);
     qtest_add_func("/alink/xpu-fabric/counters", test_counters);
     qtest_add_func("/alink/xpu-fabric/spares", test_spares);

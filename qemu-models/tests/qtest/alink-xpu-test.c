@@ -35,7 +35,7 @@ static void check_variant(const char *name, uint32_t id, uint64_t hbm,
                     ALINK_CAP_QUEUE_INFO | ALINK_CAP_ECC | ALINK_CAP_PUSH |
                     ALINK_CAP_CREDITS | ALINK_CAP_WAIT_MS |
                     ALINK_CAP_SEGMENTS | ALINK_CAP_SPARES | ALINK_CAP_BER |
-                    ALINK_CAP_HUGE_LEAF);
+                    ALINK_CAP_HUGE_LEAF | ALINK_CAP_REDUCE_KEEP);
     g_assert_cmphex(aq_rd64(aq, ALINK_XPU_REG_HBM_SIZE), ==, hbm << 30);
     g_assert_cmphex(aq_rd64(aq, ALINK_XPU_REG_HBM_BAR), ==, 16 << 20);
     g_assert_cmpuint(aq_rd32(aq, ALINK_XPU_REG_NUM_DIES), ==, dies);

@@ -286,9 +286,9 @@ def walk(aperture):
     return [table] * (1 if huge else 2) + [struct.pack('<Q', leaf)]
 
 
-def describe(opcode, dst, src, src2, length, dtype, subop=0):
+def describe(opcode, dst, src, src2, length, dtype, subop=0, flags=0):
     """A descriptor with fence and interrupt."""
-    flags = C['ALINK_XPU_DF_FENCE'] | C['ALINK_XPU_DF_IRQ']
+    flags |= C['ALINK_XPU_DF_FENCE'] | C['ALINK_XPU_DF_IRQ']
     return struct.pack('<BBBBIQQQQQQQ', C[f'ALINK_XPU_OP_{opcode}'], flags,
                        dtype, subop, 0, dst, src, src2, length,
                        VA['SYSTEM'] + 0x1c0000, 1, 0)
@@ -434,6 +434,8 @@ def xpu_fabric():
             ('remote_atomic', 'REMOTE', 'ATOMIC64', remote, 1, 0, system, 0),
             ('remote_reduce', 'REMOTE', 'REDUCE', system, remote, system, 64,
              fp32),
+            ('remote_keep', 'REMOTE', 'REDUCE', remote, system, system, 64, fp32,
+             C['ALINK_OP_SUM'], C['ALINK_XPU_DF_KEEP']),
             ('group_write', 'GROUP', 'COPY', group, system, 0, 4096, 0),
             ('group_read', 'GROUP', 'REDUCE_READ', system, group, 0, 1024,
              fp32),
