@@ -584,6 +584,13 @@ int alink_cmd_fill(struct alink_queue *q, uint64_t dst, uint32_t value,
 int alink_cmd_reduce(struct alink_queue *q, uint64_t dst, uint64_t a,
 		     uint64_t b, uint64_t bytes, enum alink_dtype dtype,
 		     enum alink_redop op, uint64_t *seq);
+/*
+ * The same, and @b gets the result once @dst has it. @dst is another xPU's or a
+ * group's. -EOPNOTSUPP: the xPU has no ALINK_CAP_REDUCE_KEEP.
+ */
+int alink_cmd_reduce_keep(struct alink_queue *q, uint64_t dst, uint64_t a,
+			  uint64_t b, uint64_t bytes, enum alink_dtype dtype,
+			  enum alink_redop op, uint64_t *seq);
 /* dst := op over all members of the group that @src lies in */
 int alink_cmd_reduce_read(struct alink_queue *q, uint64_t dst, uint64_t src,
 			  uint64_t bytes, enum alink_dtype dtype,

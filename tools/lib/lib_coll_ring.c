@@ -7,7 +7,9 @@
  * overwrites what an earlier one of the same collective has brought.
  *
  * What is only passed on is added on its way to the next rank: one command, which
- * takes the time of the link alone. This rank's own part stays what it was.
+ * takes the time of the link alone. This rank's own part stays what it was, but of
+ * the share whose sum it is the last to add to: that stays here as well, if the
+ * xPU can do both at once.
  */
 #include "lib_comm.h"
 
@@ -80,8 +82,8 @@ static void ring_share(const struct alink_comm *c, uint64_t bytes,
 
 /*
  * n - 1 steps: each rank sends its own part of a share first, then passes on what
- * it gets of the share before that, with its own part added. Rank r ends with the
- * sum of share r plus @shift.
+ * it gets of the share before that, with its own part added. Rank r ends with what
+ * the others have of share r plus @shift.
  */
 static int ring_scatter(struct alink_comm *c, const struct coll *k,
 			uint64_t block, uint32_t shift)
@@ -100,21 +102,51 @@ static int ring_scatter(struct alink_comm *c, const struct coll *k,
 		if (!err)
 			err = ring_await(c, s);
 	}
-	if (err || n == 1)
-		return err;
-	ring_share(c, k->bytes, block, (first + 1) % n, &at, &len);
+	return err;
+}
+
+/* Its own part added to that, where nobody else wants the sum */
+static int ring_settle(struct alink_comm *c, const struct coll *k, uint64_t block,
+		       uint32_t shift)
+{
+	uint64_t at, len;
+
+	if (c->ranks == 1)
+		return 0;
+	ring_share(c, k->bytes, block, (c->rank + shift) % c->ranks, &at, &len);
 	return ring_add(c, k, comm_data(c) + at, at, len);
 }
 
-/* n - 1 steps: rank r begins with share r plus @shift, and all end with all. */
-static int ring_gather(struct alink_comm *c, uint64_t bytes, uint64_t block,
-		       uint32_t shift, uint32_t step)
+/* The same, while that sum is sent on: step 0 of ring_gather() */
+static int ring_settle_and_send(struct alink_comm *c, const struct coll *k,
+				uint32_t step, uint32_t shift)
 {
-	uint32_t s, n = c->ranks;
+	uint64_t at, len, next = alink_bo_va(c->peer[comm_next(c)]);
+	int err = 0;
+
+	ring_share(c, k->bytes, 0, (c->rank + shift) % c->ranks, &at, &len);
+	if (len)
+		err = alink_cmd_reduce_keep(c->queue, next + c->data_at + at,
+					    comm_recv(c) + at,
+					    comm_data(c) + at, len, k->dtype,
+					    k->op, NULL);
+	if (!err)
+		err = ring_token(c, step);
+	return err ? err : ring_await(c, step);
+}
+
+/*
+ * n - 1 steps: rank r begins with share r plus @shift, and all end with all. The
+ * first @s of them are done.
+ */
+static int ring_gather(struct alink_comm *c, uint64_t bytes, uint64_t block,
+		       uint32_t shift, uint32_t step, uint32_t s)
+{
+	uint32_t n = c->ranks;
 	uint64_t at, len;
 	int err = 0;
 
-	for (s = 0; s + 1 < n && !err; s++) {
+	for (; s + 1 < n && !err; s++) {
 		ring_share(c, bytes, block, (c->rank + shift + n - s) % n, &at,
 			   &len);
 		err = ring_send(c, step + s, c->data_at + at,
@@ -128,13 +160,18 @@ static int ring_gather(struct alink_comm *c, uint64_t bytes, uint64_t block,
 int ring_allreduce(struct alink_comm *c, const struct coll *k)
 {
 	int err = comm_copy(c, comm_data(c), k->src, k->bytes);
+	bool keeps = comm_keeps(c) && c->ranks > 1;
+	uint32_t step = c->ranks - 1;
 
 	if (!err)
 		err = ring_enter(c);
 	if (!err)
 		err = ring_scatter(c, k, 0, 1);
 	if (!err)
-		err = ring_gather(c, k->bytes, 0, 1, c->ranks - 1);
+		err = keeps ? ring_settle_and_send(c, k, step, 1) :
+			      ring_settle(c, k, 0, 1);
+	if (!err)
+		err = ring_gather(c, k->bytes, 0, 1, step, keeps);
 	return err ? err : comm_copy(c, k->dst, comm_data(c), k->bytes);
 }
 
@@ -146,6 +183,8 @@ int ring_reduce_scatter(struct alink_comm *c, const struct coll *k)
 		err = ring_enter(c);
 	if (!err)
 		err = ring_scatter(c, k, k->bytes, 0);
+	if (!err)
+		err = ring_settle(c, k, k->bytes, 0);
 	return err ? err : comm_copy(c, k->dst,
 				     comm_data(c) + k->bytes * c->rank,
 				     k->bytes);
@@ -159,7 +198,7 @@ int ring_allgather(struct alink_comm *c, const struct coll *k)
 	if (!err)
 		err = ring_enter(c);
 	if (!err)
-		err = ring_gather(c, 0, k->bytes, 0, 0);
+		err = ring_gather(c, 0, k->bytes, 0, 0, 0);
 	return err ? err : comm_copy(c, k->dst, comm_data(c),
 				     k->bytes * c->ranks);
 }

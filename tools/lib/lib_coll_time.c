@@ -4,8 +4,9 @@
  * xpu.rst, "Timing"), and which algorithm takes least.
  *
  * All ranks must come to the same choice, and nobody tells them of it: it rests
- * on what they have in common and what does not change, so on links as they are
- * fitted, not on how they are; and on no address, so data is taken to be in the
+ * on what they have in common and what does not change, so on what their xPUs are
+ * capable of, which has to be the same, and on links as they are fitted, not on how
+ * they are; and on no address, so data is taken to be in the
  * communicators' own memory, where nothing is copied.
  *
  * Time is that of the rank that takes longest, all of them having begun at once.
@@ -145,7 +146,7 @@ static uint64_t step_ns(const struct alink_comm *c, uint64_t bytes)
 /*
  * There and back each rank sends all shares but one, and not the same; who leaves
  * out the last two, which may be short or empty, has most to do. He adds one of
- * these.
+ * these, if its sum does not stay where it is sent from.
  */
 static uint64_t shares_ns(const struct alink_comm *c, uint64_t bytes)
 {
@@ -157,7 +158,7 @@ static uint64_t shares_ns(const struct alink_comm *c, uint64_t bytes)
 		sum += (i + 2 < c->ranks ? 2 : 1) * step_ns(c, len);
 	}
 	comm_share(c, bytes, c->ranks - 2, &at, &len);
-	return sum + add_ns(len);
+	return comm_keeps(c) ? sum : sum + add_ns(len);
 }
 
 /* Share by share from the first rank of a chain to the last */

@@ -91,6 +91,15 @@ static inline uint64_t comm_recv(const struct alink_comm *c)
 	return alink_bo_va(c->memory) + c->recv_at;
 }
 
+/*
+ * Can what is sent with its own part added stay here as well? Others need not know,
+ * but for the choice of an algorithm: see lib_coll_time.c.
+ */
+static inline bool comm_keeps(const struct alink_comm *c)
+{
+	return c->xpu->info.caps & ALINK_CAP_REDUCE_KEEP;
+}
+
 static inline uint32_t comm_next(const struct alink_comm *c)
 {
 	return (c->rank + 1) % c->ranks;

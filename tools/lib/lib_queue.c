@@ -223,12 +223,13 @@ int alink_cmd_fill(struct alink_queue *q, uint64_t dst, uint32_t value,
 	return alink_cmd(q, &d, seq);
 }
 
-int alink_cmd_reduce(struct alink_queue *q, uint64_t dst, uint64_t a,
-		     uint64_t b, uint64_t bytes, enum alink_dtype dtype,
-		     enum alink_redop op, uint64_t *seq)
+static int cmd_reduce(struct alink_queue *q, uint8_t flags, uint64_t dst,
+		      uint64_t a, uint64_t b, uint64_t bytes,
+		      enum alink_dtype dtype, enum alink_redop op, uint64_t *seq)
 {
 	struct alink_xpu_desc d = {
 		.opcode = ALINK_XPU_OP_REDUCE,
+		.flags = flags,
 		.dtype = (uint8_t)dtype,
 		.subop = (uint8_t)op,
 		.dst = htole64(dst),
@@ -238,6 +239,24 @@ int alink_cmd_reduce(struct alink_queue *q, uint64_t dst, uint64_t a,
 	};
 
 	return alink_cmd(q, &d, seq);
+}
+
+int alink_cmd_reduce(struct alink_queue *q, uint64_t dst, uint64_t a,
+		     uint64_t b, uint64_t bytes, enum alink_dtype dtype,
+		     enum alink_redop op, uint64_t *seq)
+{
+	return cmd_reduce(q, 0, dst, a, b, bytes, dtype, op, seq);
+}
+
+int alink_cmd_reduce_keep(struct alink_queue *q, uint64_t dst, uint64_t a,
+			  uint64_t b, uint64_t bytes, enum alink_dtype dtype,
+			  enum alink_redop op, uint64_t *seq)
+{
+	if (!(q->xpu->info.caps & ALINK_CAP_REDUCE_KEEP))
+		return alink_fail(q->xpu->ctx, -EOPNOTSUPP,
+				  "%s: a REDUCE of this xPU keeps no result",
+				  q->xpu->node);
+	return cmd_reduce(q, ALINK_XPU_DF_KEEP, dst, a, b, bytes, dtype, op, seq);
 }
 
 int alink_cmd_reduce_read(struct alink_queue *q, uint64_t dst, uint64_t src,
