@@ -50,15 +50,18 @@ FIXTURE(collective)
 	bool grouped;
 };
 
-/* Where a step has its data and its results: all blocks of one, then of other */
+/* All blocks of a step; no multiple of a packet, so that each begins elsewhere */
+#define ROOM		(RANKS * BLOCK + 68)
+
+/* Where a step has its data and its results */
 static uint64_t src_at(unsigned int step)
 {
-	return 2ULL * step * RANKS * BLOCK;
+	return 2ULL * step * ROOM + 4;
 }
 
 static uint64_t dst_at(unsigned int step)
 {
-	return src_at(step) + RANKS * BLOCK;
+	return src_at(step) + ROOM;
 }
 
 static uint32_t value(unsigned int step, uint32_t rank, uint32_t i)
@@ -230,6 +233,53 @@ TEST_F_TIMEOUT(collective, one_right_after_the_other, TESTS_S)
 		EXPECT_EQ(0, wrong(self, step)) {
 			TH_LOG("step %u", step);
 		}
+}
+
+/* Elements of a byte, in no place that fits to anything */
+TEST_F_TIMEOUT(collective, bytes_begin_anywhere, TESTS_S)
+{
+	const enum alink_algo algos[] = {
+		ALINK_ALGO_SWITCH, ALINK_ALGO_RING, ALINK_ALGO_PUSH,
+	};
+	const uint8_t one = 0x38, eight = 0x50;	/* of FP8 E4M3 */
+	const size_t from = 1, to = 2 * COUNT + 3;
+	unsigned int a, bad;
+	uint64_t seq[RANKS];
+	uint32_t rank, i;
+	uint8_t *bytes;
+
+	for (a = 0; a < sizeof(algos) / sizeof(algos[0]); a++) {
+		for (rank = 0; rank < RANKS; rank++) {
+			uint64_t va = alink_bo_va(self->io[rank]);
+
+			bytes = (uint8_t *)self->map[rank];
+			memset(bytes, 0xa5, 4 * COUNT);
+			memset(bytes + from, one, COUNT);
+			ASSERT_EQ(0, alink_allreduce(self->comm[rank], algos[a],
+						     va + to, va + from, COUNT,
+						     ALINK_DT_FP8_E4M3,
+						     ALINK_OP_SUM, &seq[rank])) {
+				TH_LOG("%s", alink_error(self->ctx));
+			}
+		}
+		for (rank = 0; rank < RANKS; rank++)
+			ASSERT_EQ(0, alink_comm_wait(self->comm[rank], seq[rank],
+						     WAIT_MS)) {
+				TH_LOG("rank %u: %s", rank,
+				       alink_error(self->ctx));
+			}
+		for (rank = 0, bad = 0; rank < RANKS; rank++) {
+			bytes = (uint8_t *)self->map[rank];
+			for (i = 0; i < COUNT; i++)
+				bad += bytes[to + i] != eight ||
+				       bytes[from + i] != one;
+			bad += bytes[to - 1] != 0xa5;
+			bad += bytes[to + COUNT] != 0xa5;
+		}
+		EXPECT_EQ(0, bad) {
+			TH_LOG("algorithm %d", algos[a]);
+		}
+	}
 }
 
 /* What one rank began is finished by the others, not more and not less. */
