@@ -342,12 +342,43 @@ void alink_xpu_binds_kick(struct xpu_device *xdev)
 	mutex_unlock(&xdev->ctx_lock);
 }
 
+/* A VM that has jobs, with a reference, or NULL */
+static struct xpu_vm *xpu_binds_busy(struct xpu_device *xdev)
+{
+	struct xpu_vm *vm, *busy = NULL;
+
+	mutex_lock(&xdev->ctx_lock);
+	list_for_each_entry(vm, &xdev->vms, node) {
+		if (!xpu_binds_idle(vm) && kref_get_unless_zero(&vm->ref)) {
+			busy = vm;
+			break;
+		}
+	}
+	mutex_unlock(&xdev->ctx_lock);
+	return busy;
+}
+
 /**
  * alink_xpu_binds_stop - end all jobs
  * @xdev:	device that is being removed; no call queues new ones
+ *
+ * Workers may be frozen: a device can be pulled out while the machine sleeps, and
+ * nothing is thawed before the PM core has the device's lock, which remove holds.
+ * So they are not left to them.
  */
 void alink_xpu_binds_stop(struct xpu_device *xdev)
 {
-	alink_xpu_binds_kick(xdev);
+	struct xpu_vm *vm;
+
+	while ((vm = xpu_binds_busy(xdev))) {
+		disable_work_sync(&vm->bind_work);
+		xpu_binds_work(&vm->bind_work);
+		disable_work_sync(&vm->free_work);
+		xpu_binds_free_work(&vm->free_work);
+		enable_work(&vm->free_work);
+		enable_work(&vm->bind_work);
+		alink_xpu_vm_put(vm);
+	}
+	/* Those of VMs that are being closed are what their closers wait for. */
 	wait_var_event(&xdev->num_jobs, !atomic_read(&xdev->num_jobs));
 }
