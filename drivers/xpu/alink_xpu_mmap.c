@@ -68,13 +68,19 @@ static vm_fault_t xpu_fault_dummy(struct vm_fault *vmf, struct page **dummy)
 				   vm_get_page_prot(vmf->vma->vm_flags));
 }
 
-/* In reset: wait a while, then let the access fault again. */
+/*
+ * In reset: wait a while, then let the access fault again. Who is killed gets no
+ * further; where the kernel copies for him, nobody would see that he is.
+ */
 static vm_fault_t xpu_fault_later(struct xpu_device *xdev)
 {
-	wait_event_killable_timeout(xdev->state_wait,
-				    READ_ONCE(xdev->state) != XPU_RESETTING,
-				    msecs_to_jiffies(100));
-	return VM_FAULT_NOPAGE;
+	long left;
+
+	left = wait_event_killable_timeout(xdev->state_wait,
+					   READ_ONCE(xdev->state) !=
+					   XPU_RESETTING,
+					   msecs_to_jiffies(100));
+	return left < 0 ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
 /*
