@@ -214,6 +214,7 @@ struct xpu_faults {
  * @state_wait:	woken when @state changes
  * @reset_work:	resets a device that cannot be trusted any more
  * @hbm_base:	BAR2, bus address for CPU mappings; 0: no HBM is visible
+ * @hbm_wc:	the kernel knows that these are write-combining
  * @db_base:	doorbell page 0, bus address for CPU mappings
  * @ctx_lock:	protects @vms and who has a context
  * @vms:	all VMs with a context, also those of closed files
@@ -261,6 +262,7 @@ struct xpu_device {
 	struct delayed_work reset_work;
 
 	resource_size_t hbm_base;
+	bool hbm_wc;
 	resource_size_t db_base;
 
 	/* protects vms and which of them have a context */

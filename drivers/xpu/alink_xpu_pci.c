@@ -260,6 +260,9 @@ static int xpu_map_bars(struct xpu_device *xdev)
 	if (err)
 		return err;
 	xdev->hbm_base = pci_resource_start(pdev, ALINK_XPU_BAR_HBM);
+	/* x86 has from here how a page of a BAR is cached, not from the VMA. */
+	xdev->hbm_wc = !arch_io_reserve_memtype_wc(xdev->hbm_base,
+						   xdev->info.hbm_visible);
 	return 0;
 }
 
@@ -267,6 +270,8 @@ static void xpu_unmap_bars(struct xpu_device *xdev)
 {
 	if (!xdev->hbm_base)
 		return;
+	if (xdev->hbm_wc)
+		arch_io_free_memtype_wc(xdev->hbm_base, xdev->info.hbm_visible);
 	xdev->hbm_base = 0;
 	pci_release_selected_regions(xdev->pdev, BIT(ALINK_XPU_BAR_HBM));
 }

@@ -342,4 +342,14 @@ def test_devlink():
             tried(f'pci/{function}', report)
 
 
+def test_writes_to_hbm_are_combined():
+    """By the processor: the kernel has it for the BAR, whoever maps a page."""
+    kinds = read('/sys/kernel/debug/x86/pat_memtype_list')
+    found = glob.glob('/sys/class/alink/xpu*/device/resource')
+    for path in found:
+        start = int(read(path).split('\n')[2].split()[0], 16)
+        assert re.search(rf'mem {start:#018x}-\S+ write-combining', kinds), kinds
+    assert found
+
+
 main(*tests_of(globals()))
