@@ -83,6 +83,9 @@
 /* Without an interrupt, memory is looked at this often */
 #define XPU_POLL_NS		(10 * NSEC_PER_MSEC)
 
+/* Longer than any reset that ends */
+#define XPU_RESET_TIMEOUT	(60 * HZ)
+
 struct devlink;
 struct devlink_health_reporter;
 struct dma_buf;
@@ -213,6 +216,7 @@ struct xpu_faults {
  * @harmless:	in XPU_RESETTING: it has lost the bus, and gets it back afterwards
  * @state_wait:	woken when @state changes
  * @reset_work:	resets a device that cannot be trusted any more
+ * @abandon_work: gives up a recovery whose end nobody tells
  * @hbm_base:	BAR2, bus address for CPU mappings; 0: no HBM is visible
  * @hbm_wc:	the kernel knows that these are write-combining
  * @db_base:	doorbell page 0, bus address for CPU mappings
@@ -260,6 +264,7 @@ struct xpu_device {
 	bool harmless;
 	wait_queue_head_t state_wait;
 	struct delayed_work reset_work;
+	struct delayed_work abandon_work;
 
 	resource_size_t hbm_base;
 	bool hbm_wc;
@@ -599,6 +604,7 @@ int alink_xpu_state_errno(struct xpu_device *xdev);
 bool alink_xpu_wedge(struct xpu_device *xdev, u64 generation, const char *why);
 void alink_xpu_set_state(struct xpu_device *xdev, enum xpu_state state);
 void alink_xpu_cut_off(struct xpu_device *xdev);
+void alink_xpu_abandon_reset(struct xpu_device *xdev);
 void alink_xpu_invalidate(struct xpu_device *xdev, u32 ctx);
 int alink_xpu_irq_init(struct xpu_device *xdev);
 void alink_xpu_irq_fini(struct xpu_device *xdev);

@@ -15,9 +15,6 @@
 #include "alink_xpu_drv.h"
 #include "alink_xpu_trace.h"
 
-/* Longer than any reset that ends */
-#define XPU_RESET_TIMEOUT		(60 * HZ)
-
 /* --- constants --------------------------------------------------------- */
 
 /* Text from the device: cut to size, and nothing that a terminal acts upon. */
@@ -328,7 +325,7 @@ int alink_xpu_admin_tlv(struct xpu_device *xdev, u16 opcode, u16 tlv,
  * The PCI core began to recover the device and never said how that ended: it
  * gave up on others of its bus. Nobody may wait for that for ever.
  */
-static void xpu_abandon_reset(struct xpu_device *xdev)
+void alink_xpu_abandon_reset(struct xpu_device *xdev)
 {
 	bool first;
 
@@ -402,7 +399,7 @@ static enum xpu_state xpu_read_lock_settled(struct xpu_device *xdev,
 			return xdev->state;
 		up_read(&xdev->reset_lock);
 		if (!xpu_wait_settled(xdev, generation))
-			xpu_abandon_reset(xdev);
+			alink_xpu_abandon_reset(xdev);
 	}
 }
 

@@ -19,6 +19,18 @@
 
 /* --- start and stop ----------------------------------------------------- */
 
+static void xpu_abandon_work(struct work_struct *work)
+{
+	alink_xpu_abandon_reset(container_of(to_delayed_work(work),
+					     struct xpu_device, abandon_work));
+}
+
+static void xpu_cancel_resets(struct xpu_device *xdev)
+{
+	cancel_delayed_work_sync(&xdev->reset_work);
+	cancel_delayed_work_sync(&xdev->abandon_work);
+}
+
 /* The device is fresh: make in it what is the kernel's, and all contexts. */
 static int xpu_start(struct xpu_device *xdev)
 {
@@ -46,6 +58,7 @@ static void xpu_stop(struct xpu_device *xdev)
 /* After xpu_stop() and the reset; @err says how that went. */
 static void xpu_restart(struct xpu_device *xdev, int err)
 {
+	cancel_delayed_work_sync(&xdev->abandon_work);
 	if (!err)
 		err = xpu_start(xdev);
 	if (err && alink_dev_lost(xdev->adev))
@@ -192,6 +205,7 @@ static void xpu_init_locks(struct xpu_device *xdev)
 	xdev->generation = 1;
 	init_waitqueue_head(&xdev->state_wait);
 	INIT_DELAYED_WORK(&xdev->reset_work, xpu_reset_work);
+	INIT_DELAYED_WORK(&xdev->abandon_work, xpu_abandon_work);
 	mutex_init(&xdev->ctx_lock);
 	mutex_init(&xdev->count_lock);
 	INIT_LIST_HEAD(&xdev->vms);
@@ -369,7 +383,7 @@ err_hwmon:
 	alink_xpu_set_state(xdev, XPU_STOPPING);
 	/* First: the others wait for the lock that a flash holds. */
 	alink_flash_stop(xdev->adev);
-	cancel_delayed_work_sync(&xdev->reset_work);
+	xpu_cancel_resets(xdev);
 	alink_hwmon_unregister(xdev->adev);
 err_devlink:
 	alink_flash_stop(xdev->adev);
@@ -407,7 +421,7 @@ static void xpu_remove(struct pci_dev *pdev)
 	alink_xpu_binds_stop(xdev);
 	alink_xpu_wake_all(xdev);
 	alink_dev_unregister(xdev->adev);
-	cancel_delayed_work_sync(&xdev->reset_work);
+	xpu_cancel_resets(xdev);
 	alink_xpu_faults_fini(xdev);
 	alink_xpu_qerrs_fini(xdev);
 	alink_xpu_ecc_fini(xdev);
@@ -437,7 +451,7 @@ static void xpu_shutdown(struct pci_dev *pdev)
 
 	alink_xpu_set_state(xdev, XPU_GONE);
 	alink_flash_stop(xdev->adev);
-	cancel_delayed_work_sync(&xdev->reset_work);
+	xpu_cancel_resets(xdev);
 	alink_xpu_queues_cancel(xdev);
 	alink_xpu_wake_all(xdev);
 	alink_xpu_binds_kick(xdev);
@@ -474,8 +488,11 @@ static pci_ers_result_t xpu_error_detected(struct pci_dev *pdev,
 		xpu_stop(xdev);
 	ret = alink_dev_error_detected(xdev->adev, state);
 	/* So that nobody takes the bus from it when it starts again. */
-	if (state == pci_channel_io_frozen)
+	if (state == pci_channel_io_frozen) {
 		alink_xpu_cut_off(xdev);
+		queue_delayed_work(system_unbound_wq, &xdev->abandon_work,
+				   XPU_RESET_TIMEOUT);
+	}
 	return ret;
 }
 
@@ -533,7 +550,7 @@ static void xpu_take_over_reset(struct xpu_device *xdev)
 {
 	const char *why;
 
-	cancel_delayed_work_sync(&xdev->reset_work);
+	xpu_cancel_resets(xdev);
 	why = xchg(&xdev->faults.wedged, NULL);
 	if (why)
 		alink_xpu_trouble(xdev->adev, why);
