@@ -19,13 +19,13 @@ struct nlattr;
  * @what:	what it does, begins every error text
  * @names:	names of attributes by type, for error texts; NULL entries allowed
  * @num_names:	their number
- * @buf:	the message; fits the longest list there can be
+ * @buf:	the message; fits the two longest lists there can be
  */
 struct nl_request {
 	const char *what;
 	const char *const *names;
 	uint16_t num_names;
-	char buf[8192] __attribute__((aligned(8)));
+	char buf[12288] __attribute__((aligned(8)));
 };
 
 /* Takes one answer: attributes by type. Returns 0, -ENOMEM or -EPROTO. */
