@@ -33,8 +33,8 @@ void alink_port_set_ctrl(struct alink_port *port, u32 clear, u32 set)
 	u32 ctrl;
 
 	ASSERT_RTNL();
-	ctrl = alink_port_rd32(port, ALINK_LINK_CTRL);
-	if (!alink_dev_active(port->adev))
+	if (alink_read32(port->adev, ALINK_LINK_WINDOW(port->num) +
+			 ALINK_LINK_CTRL, &ctrl))
 		return;
 	alink_port_wr32(port, ALINK_LINK_CTRL, (ctrl & ~clear) | set);
 }
