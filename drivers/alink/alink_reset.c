@@ -229,6 +229,8 @@ pci_ers_result_t alink_dev_slot_reset(struct alink_dev *adev)
 	if (err) {
 		pci_err(pdev, "cannot enable after slot reset: %pe\n",
 			ERR_PTR(err));
+		/* Nobody calls again. */
+		set_bit(ALINK_DEV_FAILED, &adev->flags);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
 	pci_restore_state(pdev);
