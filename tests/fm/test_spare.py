@@ -12,8 +12,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
 from fmlib import (BAD_CONFIG, CONFIG, Manager, alink, become,  # noqa: E402
-                   configure, data, driver, log, name_of, set_link)
-from guestlib import PATIENCE, wait_for, write  # noqa: E402
+                   configure, data, driver, log, name_of, set_link, state)
+from guestlib import PATIENCE, knob, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 SPARE = 'planes = { spare = [ 1 ]; };'
@@ -185,6 +185,29 @@ def test_switch_gone():
         m.wait()
         assert routes() == [SPARED] * 6, (routes(), log())
         assert used() == IDLE, used()
+
+
+def test_switch_lost():
+    """The same of one that reads all ones, and keeps its driver."""
+    configure(SPARE)
+    with Manager() as m:
+        name = name_of('switch', 0)
+        pci, folder = driver(name)
+        before = log().count('routes written')
+        knob(name, 'x-dead', True)
+        try:
+            become(0, 'degraded', 'plane 0 is not there')
+            wait_for('lost', lambda: state(name) == 'lost', PATIENCE)
+            assert routes() == [SPARED] * 6, (routes(), log())
+            assert used() == STANDS_IN, used()
+        finally:
+            write(f'{folder}/unbind', pci)
+            knob(name, 'x-dead', False)
+            write(f'{folder}/bind', pci)
+        m.wait()
+        assert routes() == [SPARED] * 6, (routes(), log())
+        # Those of the switch itself, which has lost them
+        assert log().count('routes written') <= before + 1, log()
 
 
 if __name__ == '__main__':

@@ -173,7 +173,10 @@ static void add_set(struct alink_set *to, const struct alink_set *from,
 		to->bits[i] |= from->bits[i] & mask->bits[i];
 }
 
-/* Links to a switch that is gone stay where they are: a spare stands in for them. */
+/*
+ * Links to a switch that is gone, or cannot be used, stay where they are: a spare
+ * stands in for them.
+ */
 static void keep_lost(const struct fm_round *r,
 		      const struct alink_device_info *d,
 		      const struct alink_route_info *have, struct wish *want)
@@ -186,7 +189,8 @@ static void keep_lost(const struct fm_round *r,
 		l = &r->view.link[i];
 		if (l->dev == d->index &&
 		    (l->peer_type != ALINK_DEVTYPE_SWITCH ||
-		     !fm_view_dev(&r->view, ALINK_DEVTYPE_SWITCH, l->peer_id)))
+		     !fm_view_usable(fm_view_dev(&r->view, ALINK_DEVTYPE_SWITCH,
+						 l->peer_id))))
 			alink_set_add(&lost, l->link);
 	}
 	add_set(&want->ports, &have->ports, &lost);
