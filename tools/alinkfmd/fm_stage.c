@@ -31,8 +31,10 @@ static void miswired(struct fm_round *r, struct fm_wire *w, const char *what)
 		fm_log(FM_ERR, "miswired: xPU %u, link %u belongs to plane %u, port %u, %s",
 		       w->xpu, w->link, w->plane, w->port, what);
 	w->told = true;
-	snprintf(x->cause, sizeof(x->cause), "link %u is miswired: %s", w->link,
-		 what);
+	/* Who is out is told why. */
+	if (!x->out)
+		snprintf(x->cause, sizeof(x->cause), "link %u is miswired: %s",
+			 w->link, what);
 }
 
 static void check_wire(struct fm_round *r, struct fm_wire *w)
