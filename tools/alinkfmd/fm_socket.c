@@ -171,7 +171,8 @@ static struct json_object *by_hand(struct fm *fm, struct json_object *request,
 	if (!fm->ctx || fm->why[0])
 		return show(fm);
 	/* It is done when this is answered. */
-	if (fm_round(fm, "alink fm") || fm->result.failed)
+	if (fm_round(fm, "alink fm") || fm->result.failed ||
+	    fm->result.silent[0])
 		return refused("xPU %u: not all could be written yet, which is tried again: the manager's log says why",
 			       xpu);
 	return show(fm);
