@@ -5,14 +5,15 @@ import contextlib
 import json
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
 from fmlib import (STATE, Manager, alink, become, configure, data,  # noqa: E402
                    driver, log, name_of, partitions, set_link,
-                   stages, usable)
-from guestlib import PATIENCE, wait_for, write  # noqa: E402
+                   stages, state, usable)
+from guestlib import PATIENCE, knob, wait_for, write  # noqa: E402
 from taplib import main, tests_of  # noqa: E402
 
 
@@ -81,6 +82,63 @@ def test_spare():
         enable('0')
         assert partitions() == {0: 1, 1: 1}
         assert stages()[2] == ('not-started', 'a spare', 0)
+
+
+@contextlib.contextmanager
+def resets(kind, number, lasts_s):
+    """A reset that somebody asked for, and that takes so long"""
+    name = name_of(kind, number)
+    pci = driver(name)[0]
+    knob(name, 'x-reset-us', lasts_s * 1000000)
+    thread = threading.Thread(target=lambda: fails(
+        write, f'/sys/bus/pci/devices/{pci}/reset', '1'))
+    thread.start()
+    try:
+        wait_for('its reset', lambda: state(name) != 'ready', PATIENCE)
+        yield
+    finally:
+        thread.join()
+        knob(name, 'x-reset-us', 0)
+        write(f'/sys/bus/pci/devices/{pci}/reset', '1')
+        wait_for(f'{kind} {number}', lambda: state(name) == 'ready', PATIENCE)
+
+
+def fails(what, *args):
+    """It may."""
+    with contextlib.suppress(OSError):
+        what(*args)
+
+
+def test_reset_that_fails():
+    """A spare takes the place of who does not come back from one."""
+    policy(xpu='spare')
+    with Manager() as m:
+        with resets('xpu', 0, 600):
+            become(0, 'disabled', 'is failed')
+            become(2, 'completed')
+            assert partitions() == {1: 1, 2: 1}
+        enable('0')
+        m.wait()
+        assert partitions() == {0: 1, 1: 1}
+
+
+def test_spare_with_other_plans():
+    """What a configuration has a place for stands in for nobody any more, after a
+    reload and after a restart."""
+    policy(xpu='spare')
+    with Manager() as m:
+        with unbound('xpu', 0):
+            become(2, 'completed')
+            assert partitions() == {1: 1, 2: 1}
+            configure('partitions = ( { id = 1; xpus = [ 0, 1 ]; }, '
+                      '{ id = 2; xpus = [ 2 ]; } );')
+            assert alink('fm', 'reload')[0] == 0, log()
+            assert partitions() == {1: 1, 2: 2}, log()
+            assert {x['spare_for'] for x in data('fm', 'show')['xpus']} == {None}
+            m.kill()
+            with Manager(anew=False, whole=False):
+                become(2, 'completed')
+                assert partitions() == {1: 1, 2: 2}, log()
 
 
 def test_no_spare_left():

@@ -213,7 +213,7 @@ void fm_view_links(const struct fm_view *v, uint32_t xpu, uint32_t *up,
  * struct fm_xpu - what the manager knows and decided about an xPU
  * @out:	it has failed, and stays out until it is enabled
  * @by_hand:	somebody took it out
- * @spare_for:	failed xPU whose place it took, or FM_NONE
+ * @spare_for:	failed xPU whose place it took, or FM_NONE: see fm_policy_role()
  * @seen:	since the manager began; what follows is not in the file either
  * @here:	seen as a device of this host
  * @since_ms:	when its failure was first seen, or 0
@@ -238,6 +238,8 @@ struct fm_xpu {
  * @planes:	switches that were seen at least once
  * @generation:	of each of those, when it was last looked at
  * @reset:	of those, what has had a reset since; not in the file
+ * @planes_seen: of those, what was seen since the manager began, or drivers were
+ *		loaded; not in the file
  * @plane_since_ms: when a plane was first missing, or 0; not in the file
  */
 struct fm_state {
@@ -246,6 +248,7 @@ struct fm_state {
 	struct alink_set planes;
 	uint32_t generation[ALINK_MAX_PLANES];
 	struct alink_set reset;
+	struct alink_set planes_seen;
 	uint64_t plane_since_ms;
 };
 
@@ -286,6 +289,9 @@ int fm_policy_disable(const struct fm_config *c, struct fm_state *s,
 /* Is there anything to be said about it? */
 bool fm_policy_known(const struct fm_config *c, const struct fm_state *s,
 		     uint32_t xpu);
+/* The failed xPU in whose place it is, or FM_NONE */
+uint32_t fm_policy_role(const struct fm_config *c, const struct fm_state *s,
+			uint32_t xpu);
 /* The partition that it has to be in now; 0: none */
 uint32_t fm_policy_partition(const struct fm_config *c,
 			     const struct fm_state *s, uint32_t xpu);

@@ -20,16 +20,27 @@ static uint32_t members_home(const struct fm_config *c, uint32_t xpu)
 	return p && alink_set_has(&p->members, xpu) ? p->id : 0;
 }
 
+uint32_t fm_policy_role(const struct fm_config *c, const struct fm_state *s,
+			uint32_t xpu)
+{
+	uint32_t role = s->xpu[xpu].spare_for;
+	const struct fm_partition *p = fm_config_of(c, xpu);
+
+	/* A configuration that was read since may have other plans for it. */
+	if (role == FM_NONE || !p || alink_set_has(&p->members, xpu) ||
+	    !alink_set_has(&p->members, role))
+		return FM_NONE;
+	return role;
+}
+
 uint32_t fm_policy_partition(const struct fm_config *c,
 			     const struct fm_state *s, uint32_t xpu)
 {
-	const struct fm_xpu *x = &s->xpu[xpu];
+	uint32_t role = fm_policy_role(c, s, xpu);
 
-	if (x->out)
+	if (s->xpu[xpu].out)
 		return 0;
-	if (x->spare_for != FM_NONE)
-		return members_home(c, x->spare_for);
-	return members_home(c, xpu);
+	return members_home(c, role == FM_NONE ? xpu : role);
 }
 
 bool fm_policy_known(const struct fm_config *c, const struct fm_state *s,
@@ -40,10 +51,19 @@ bool fm_policy_known(const struct fm_config *c, const struct fm_state *s,
 
 /* --- failures --------------------------------------------------------------------- */
 
+/* Longer than a reset that succeeds: drivers wait for 10 s. */
+#define RESET_MS	15000
+
+/* It is in a reset, as far as anybody knows. */
+static bool in_reset(const struct alink_device_info *d)
+{
+	return !strcmp(d->state, "stopped") || !strcmp(d->state, "reset");
+}
+
 static bool given_up(const struct alink_device_info *d)
 {
 	return !strcmp(d->state, "faulted") || !strcmp(d->state, "lost") ||
-	       !strcmp(d->state, "stopped");
+	       !strcmp(d->state, "failed") || in_reset(d);
 }
 
 /* What has failed of an xPU; FM_NUM_FAILURES: nothing. */
@@ -91,7 +111,7 @@ static void take_out(struct fm_state *s, uint32_t xpu, const char *cause)
 static void stand_in(const struct fm_config *c, struct fm_state *s,
 		     const struct alink_set *there, uint32_t failed)
 {
-	uint32_t role = s->xpu[failed].spare_for, spare;
+	uint32_t role = fm_policy_role(c, s, failed), spare;
 	const struct fm_partition *p;
 	size_t i;
 
@@ -102,8 +122,8 @@ static void stand_in(const struct fm_config *c, struct fm_state *s,
 	p = fm_config_of(c, role);
 	for (i = 0; p && i < p->num_spares; i++) {
 		spare = p->spares[i];
-		if (s->xpu[spare].out || s->xpu[spare].spare_for != FM_NONE ||
-		    !alink_set_has(there, spare))
+		if (s->xpu[spare].out || !alink_set_has(there, spare) ||
+		    fm_policy_role(c, s, spare) != FM_NONE)
 			continue;
 		s->xpu[spare].spare_for = role;
 		fm_log(FM_WARN, "xPU %u takes the place of xPU %u in partition %s",
@@ -155,6 +175,7 @@ static bool note_planes(const struct fm_view *v, struct fm_state *s)
 		if (d->type != ALINK_DEVTYPE_SWITCH || !fm_view_usable(d) ||
 		    d->fabric_id >= ALINK_MAX_PLANES)
 			continue;
+		alink_set_add(&s->planes_seen, d->fabric_id);
 		if (alink_set_has(&s->planes, d->fabric_id) &&
 		    s->generation[d->fabric_id] == d->generation)
 			continue;
@@ -167,13 +188,20 @@ static bool note_planes(const struct fm_view *v, struct fm_state *s)
 	return decided;
 }
 
-/* Of a failure that lasts long enough: @since is where its start is kept. */
-static bool lasts(const struct fm_config *c, uint64_t *since, uint64_t now_ms,
-		  unsigned int *result)
+/*
+ * Of a failure that lasts long enough: @since is where its start is kept, @d what has
+ * failed, if it is there.
+ */
+static bool lasts(const struct fm_config *c, const struct alink_device_info *d,
+		  uint64_t *since, uint64_t now_ms, unsigned int *result)
 {
+	uint64_t hold = c->hold_ms;
+
+	if (d && in_reset(d) && hold < RESET_MS)
+		hold = RESET_MS;
 	if (!*since)
 		*since = now_ms;
-	if (now_ms - *since >= c->hold_ms)
+	if (now_ms - *since >= hold)
 		return true;
 	*result |= FM_WAITING;
 	return false;
@@ -183,19 +211,25 @@ static void look_at_planes(const struct fm_config *c, const struct fm_view *v,
 			   struct fm_state *s, uint64_t now_ms,
 			   unsigned int *result)
 {
+	const struct alink_device_info *d, *failed = NULL;
 	uint32_t i, partition, missing = FM_NONE;
 	char cause[96];
 
-	for (i = 0; i < ALINK_MAX_PLANES && missing == FM_NONE; i++)
-		if (alink_set_has(&s->planes, i) &&
-		    !fm_view_usable(fm_view_dev(v, ALINK_DEVTYPE_SWITCH, i)))
-			missing = i;
+	for (i = 0; i < ALINK_MAX_PLANES; i++) {
+		d = fm_view_dev(v, ALINK_DEVTYPE_SWITCH, i);
+		/* One that is in a reset hides none that is gone. */
+		if (!alink_set_has(&s->planes_seen, i) || fm_view_usable(d) ||
+		    (missing != FM_NONE && d && in_reset(d)))
+			continue;
+		missing = i;
+		failed = d;
+	}
 	if (missing == FM_NONE) {
 		s->plane_since_ms = 0;
 		return;
 	}
 	if (c->action[FM_FAIL_PLANE] != FM_DISABLE_PARTITION ||
-	    !lasts(c, &s->plane_since_ms, now_ms, result))
+	    !lasts(c, failed, &s->plane_since_ms, now_ms, result))
 		return;
 	snprintf(cause, sizeof(cause), "plane %u is gone", missing);
 	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
@@ -224,8 +258,25 @@ static bool no_fabric(const struct fm_view *v, struct fm_state *s)
 		s->xpu[i].here = false;
 		s->xpu[i].since_ms = 0;
 	}
+	memset(&s->planes_seen, 0, sizeof(s->planes_seen));
 	s->plane_since_ms = 0;
 	return true;
+}
+
+/* Xpus that are there; without a switch nobody sees those of other hosts. */
+static void look_for_xpus(const struct fm_view *v, const struct fm_state *s,
+			  struct alink_set *there)
+{
+	uint32_t i;
+
+	fm_view_xpus(v, there);
+	for (i = 0; i < v->num_devs; i++)
+		if (v->dev[i].type == ALINK_DEVTYPE_SWITCH &&
+		    fm_view_usable(&v->dev[i]))
+			return;
+	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++)
+		if (s->xpu[i].seen && !s->xpu[i].here)
+			alink_set_add(there, i);
 }
 
 unsigned int fm_policy(const struct fm_config *c, const struct fm_view *v,
@@ -239,7 +290,7 @@ unsigned int fm_policy(const struct fm_config *c, const struct fm_view *v,
 
 	if (no_fabric(v, s))
 		return result;
-	fm_view_xpus(v, &there);
+	look_for_xpus(v, s, &there);
 	for (i = 0; i < ALINK_MAX_ENDPOINTS; i++) {
 		if (!fm_policy_known(c, s, i) && !alink_set_has(&there, i))
 			continue;
@@ -252,7 +303,8 @@ unsigned int fm_policy(const struct fm_config *c, const struct fm_view *v,
 		}
 		if (!fm_policy_partition(c, s, i) ||
 		    c->action[failed] == FM_REPORT ||
-		    !lasts(c, &s->xpu[i].since_ms, now_ms, &result))
+		    !lasts(c, fm_view_dev(v, ALINK_DEVTYPE_XPU, i),
+			   &s->xpu[i].since_ms, now_ms, &result))
 			continue;
 		act(c, s, &there, i, failed, cause);
 		result |= FM_DECIDED;

@@ -47,6 +47,7 @@ static struct json_object *refused(const char *fmt, ...)
 static struct json_object *xpu_json(const struct fm *fm, uint32_t id)
 {
 	const struct fm_xpu *x = &fm->state.xpu[id];
+	uint32_t role = fm_policy_role(&fm->config, &fm->state, id);
 	struct json_object *o = json_object_new_object();
 
 	add_number(o, "xpu", id);
@@ -54,10 +55,10 @@ static struct json_object *xpu_json(const struct fm *fm, uint32_t id)
 	add_number(o, "partition", fm_policy_partition(&fm->config, &fm->state,
 						       id));
 	add_text(o, "cause", x->stage == FM_COMPLETED ? NULL : x->cause);
-	if (x->spare_for == FM_NONE)
+	if (role == FM_NONE)
 		json_object_object_add(o, "spare_for", NULL);
 	else
-		add_number(o, "spare_for", x->spare_for);
+		add_number(o, "spare_for", role);
 	return o;
 }
 
