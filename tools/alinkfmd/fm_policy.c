@@ -263,7 +263,7 @@ static bool no_fabric(const struct fm_view *v, struct fm_state *s)
 	return true;
 }
 
-/* Xpus that are there; without a switch nobody sees those of other hosts. */
+/* xPUs that are there; without a switch nobody sees those of other hosts. */
 static void look_for_xpus(const struct fm_view *v, const struct fm_state *s,
 			  struct alink_set *there)
 {
